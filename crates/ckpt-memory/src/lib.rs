@@ -1,0 +1,1 @@
+//! Address spaces of checkpointed processes: every byte with where it came from.

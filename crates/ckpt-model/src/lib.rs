@@ -1,0 +1,1 @@
+//! A container checkpoint as typed nouns: container, tasks, threads, credentials, files.

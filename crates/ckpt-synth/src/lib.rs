@@ -1,0 +1,1 @@
+//! Checkpoints built byte by byte, for tests.

@@ -1,0 +1,1 @@
+//! Facade: the public libraries of ckpt-inspect under one name.

@@ -1,0 +1,1 @@
+//! The CRIU image format: framing, messages, names; bytes in, messages out.

@@ -1,0 +1,2 @@
+//! Forensic reader of container checkpoints.
+fn main() {}
