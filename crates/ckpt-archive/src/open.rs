@@ -1,0 +1,193 @@
+//! From a path, a reader or bytes to evidence: sniff, unpack, walk, and look whether it is an image.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::fs::OFlags;
+
+use crate::content::{Content, as_u64, clip};
+use crate::decompress::{Feed, Report, Source};
+use crate::defect::{Defect, DefectKind};
+use crate::directory::{Root, open_quietly};
+use crate::evidence::{Evidence, Part, Store};
+use crate::map::map;
+use crate::options::Options;
+use crate::sniff::{self, Codec, HEAD};
+use crate::stream::StreamTape;
+use crate::tape::MapTape;
+use crate::walk::{Listing, walk};
+use crate::{Error, image};
+
+/// How an archive is opened.
+#[derive(Clone, Copy)]
+struct Role<'a> {
+    /// Put before the members' paths.
+    prefix: &'a [u8],
+    /// Whether an image may hide in it, so that blobs must not be lost.
+    may_be_image: bool,
+}
+
+const TOP: Role<'static> = Role { prefix: b"", may_be_image: true };
+
+pub(crate) fn path(path: &Path, options: &Options) -> Result<Evidence, Error> {
+    let name = path.display().to_string();
+    let encoded = path.as_os_str().as_encoded_bytes();
+    let fd = open_quietly(rustix::fs::CWD, encoded, OFlags::empty())
+        .map_err(|error| Error::io("open", path, error))?;
+    let file = File::from(fd);
+    let metadata = file.metadata().map_err(|error| Error::io("open", path, error))?;
+    if metadata.is_dir() {
+        return image::interpret(directory(&name, path, options)?, options);
+    }
+    // Pipes and devices cannot be mapped, and neither can files of some virtual file systems.
+    if metadata.is_file()
+        && let Ok(mapped) = map(&file)
+    {
+        return bytes(&name, mapped, options);
+    }
+    reader(&name, Box::new(file), options)
+}
+
+pub(crate) fn bytes(name: &str, bytes: Bytes, options: &Options) -> Result<Evidence, Error> {
+    image::interpret(archive(name, bytes, options, TOP)?, options)
+}
+
+pub(crate) fn reader(
+    name: &str,
+    reader: Box<dyn Read + Send>,
+    options: &Options,
+) -> Result<Evidence, Error> {
+    image::interpret(stream(name, Source::Reader(reader), None, options, TOP)?, options)
+}
+
+/// Opens a member's or a blob's content; what is inside is an archive and never an image.
+pub(crate) fn content(
+    name: &str,
+    content: &Content,
+    options: &Options,
+    prefix: &[u8],
+) -> Result<Evidence, Error> {
+    let role = Role { prefix, may_be_image: false };
+    // Content that was cut is opened as far as it goes, like a file that was cut.
+    match content.slice(0..content.captured_len()) {
+        Ok(bytes) => archive(name, bytes, options, role),
+        Err(crate::ContentError::TooLarge { .. }) => {
+            let reader = Box::new(content.reader().take(content.captured_len()));
+            let total = Some(content.captured_len());
+            stream(name, Source::Reader(reader), total, options, role)
+        }
+        Err(source) => Err(Error::Member { name: name.to_owned(), source }),
+    }
+}
+
+fn directory(name: &str, path: &Path, options: &Options) -> Result<Evidence, Error> {
+    let root = Root::open(path)?;
+    let (members, defects) = root.list(&options.limits)?;
+    let sizes = members.iter().filter(|member| member.is_file()).map(|member| member.size);
+    let size = sizes.fold(0, u64::saturating_add);
+    let listing = Listing { members, defects, trailing: None };
+    let part = Part::new(Store::Directory(Arc::new(root)));
+    Ok(Evidence::new(name, "directory".to_owned(), size, part, listing, &options.limits))
+}
+
+fn archive(name: &str, bytes: Bytes, options: &Options, role: Role<'_>) -> Result<Evidence, Error> {
+    let size = as_u64(bytes.len());
+    let head = clip(&bytes, 0..as_u64(HEAD));
+    if Codec::of(&head).is_some() {
+        return stream(name, Source::Bytes(bytes), Some(size), options, role);
+    }
+    let complete = bytes.len() == head.len();
+    if !sniff::is_tar(&head, complete) {
+        return Err(refuse(name, &head, &[]));
+    }
+    let mut tape = MapTape::new(bytes.clone());
+    let listing = walk(&mut tape, &options.limits, role.prefix)?;
+    let part = Part { prefix: role.prefix.into(), ..Part::new(Store::Bytes(bytes)) };
+    Ok(Evidence::new(name, "tar".to_owned(), size, part, listing, &options.limits))
+}
+
+/// One pass over a stream, compressed or not.
+fn stream(
+    name: &str,
+    source: Source,
+    total: Option<u64>,
+    options: &Options,
+    role: Role<'_>,
+) -> Result<Evidence, Error> {
+    let limits = &options.limits;
+    let feed = Feed::start(source, limits)?;
+    let mut tape = StreamTape::new(name, feed, total, options, role.may_be_image);
+    let (head, complete) = tape.head();
+    if !sniff::is_tar(&head, complete) {
+        let (_, report, _) = tape.finish()?;
+        return Err(explain(name, &head, &report, limits.max_nesting));
+    }
+    drop(head);
+    let mut listing = walk(&mut tape, limits, role.prefix)?;
+    let (spooled, report, consumed) = tape.finish()?;
+    if let Some(source) = report.source {
+        return Err(Error::Io { action: "read", path: name.into(), source });
+    }
+    if let Some(failure) = report.failure {
+        let (codec, offset) = (failure.codec.name(), failure.offset);
+        let (truncated, reason) = (failure.truncated, failure.reason);
+        let kind = DefectKind::CompressedDamaged { codec, offset, truncated, reason };
+        listing.defects.push(Defect::archive(kind, Some(offset)));
+    }
+    for (codec, offset, count) in report.trailing {
+        let kind = DefectKind::CompressedTrailing { codec: codec.name(), offset, count };
+        listing.defects.push(Defect::archive(kind, Some(offset)));
+    }
+    let codecs = report.codecs.iter().rev().map(|codec| codec.name());
+    let kind = codecs.fold("tar".to_owned(), |kind, codec| kind + "." + codec);
+    let part = Part { prefix: role.prefix.into(), ..Part::new(Store::Bytes(spooled)) };
+    Ok(Evidence::new(name, kind, total.unwrap_or(consumed), part, listing, limits))
+}
+
+/// Why a stream that holds no archive is refused.
+fn explain(name: &str, head: &[u8], report: &Report, max_nesting: u32) -> Error {
+    let name_of = || name.to_owned();
+    if let Some(source) = &report.source {
+        return Error::Io { action: "read", path: name.into(), source: Arc::clone(source) };
+    }
+    if report.too_deep {
+        return Error::Nesting { name: name_of(), limit: max_nesting };
+    }
+    if let Some(failure) = &report.failure {
+        let looks_like = format!(
+            "the stream is {} at byte {} and gave {} bytes: {}",
+            if failure.truncated { "cut" } else { "damaged" },
+            failure.offset,
+            head.len(),
+            failure.reason
+        );
+        return Error::NotAnArchive {
+            name: name_of(),
+            inside: Some(failure.codec.name().into()),
+            looks_like,
+        };
+    }
+    refuse(name, head, &report.codecs)
+}
+
+fn refuse(name: &str, head: &[u8], codecs: &[Codec]) -> Error {
+    let name = name.to_owned();
+    if head.is_empty() && codecs.is_empty() {
+        return Error::Empty { name };
+    }
+    if sniff::is_lz4(head) {
+        return Error::Unsupported {
+            name,
+            what: "an lz4 file",
+            advice: "unpack it first with lz4 -dc, and give the tar file or pipe it in",
+        };
+    }
+    let inside = codecs.iter().map(|codec| codec.name()).collect::<Vec<_>>().join(", ");
+    let inside = Some(inside).filter(|codecs| !codecs.is_empty());
+    let looks_like =
+        if head.is_empty() { "nothing is in it".to_owned() } else { sniff::looks_like(head) };
+    Error::NotAnArchive { name, inside, looks_like }
+}
