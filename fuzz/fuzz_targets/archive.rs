@@ -1,0 +1,7 @@
+//! Any bytes as evidence: plain, compressed, nested; every member is read.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    if let Some(evidence) = ckpt_fuzz::evidence(input) {
+        ckpt_fuzz::touch::evidence(&evidence);
+    }
+});
