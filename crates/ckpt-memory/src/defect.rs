@@ -1,0 +1,99 @@
+//! What can be wrong with a pagemap and its pages.
+
+use thiserror::Error;
+
+use crate::VirtAddr;
+
+/// One thing that is wrong with the memory of a task. Numbers of entries count from 0, after the head.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Defect {
+    /// An entry ends past 2^64, or its bytes do.
+    #[error("pagemap entry {index} at {start}: {pages} pages do not fit the address space")]
+    Overflow {
+        /// The entry.
+        index: usize,
+        /// Where it starts.
+        start: VirtAddr,
+        /// The page count it claims.
+        pages: u64,
+    },
+    /// An entry does not start on a page.
+    #[error("pagemap entry {index}: {start} is not a multiple of the page size {page_size}")]
+    Unaligned {
+        /// The entry.
+        index: usize,
+        /// Where it starts.
+        start: VirtAddr,
+        /// Bytes of a page.
+        page_size: u64,
+    },
+    /// An entry starts below the end of an earlier one; the earlier one is believed.
+    #[error("pagemap entry {index} at {start} overlaps or precedes an entry before it")]
+    Disorder {
+        /// The entry.
+        index: usize,
+        /// Where it starts.
+        start: VirtAddr,
+    },
+    /// An entry is marked both as stored here and as lying in the parent.
+    #[error(
+        "pagemap entry {index} at {start} has flags {flags:#x}: stored here and in the parent at once"
+    )]
+    Contradiction {
+        /// The entry.
+        index: usize,
+        /// Where it starts.
+        start: VirtAddr,
+        /// `pagemap_entry.flags`.
+        flags: u32,
+    },
+    /// The list of compressed blocks does not cover the entry.
+    #[error(
+        "pagemap entry {index} at {start}: {found} compressed blocks where {expected} are needed"
+    )]
+    Blocks {
+        /// The entry.
+        index: usize,
+        /// Where it starts.
+        start: VirtAddr,
+        /// Blocks that the page count asks for.
+        expected: u64,
+        /// Blocks listed.
+        found: u64,
+    },
+    /// The pages file is shorter than its pagemap says.
+    #[error("pages-{pages_id}.img has {found} bytes where the pagemap needs {expected}")]
+    PagesShort {
+        /// N of `pages-N.img`.
+        pages_id: u32,
+        /// Bytes that the stored entries take.
+        expected: u64,
+        /// Bytes there.
+        found: u64,
+    },
+    /// The pages file is longer than its pagemap says.
+    #[error("pages-{pages_id}.img has {found} bytes where the pagemap uses {expected}")]
+    PagesLong {
+        /// N of `pages-N.img`.
+        pages_id: u32,
+        /// Bytes that the stored entries take.
+        expected: u64,
+        /// Bytes there.
+        found: u64,
+    },
+    /// The pages file that the pagemap names is not in the evidence.
+    #[error("pages-{pages_id}.img is missing, {expected} bytes of memory with it")]
+    PagesMissing {
+        /// N of `pages-N.img`.
+        pages_id: u32,
+        /// Bytes that the stored entries take.
+        expected: u64,
+    },
+    /// Pages lie in a parent dump that was not given.
+    #[error("{pages} pages are in a parent checkpoint that is not here")]
+    ParentMissing {
+        /// Pages that only the parent holds.
+        pages: u64,
+    },
+}

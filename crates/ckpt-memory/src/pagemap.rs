@@ -1,0 +1,212 @@
+//! Runs of pages: `pagemap-PID.img` and the layout of its pages file.
+
+use std::sync::Arc;
+
+use criu_image::pagemap::{Blocks, PagemapRecord};
+
+use crate::{Defect, VirtAddr};
+
+/// A decoded pagemap: the head's pages id and the entries in file order, before the page size is known.
+///
+/// Source: `criu/images/pagemap.proto`.
+#[derive(Clone, Debug, Default)]
+pub struct PagemapImage {
+    /// N of the `pages-N.img` that holds the bytes.
+    pub pages_id: u32,
+    /// The entries, in file order.
+    pub entries: Vec<PagemapRecord>,
+}
+
+impl PagemapImage {
+    /// Pages whose bytes lie in the pages file one after another; `None` where some are compressed or aligned, so that
+    /// the file's size tells nothing of the page size, or where the count overflows.
+    #[must_use]
+    pub fn stored_pages(&self) -> Option<u64> {
+        self.entries.iter().try_fold(0u64, |sum, record| {
+            if !record.stored() {
+                return Some(sum);
+            }
+            if record.blocks.is_some() || record.payload_aligned() {
+                return None;
+            }
+            sum.checked_add(record.pages())
+        })
+    }
+
+    /// Pages that only the parent dump holds.
+    #[must_use]
+    pub fn parent_pages(&self) -> u64 {
+        self.entries
+            .iter()
+            .filter(|record| record.in_parent())
+            .fold(0, |sum, record| sum.saturating_add(record.pages()))
+    }
+
+    /// The runs in address order and where each lies in the pages file, for pages of `page_size` bytes.
+    #[must_use]
+    pub fn layout(&self, page_size: u64) -> Pagemap {
+        let mut layout = Layout { page_size, offset: 0, runs: Vec::new(), defects: Vec::new() };
+        for (index, record) in self.entries.iter().enumerate() {
+            if layout.push(index, record).is_none() {
+                // Where one entry's bytes end is where the next one's begin: past this one every offset is a guess.
+                break;
+            }
+        }
+        layout.finish(self.pages_id)
+    }
+}
+
+/// Runs of pages in address order, disjoint.
+#[derive(Clone, Debug, Default)]
+pub struct Pagemap {
+    /// N of the `pages-N.img` that holds the bytes.
+    pub pages_id: u32,
+    /// The runs, by address.
+    pub runs: Vec<Run>,
+    /// Bytes that the stored runs take in the pages file.
+    pub stored_bytes: u64,
+    /// What is wrong with the entries.
+    pub defects: Vec<Defect>,
+}
+
+impl Pagemap {
+    /// The run that holds `addr`, or where the next one starts (`None` when there is no next).
+    pub(crate) fn locate(&self, addr: VirtAddr) -> Result<&Run, Option<VirtAddr>> {
+        let after = self.runs.partition_point(|run| run.start <= addr);
+        let here = after.checked_sub(1).and_then(|i| self.runs.get(i)).filter(|run| addr < run.end);
+        here.ok_or_else(|| self.runs.get(after).map(|run| run.start))
+    }
+}
+
+/// Pages that follow one another and lie in one place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// First address.
+    pub start: VirtAddr,
+    /// First address after the run.
+    pub end: VirtAddr,
+    /// Where the bytes are.
+    pub kind: RunKind,
+}
+
+/// Where the bytes of a run are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunKind {
+    /// In the pages file, as they are, from this offset.
+    Stored {
+        /// Byte offset in `pages-N.img`.
+        offset: u64,
+    },
+    /// In the pages file, in LZ4 blocks.
+    Compressed(Arc<CompressedRun>),
+    /// In the parent dump.
+    Parent,
+    /// Sent to the restoring side when first touched (lazy migration): in no image.
+    Lazy,
+}
+
+/// Blocks of a compressed run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompressedRun {
+    /// Uncompressed bytes of a block; the last one may be shorter.
+    pub block_bytes: u64,
+    /// `(offset in the pages file, bytes there)` of each block; 0 bytes there means a block of zeros.
+    pub blocks: Vec<(u64, u32)>,
+}
+
+struct Layout {
+    page_size: u64,
+    offset: u64,
+    runs: Vec<Run>,
+    defects: Vec<Defect>,
+}
+
+impl Layout {
+    /// Takes one entry in; `None` when where its bytes end cannot be told.
+    fn push(&mut self, index: usize, record: &PagemapRecord) -> Option<()> {
+        let entry = &record.entry;
+        let start = VirtAddr(entry.vaddr);
+        let pages = record.pages();
+        let len = pages.checked_mul(self.page_size);
+        let Some((len, end)) = len.and_then(|len| Some((len, start.checked_add(len)?))) else {
+            self.defects.push(Defect::Overflow { index, start, pages });
+            return None;
+        };
+        if !start.0.is_multiple_of(self.page_size) {
+            self.defects.push(Defect::Unaligned { index, start, page_size: self.page_size });
+        }
+        if record.stored() && record.in_parent() {
+            let flags = entry.flags.unwrap_or_default();
+            self.defects.push(Defect::Contradiction { index, start, flags });
+        }
+        let kind = if record.stored() {
+            self.stored(index, record, start, len)?
+        } else if record.in_parent() {
+            RunKind::Parent
+        } else {
+            RunKind::Lazy
+        };
+        if self.runs.last().is_some_and(|last| start < last.end) {
+            self.defects.push(Defect::Disorder { index, start });
+        }
+        if len > 0 {
+            self.runs.push(Run { start, end, kind });
+        }
+        Some(())
+    }
+
+    fn stored(
+        &mut self,
+        index: usize,
+        record: &PagemapRecord,
+        start: VirtAddr,
+        len: u64,
+    ) -> Option<RunKind> {
+        if record.payload_aligned() {
+            self.offset = self.offset.checked_next_multiple_of(self.page_size)?;
+        }
+        let offset = self.offset;
+        let Some(blocks) = &record.blocks else {
+            self.offset = offset.checked_add(len)?;
+            return Some(RunKind::Stored { offset });
+        };
+        let block_bytes = blocks.pages_per_block.checked_mul(self.page_size).filter(|b| *b > 0)?;
+        let expected = len.div_ceil(block_bytes);
+        let found = blocks.sizes.len() as u64;
+        if expected != found {
+            self.defects.push(Defect::Blocks { index, start, expected, found });
+        }
+        let placed = self.place(blocks)?;
+        Some(RunKind::Compressed(Arc::new(CompressedRun { block_bytes, blocks: placed })))
+    }
+
+    fn place(&mut self, blocks: &Blocks) -> Option<Vec<(u64, u32)>> {
+        let mut placed = Vec::with_capacity(blocks.sizes.len());
+        for size in &blocks.sizes {
+            if blocks.padded && *size > 0 {
+                self.offset = self.offset.checked_next_multiple_of(self.page_size)?;
+            }
+            placed.push((self.offset, *size));
+            self.offset = self.offset.checked_add(u64::from(*size))?;
+        }
+        if blocks.padded {
+            self.offset = self.offset.checked_next_multiple_of(self.page_size)?;
+        }
+        Some(placed)
+    }
+
+    /// Sorts by address and cuts what overlaps, so that every address has one run: the one named first in the file.
+    fn finish(self, pages_id: u32) -> Pagemap {
+        let Self { mut runs, offset, defects, .. } = self;
+        runs.sort_by_key(|run| run.start);
+        let mut end = VirtAddr(0);
+        runs.retain(|run| {
+            let keep = run.start >= end;
+            if keep {
+                end = run.end;
+            }
+            keep
+        });
+        Pagemap { pages_id, runs, stored_bytes: offset, defects }
+    }
+}
