@@ -1,1 +1,69 @@
-//! A container checkpoint as typed nouns: container, tasks, threads, credentials, files.
+//! A container checkpoint as typed nouns: the container, its tasks, threads, credentials and files.
+//!
+//! [`Checkpoint::open`] finds the images in whatever an engine wrote, reads headers only, and decodes images when they
+//! are asked for, once. Every id in the images is joined to what it refers to; the raw messages stay reachable. What is
+//! missing, damaged, of an unknown format or out of place is a [`Defect`] and never stops the rest.
+//!
+//! ```no_run
+//! use ckpt_model::Checkpoint;
+//!
+//! let checkpoint = Checkpoint::open("checkpoint.tar")?;
+//! for node in &checkpoint.processes().forest {
+//!     let task = &checkpoint.processes().tasks[node.task];
+//!     let name = task.comm.clone().unwrap_or_default();
+//!     println!("{:indent$}{} {name}", "", task.pid, indent = 2 * node.depth);
+//! }
+//! for defect in checkpoint.defects() {
+//!     eprintln!("{defect}");
+//! }
+//! # Ok::<(), ckpt_model::OpenError>(())
+//! ```
+//!
+//! # Limits
+//!
+//! The model states what the images state. Process start times are in no image; pids are the container's; what an
+//! engine never captures ([`Engine::never_captured`]) is absent without a trace.
+
+mod accounting;
+mod checkpoint;
+mod cmdline;
+mod container;
+mod defect;
+mod dump_log;
+mod engine;
+mod files;
+mod images;
+mod listing;
+mod locate;
+mod memory;
+mod metadata;
+mod pid;
+mod processes;
+mod registers;
+mod select;
+mod spec;
+mod stale;
+mod task;
+mod text;
+mod tree;
+
+pub use accounting::{Account, Accounting, CriuFacts, Standing};
+pub use checkpoint::{Checkpoint, OpenError, OpenOptions, Sizes};
+pub use container::{Container, Engine, Event, Host, Interface, Moment, Pod, SpecMount};
+pub use defect::{Defect, DefectKind};
+pub use dump_log::{DumpLog, NotCaptured};
+pub use files::FileTable;
+pub use images::Images;
+pub use listing::{KUBELET_CHECKPOINTS, Listed, list};
+pub use locate::{ContainerPlace, DumpKind, ImageDirectory, ParentLink};
+pub use pid::Pid;
+pub use processes::Processes;
+pub use registers::Arch;
+pub use select::Need;
+pub use stale::{StaleImage, Staleness};
+pub use task::{
+    Capabilities, Credentials, FileRef, Mark, Namespace, Namespaces, Rlimit, Seccomp, Share,
+    Shared, Task, TaskState, Thread,
+};
+pub use text::{Strings, Text, escape};
+pub use tree::Node;

@@ -1,0 +1,216 @@
+//! One image directory: images by kind and id, decoded when asked for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ckpt_archive::{Content, Evidence, Member, MemberKind};
+use criu_image::schema::Described;
+use criu_image::wire::{UnknownField, unknown_fields};
+use criu_image::{ByteOrder, Classified, Image, ImageKind, Message, Record, classify, probe_order};
+
+use crate::Text;
+use crate::defect::{DefectKind, Defects};
+use crate::locate::split;
+
+/// A folder of CRIU images in the evidence.
+#[derive(Clone, Debug)]
+pub struct Images {
+    evidence: Arc<Evidence>,
+    path: Text,
+    /// Index of each image among the members of the evidence.
+    members: HashMap<(ImageKind, Option<u64>), usize>,
+}
+
+impl Images {
+    /// Indexes the images in a folder of the evidence. Nothing is read.
+    #[must_use]
+    pub fn new(evidence: Arc<Evidence>, path: Text) -> Self {
+        let mut members = HashMap::new();
+        for (index, member) in evidence.members().iter().enumerate() {
+            let (folder, name) = split(&member.path);
+            if folder != path.as_bytes()
+                || !matches!(member.kind, MemberKind::File | MemberKind::HardLink)
+            {
+                continue;
+            }
+            if let Classified::Image(image) = classify(name) {
+                // Of members with one name the last one counts, as for an extracting tar.
+                members.insert((image.kind, image.id), index);
+            }
+        }
+        Self { evidence, path, members }
+    }
+
+    /// Takes an image out of the index.
+    pub(crate) fn set_aside(&mut self, kind: ImageKind, id: Option<u64>) {
+        self.members.remove(&(kind, id));
+    }
+
+    /// Byte order of the images, from the first four bytes of the inventory.
+    pub(crate) fn byte_order(&self) -> Option<ByteOrder> {
+        let content = self.content(ImageKind::Inventory, None)?;
+        probe_order(&content.slice(0..4).ok()?)
+    }
+
+    /// Path of the folder in the evidence.
+    #[must_use]
+    pub fn path(&self) -> &Text {
+        &self.path
+    }
+
+    /// The evidence that holds the folder.
+    #[must_use]
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// The member that holds an image.
+    #[must_use]
+    pub fn member(&self, kind: ImageKind, id: Option<u64>) -> Option<&Member> {
+        self.evidence.members().get(*self.members.get(&(kind, id))?)
+    }
+
+    /// Whether an image is there.
+    #[must_use]
+    pub fn has(&self, kind: ImageKind, id: Option<u64>) -> bool {
+        self.members.contains_key(&(kind, id))
+    }
+
+    /// Every image with its kind and id, in the order of the evidence.
+    #[must_use]
+    pub fn all(&self) -> Vec<(ImageKind, Option<u64>, &Member)> {
+        let mut all: Vec<_> =
+            self.members.iter().map(|((kind, id), index)| (*index, *kind, *id)).collect();
+        all.sort_unstable_by_key(|(index, ..)| *index);
+        let members = self.evidence.members();
+        all.into_iter()
+            .filter_map(|(index, kind, id)| Some((kind, id, members.get(index)?)))
+            .collect()
+    }
+
+    /// Ids of the images of one kind, ascending.
+    #[must_use]
+    pub fn ids(&self, kind: ImageKind) -> Vec<u64> {
+        let mut ids: Vec<u64> = self
+            .members
+            .keys()
+            .filter(|(found, _)| *found == kind)
+            .filter_map(|(_, id)| *id)
+            .collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The bytes of a raw image.
+    pub(crate) fn content(&self, kind: ImageKind, id: Option<u64>) -> Option<Content> {
+        self.evidence.content(self.member(kind, id)?).ok()
+    }
+
+    /// The only record of a single image, or the first one of an array.
+    pub(crate) fn one<M: Described + Message + Default>(
+        &self,
+        kind: ImageKind,
+        id: Option<u64>,
+        defects: &Defects,
+    ) -> Option<M> {
+        let mut records = self.records(kind, id, defects)?;
+        match records.next() {
+            Some((place, record)) => decode(&place, &record, defects),
+            None => {
+                let place = self.place(kind, id);
+                defects.damaged(place, "no record where there must be one");
+                None
+            }
+        }
+    }
+
+    /// Every record of an image; `None` when there is no such image. Broken records are told and passed over.
+    pub(crate) fn many<M: Described + Message + Default>(
+        &self,
+        kind: ImageKind,
+        id: Option<u64>,
+        defects: &Defects,
+    ) -> Option<Vec<M>> {
+        let records = self.records(kind, id, defects)?;
+        Some(records.filter_map(|(place, record)| decode(&place, &record, defects)).collect())
+    }
+
+    /// The records of an image with their places; `None` when there is no such image.
+    pub(crate) fn records<'a>(
+        &'a self,
+        kind: ImageKind,
+        id: Option<u64>,
+        defects: &'a Defects,
+    ) -> Option<impl Iterator<Item = (String, Record)> + use<'a>> {
+        let member = self.member(kind, id)?;
+        let place = Text::from(member.path.as_slice()).escaped().into_owned();
+        let image = match self.bytes(member) {
+            Ok(bytes) => Image::open(kind, bytes).map_err(|error| error.to_string()),
+            Err(error) => Err(error),
+        };
+        let image = match image {
+            Ok(image) => image,
+            Err(error) => {
+                defects.damaged(place, error);
+                return None;
+            }
+        };
+        let records = image.records();
+        Some(records.filter_map(move |record| match record {
+            Ok(record) => Some((format!("{place}: record {}", record.index), record)),
+            Err(error) => {
+                defects.damaged(place.clone(), error.to_string());
+                None
+            }
+        }))
+    }
+
+    fn bytes(&self, member: &Member) -> Result<Bytes, String> {
+        let content = self.evidence.content(member).map_err(|error| error.to_string())?;
+        // Of a truncated member the records before the cut still count.
+        let len = content.captured_len();
+        content.slice(0..len).map_err(|error| error.to_string())
+    }
+
+    /// The path of an image, safe for a terminal, whether it is there or not.
+    pub(crate) fn place(&self, kind: ImageKind, id: Option<u64>) -> String {
+        match self.member(kind, id) {
+            Some(member) => Text::from(member.path.as_slice()).escaped().into_owned(),
+            None => {
+                let name = kind.file_name(id).unwrap_or_else(|| kind.name().to_owned());
+                Text(crate::locate::join(self.path.as_bytes(), name.as_bytes()))
+                    .escaped()
+                    .into_owned()
+            }
+        }
+    }
+}
+
+/// Unknown fields as a sentence: how many, and the first of them.
+pub(crate) fn told(first: &UnknownField, count: usize) -> String {
+    let UnknownField { path, number, wire_type, size, .. } = first;
+    let inside = if path.is_empty() { String::new() } else { format!(" in {path}") };
+    format!(
+        "{count} unknown field(s), the first is number {number}{inside} ({wire_type:?}, {size} bytes)"
+    )
+}
+
+/// Decodes a record; one that is broken costs itself, and fields that this version does not know are told.
+pub(crate) fn decode<M: Described + Message + Default>(
+    place: &str,
+    record: &Record,
+    defects: &Defects,
+) -> Option<M> {
+    let unknown = unknown_fields(&record.payload, M::schema());
+    if let Some(first) = unknown.first() {
+        defects.tell(DefectKind::Unknown, place, told(first, unknown.len()));
+    }
+    match record.decode::<M>() {
+        Ok(message) => Some(message),
+        Err(error) => {
+            defects.damaged(place, error.to_string());
+            None
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Memory of tasks: pagemaps and pages of the image directory and of its parents, joined.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use ckpt_memory::{
+    AddressSpace, Defect as MemoryDefect, Link, PageSizeSource, PagemapImage, PagesFile,
+    derive_page_size,
+};
+use criu_image::messages::{MmEntry, PagemapHead};
+use criu_image::{ByteOrder, ImageKind, PagemapRecord};
+
+use crate::Pid;
+use crate::defect::{DefectKind, Defects};
+use crate::images::Images;
+use crate::registers::Arch;
+
+/// Auxiliary vector key of the page size.
+const AT_PAGESZ: u64 = 6;
+
+/// What the address spaces of one dump are made of.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    /// The image directory, then its parents, nearest first.
+    chain: Vec<Images>,
+    page_size: u64,
+    source: PageSizeSource,
+    order: ByteOrder,
+    /// Pages that only a parent holds which is not here, in all tasks together.
+    orphaned: Mutex<HashMap<Pid, u64>>,
+}
+
+impl Memory {
+    pub(crate) fn new(
+        chain: Vec<Images>,
+        arch: Option<Arch>,
+        order: ByteOrder,
+        defects: &Defects,
+    ) -> Self {
+        let default = arch.map_or(4096, Arch::usual_page_size);
+        let (page_size, source) = page_size(&chain, default, defects);
+        Self { chain, page_size, source, order, orphaned: Mutex::default() }
+    }
+
+    /// Bytes of a page, and how that is known.
+    pub(crate) fn page_size(&self) -> (u64, PageSizeSource) {
+        (self.page_size, self.source)
+    }
+
+    /// Byte order of raw parts of the images.
+    pub(crate) fn order(&self) -> ByteOrder {
+        self.order
+    }
+
+    /// Whether the chain of parents ends where it should.
+    fn is_whole(&self) -> bool {
+        self.chain.last().is_none_or(|last| !has_parent_link(last))
+    }
+
+    /// The address space of the task that owns `mm`.
+    pub(crate) fn space(&self, owner: Pid, mm: &MmEntry, defects: &Defects) -> AddressSpace {
+        let id = Some(u64::from(owner.0));
+        let mut links = Vec::new();
+        for (depth, images) in self.chain.iter().enumerate() {
+            let Some(pagemap) = pagemap(images, ImageKind::Pagemap, id, defects) else {
+                // A parent that does not know the process ends its chain; without this dump's own there is nothing.
+                break;
+            };
+            let pages = match images.content(ImageKind::Pages, Some(u64::from(pagemap.pages_id))) {
+                Some(content) => PagesFile::Content(content),
+                None => PagesFile::Missing,
+            };
+            let in_parent = pagemap.parent_pages();
+            let last = depth.saturating_add(1) == self.chain.len();
+            if last && in_parent > 0 && !self.is_whole() {
+                let mut orphaned = self.orphaned.lock().unwrap_or_else(PoisonError::into_inner);
+                orphaned.insert(owner, in_parent);
+            }
+            links.push(Link { pagemap: pagemap.layout(self.page_size), pages });
+            if in_parent == 0 {
+                break;
+            }
+        }
+        AddressSpace::new(mm.vmas.clone(), links, self.page_size)
+    }
+
+    /// Tells a defect of a pagemap.
+    pub(crate) fn tell(&self, place: &str, defect: &MemoryDefect, defects: &Defects) {
+        let kind = match defect {
+            MemoryDefect::PagesMissing { .. } | MemoryDefect::ParentMissing { .. } => {
+                DefectKind::Missing
+            }
+            MemoryDefect::PagesLong { .. } => DefectKind::Suspect,
+            _ => DefectKind::Damaged,
+        };
+        defects.tell(kind, place, defect.to_string());
+    }
+
+    /// Tells what is missing because a parent is.
+    pub(crate) fn tell_orphaned(&self, defects: &Defects) {
+        let orphaned = self.orphaned.lock().unwrap_or_else(PoisonError::into_inner);
+        let pages = orphaned.values().fold(0u64, |sum, pages| sum.saturating_add(*pages));
+        if pages > 0
+            && let Some(last) = self.chain.last()
+        {
+            let place = format!("{}/parent", last.path());
+            let what = format!(
+                "{} in {} process(es); give the parent with --parent",
+                MemoryDefect::ParentMissing { pages },
+                orphaned.len()
+            );
+            defects.missing(place, what);
+        }
+    }
+}
+
+/// Whether an image directory says that it has a parent.
+fn has_parent_link(images: &Images) -> bool {
+    let link = crate::locate::join(images.path().as_bytes(), b"parent");
+    images.evidence().get(&link).is_some()
+}
+
+/// Reads a pagemap image: its head, then its entries.
+pub(crate) fn pagemap(
+    images: &Images,
+    kind: ImageKind,
+    id: Option<u64>,
+    defects: &Defects,
+) -> Option<PagemapImage> {
+    let mut records = images.records(kind, id, defects)?;
+    let (place, head) = records.next()?;
+    let head: PagemapHead = crate::images::decode(&place, &head, defects)?;
+    let mut pagemap = PagemapImage { pages_id: head.pages_id, entries: Vec::new() };
+    for (place, record) in records {
+        match PagemapRecord::from_record(&record) {
+            Ok(entry) => pagemap.entries.push(entry),
+            Err(error) => {
+                defects.damaged(place, error.to_string());
+                // The offsets of all later entries hang on this one.
+                break;
+            }
+        }
+    }
+    Some(pagemap)
+}
+
+/// Looks at pagemaps until one tells the page size; of a dump with many processes the first does.
+fn page_size(chain: &[Images], default: u64, defects: &Defects) -> (u64, PageSizeSource) {
+    let quiet = Defects::default();
+    for images in chain {
+        for id in images.ids(ImageKind::Pagemap) {
+            let Some(pagemap) = pagemap(images, ImageKind::Pagemap, Some(id), &quiet) else {
+                continue;
+            };
+            let Some(pages) = images.member(ImageKind::Pages, Some(u64::from(pagemap.pages_id)))
+            else {
+                continue;
+            };
+            let found = derive_page_size([(&pagemap, pages.size)], None, default);
+            if found.1 == PageSizeSource::PagesFile {
+                return found;
+            }
+        }
+    }
+    let auxv = chain.iter().find_map(|images| {
+        images.ids(ImageKind::Mm).into_iter().find_map(|id| {
+            let mm: MmEntry = images.one(ImageKind::Mm, Some(id), &quiet)?;
+            mm.mm_saved_auxv.chunks_exact(2).find_map(|pair| match pair {
+                [AT_PAGESZ, size] => Some(*size),
+                _ => None,
+            })
+        })
+    });
+    let found = derive_page_size([], auxv, default);
+    if found.1 == PageSizeSource::Architecture
+        && chain.iter().any(|images| !images.ids(ImageKind::Pagemap).is_empty())
+    {
+        defects.missing(
+            "evidence",
+            format!("nothing tells the page size; {default} bytes are assumed"),
+        );
+    }
+    found
+}

@@ -1,0 +1,509 @@
+//! The processes of a checkpoint, built from `pstree.img` and what it names.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use ckpt_memory::AddressSpace;
+use criu_image::ImageKind;
+use criu_image::messages::{
+    CoreEntry, CredsEntry, FsEntry, InventoryEntry, MmEntry, PstreeEntry, RlimitEntry,
+    SiginfoEntry, SignalQueueEntry, TaskKobjIdsEntry, ThreadCoreEntry, VmaEntry,
+};
+
+use crate::cmdline;
+use crate::defect::Defects;
+use crate::files::FileTable;
+use crate::images::Images;
+use crate::memory::Memory;
+use crate::registers;
+use crate::task::{
+    Capabilities, Credentials, Mark, Namespace, Namespaces, Rlimit, Seccomp, Share, Shared, Task,
+    TaskState, Thread,
+};
+use crate::tree::{self, Node};
+use crate::{Pid, Text};
+
+/// The processes, in the order of `pstree.img`: a parent comes before its children in a sound dump.
+#[derive(Debug, Default)]
+pub struct Processes {
+    /// Every task, each once.
+    pub tasks: Vec<Task>,
+    /// The tree: every task once, depth first.
+    pub forest: Vec<Node>,
+    /// Whether there is a process tree. Without one (failed dumps and pre-dumps) tasks are known by the names of their
+    /// images alone, and nothing is known of who is whose parent.
+    pub has_tree: bool,
+}
+
+impl Processes {
+    /// The task with that pid; the first when several claim it.
+    #[must_use]
+    pub fn get(&self, pid: Pid) -> Option<&Task> {
+        self.tasks.iter().find(|task| task.pid == pid)
+    }
+
+    /// The tasks by pid.
+    #[must_use]
+    pub fn by_pid(&self) -> Vec<&Task> {
+        let mut tasks: Vec<&Task> = self.tasks.iter().collect();
+        tasks.sort_by_key(|task| task.pid);
+        tasks
+    }
+}
+
+/// Most bytes of arguments and environment that are kept of all processes together.
+const MAX_STRINGS: u64 = 512 << 20;
+
+/// What is needed to build tasks.
+pub(crate) struct Reader<'a> {
+    pub(crate) images: &'a Images,
+    pub(crate) inventory: Option<&'a InventoryEntry>,
+    pub(crate) files: &'a FileTable,
+    pub(crate) memory: &'a Memory,
+    pub(crate) defects: &'a Defects,
+}
+
+impl Reader<'_> {
+    pub(crate) fn read(&self) -> Processes {
+        let pstree = self.images.many::<PstreeEntry>(ImageKind::Pstree, None, self.defects);
+        let has_tree = pstree.is_some();
+        let entries = pstree.unwrap_or_else(|| self.entries_by_name());
+        let owners = Owners::new(self, &entries);
+        let mut left = MAX_STRINGS;
+        let mut tasks: Vec<Task> =
+            entries.iter().map(|entry| self.task(entry, has_tree, &owners, &mut left)).collect();
+        self.settle_what_was_recorded(&mut tasks);
+        let forest = tree::forest(&mut tasks);
+        for task in &mut tasks {
+            task.marks.sort_unstable();
+        }
+        Processes { tasks, forest, has_tree }
+    }
+
+    /// Without a tree: one entry for each image that only a process has.
+    fn entries_by_name(&self) -> Vec<PstreeEntry> {
+        let kinds = [ImageKind::Ids, ImageKind::Mm, ImageKind::Fs, ImageKind::Pagemap];
+        let pids: BTreeSet<u64> = kinds.iter().flat_map(|kind| self.images.ids(*kind)).collect();
+        let pids = pids.into_iter().filter_map(|pid| u32::try_from(pid).ok());
+        pids.map(|pid| PstreeEntry { pid, ..PstreeEntry::default() }).collect()
+    }
+
+    fn task(&self, entry: &PstreeEntry, has_tree: bool, owners: &Owners, left: &mut u64) -> Task {
+        let id = Some(u64::from(entry.pid));
+        let pid = Pid(entry.pid);
+        let from_tree = |pid: u32| has_tree.then_some(Pid(pid));
+        let mut task = Task {
+            pid,
+            ppid: from_tree(entry.ppid),
+            pgid: from_tree(entry.pgid),
+            sid: from_tree(entry.sid),
+            ..Task::default()
+        };
+        let core = self.core(pid, has_tree).map(Arc::new);
+        if let Some(core) = &core {
+            self.describe(&mut task, core);
+        }
+        task.core.clone_from(&core);
+        if task.is_zombie() {
+            // CRIU writes nothing but the core of a zombie, and an uninitialised number into its list of threads.
+            return task;
+        }
+        if let Some(ids) = owners.ids.get(&pid) {
+            task.namespaces = Some(self.namespaces(ids));
+            task.shares = owners.shares(pid, ids);
+        }
+        self.threads(&mut task, entry, has_tree);
+        if let Some(thread) = core.as_ref().and_then(|core| core.thread_core.as_ref()) {
+            task.credentials = thread.creds.as_ref().map(credentials);
+        }
+        if task.credentials.is_none() {
+            let creds = self.images.one::<CredsEntry>(ImageKind::Creds, id, self.defects);
+            task.credentials = creds.as_ref().map(credentials);
+        }
+        self.filesystem(&mut task, owners);
+        self.memory(&mut task, owners, left);
+        mark(&mut task);
+        task
+    }
+
+    fn core(&self, tid: Pid, expected: bool) -> Option<CoreEntry> {
+        let id = Some(u64::from(tid.0));
+        if !self.images.has(ImageKind::Core, id) {
+            if expected {
+                let place = self.images.place(ImageKind::Core, id);
+                self.defects.missing(place, format!("no image of thread {tid}"));
+            }
+            return None;
+        }
+        self.images.one(ImageKind::Core, id, self.defects)
+    }
+
+    /// What the leading thread's core tells of the process.
+    fn describe(&self, task: &mut Task, core: &CoreEntry) {
+        let id = Some(u64::from(task.pid.0));
+        let Some(tc) = &core.tc else {
+            let place = self.images.place(ImageKind::Core, id);
+            self.defects
+                .missing(place, "the leading thread's core tells nothing of its process (no tc)");
+            return;
+        };
+        let state = TaskState::from_raw(tc.task_state);
+        task.state = Some(state);
+        task.exit_code = (state == TaskState::Zombie).then_some(tc.exit_code);
+        task.comm = Some(Text(tc.comm.clone()));
+        task.oom_score_adj = tc.oom_score_adj;
+        task.loginuid = tc.loginuid;
+        if state == TaskState::Zombie {
+            return;
+        }
+        let thread = core.thread_core.as_ref();
+        let mode = thread.and_then(|thread| thread.seccomp_mode).or(tc.old_seccomp_mode);
+        // CRIU leaves the mode out when there is none.
+        task.seccomp = Some(mode.map_or(Seccomp::Disabled, Seccomp::from_raw));
+        task.shdpnd = Some(self.pending(tc.signals_s.as_ref(), ImageKind::SignalShared, id));
+        let private = thread.and_then(|thread| thread.signals_p.as_ref());
+        task.sigpnd = Some(self.pending(private, ImageKind::SignalPrivate, id));
+        let limit = |limit: &RlimitEntry| Rlimit { cur: limit.cur, max: limit.max };
+        task.rlimits = match &tc.rlimits {
+            Some(limits) => limits.rlimits.iter().map(limit).collect(),
+            None => {
+                let limits = self.images.many::<RlimitEntry>(ImageKind::Rlimit, id, self.defects);
+                limits.into_iter().flatten().map(|entry| limit(&entry)).collect()
+            }
+        };
+    }
+
+    /// The set of pending signals, from the core or, in dumps before CRIU 2, from an image of their own.
+    fn pending(&self, queue: Option<&SignalQueueEntry>, old: ImageKind, id: Option<u64>) -> u64 {
+        let of = |signals: &[SiginfoEntry]| {
+            signals.iter().fold(0, |set, info| set | self.signal_bit(info))
+        };
+        match queue {
+            Some(queue) => of(&queue.signals),
+            None => of(&self.images.many(old, id, self.defects).unwrap_or_default()),
+        }
+    }
+
+    /// `si_signo`, the first field of a raw `siginfo_t`, as a bit.
+    fn signal_bit(&self, info: &SiginfoEntry) -> u64 {
+        let Some(raw) = info.siginfo.first_chunk::<4>() else { return 0 };
+        let signo = match self.memory.order() {
+            criu_image::ByteOrder::Little => u32::from_le_bytes(*raw),
+            criu_image::ByteOrder::Big => u32::from_be_bytes(*raw),
+        };
+        signo.checked_sub(1).and_then(|bit| 1u64.checked_shl(bit)).unwrap_or(0)
+    }
+
+    fn threads(&self, task: &mut Task, entry: &PstreeEntry, has_tree: bool) {
+        let mut seen = BTreeSet::new();
+        let tids = std::iter::once(entry.pid).chain(entry.threads.iter().copied());
+        for tid in tids.filter(|tid| seen.insert(*tid)).map(Pid) {
+            let core = if tid == task.pid {
+                task.core.clone()
+            } else {
+                self.core(tid, has_tree).map(Arc::new)
+            };
+            task.threads.push(
+                core.map_or_else(|| Thread { tid, ..Thread::default() }, |core| thread(tid, core)),
+            );
+        }
+        let foreign = entry.threads.iter().all(|tid| *tid != entry.pid);
+        if has_tree && foreign && !entry.threads.is_empty() {
+            let place = self.images.place(ImageKind::Pstree, None);
+            self.defects
+                .suspect(place, format!("process {} is not among its own threads", task.pid));
+        }
+    }
+
+    fn namespaces(&self, ids: &TaskKobjIdsEntry) -> Namespaces {
+        let criu = self.inventory.and_then(|inventory| inventory.root_ids.as_ref());
+        let namespace = |of: fn(&TaskKobjIdsEntry) -> Option<u32>| {
+            let id = of(ids)?;
+            Some(Namespace { id, shared_with_criu: criu.and_then(of) == Some(id) })
+        };
+        Namespaces {
+            pid: namespace(|ids| ids.pid_ns_id),
+            net: namespace(|ids| ids.net_ns_id),
+            ipc: namespace(|ids| ids.ipc_ns_id),
+            uts: namespace(|ids| ids.uts_ns_id),
+            mnt: namespace(|ids| ids.mnt_ns_id),
+            user: namespace(|ids| ids.user_ns_id),
+            cgroup: namespace(|ids| ids.cgroup_ns_id),
+            time: namespace(|ids| ids.time_ns_id),
+        }
+    }
+
+    fn filesystem(&self, task: &mut Task, owners: &Owners) {
+        let owner = owners.fs(task.pid);
+        let id = Some(u64::from(owner.0));
+        if !self.images.has(ImageKind::Fs, id) {
+            if task.state.is_some() {
+                let place = self.images.place(ImageKind::Fs, id);
+                self.defects.missing(
+                    place,
+                    format!("no working directory and root of process {}", task.pid),
+                );
+            }
+            return;
+        }
+        let Some(fs) = self.images.one::<FsEntry>(ImageKind::Fs, id, self.defects) else { return };
+        task.umask = fs.umask;
+        task.cwd = self.path(fs.cwd_id, task.pid, "working directory");
+        task.root = self.path(fs.root_id, task.pid, "root");
+    }
+
+    fn path(&self, id: u32, pid: Pid, what: &str) -> Option<crate::task::FileRef> {
+        let found = self.files.path(id);
+        if found.is_none() {
+            let place = self.images.place(ImageKind::Files, None);
+            self.defects.missing(place, format!("no file {id}, the {what} of process {pid}"));
+        }
+        found
+    }
+
+    fn memory(&self, task: &mut Task, owners: &Owners, left: &mut u64) {
+        let owner = owners.mm(task.pid);
+        let id = Some(u64::from(owner.0));
+        if !self.images.has(ImageKind::Mm, id) {
+            if task.state.is_some() {
+                let place = self.images.place(ImageKind::Mm, id);
+                self.defects.missing(place, format!("no memory map of process {}", task.pid));
+            }
+            return;
+        }
+        let Some(mm) = self.mm(owner) else { return };
+        task.mm_owner = Some(owner);
+        task.exe = self.path(mm.exe_file_id, task.pid, "executable");
+        let space = self.memory.space(owner, &mm, self.defects);
+        task.argv = self.strings(task.pid, cmdline::argv(&space, &mm), left);
+        task.env = self.strings(task.pid, cmdline::environ(&space, &mm), left);
+        self.tell_memory(task, &space, owner);
+        task.mm = Some(Arc::new(mm));
+    }
+
+    fn mm(&self, owner: Pid) -> Option<MmEntry> {
+        let id = Some(u64::from(owner.0));
+        let mut mm = self.images.one::<MmEntry>(ImageKind::Mm, id, self.defects)?;
+        if mm.vmas.is_empty() {
+            // Before 2014 the mappings had an image of their own.
+            mm.vmas =
+                self.images.many::<VmaEntry>(ImageKind::Vmas, id, self.defects).unwrap_or_default();
+        }
+        Some(mm)
+    }
+
+    fn tell_memory(&self, task: &Task, space: &AddressSpace, owner: Pid) {
+        if task.pid != owner {
+            return;
+        }
+        let place = self.images.place(ImageKind::Pagemap, Some(u64::from(owner.0)));
+        for defect in space.defects() {
+            self.memory.tell(&place, &defect, self.defects);
+        }
+    }
+
+    fn strings(
+        &self,
+        pid: Pid,
+        area: cmdline::Area,
+        left: &mut u64,
+    ) -> Option<crate::text::Strings> {
+        let place = format!("process {pid}");
+        if let Some(problem) = area.problem {
+            self.defects.missing(place.clone(), problem);
+        }
+        let strings = area.strings?;
+        match left.checked_sub(strings.0.len() as u64) {
+            Some(rest) => *left = rest,
+            None => {
+                let what = format!(
+                    "arguments or environment left out: more than {MAX_STRINGS} bytes in all"
+                );
+                self.defects.damaged(place, what);
+                return None;
+            }
+        }
+        Some(strings)
+    }
+
+    /// CRIU leaves fields out that are zero, so that "no" and "not recorded" look alike in one process; the dump as a
+    /// whole tells them apart.
+    fn settle_what_was_recorded(&self, tasks: &mut [Task]) {
+        let modern = self.inventory.is_some_and(|inventory| {
+            inventory.dump_criu_run_id.is_some() || inventory.plugins_entry.is_some()
+        });
+        let of = |task: &Task| task.credentials.clone();
+        let privileges = modern
+            || tasks.iter().any(|task| of(task).is_some_and(|creds| creds.no_new_privs.is_some()));
+        let ambient = modern
+            || tasks.iter().any(|task| of(task).is_some_and(|creds| creds.caps.ambient.is_some()));
+        for creds in tasks.iter_mut().filter_map(|task| task.credentials.as_mut()) {
+            if privileges {
+                creds.no_new_privs.get_or_insert(false);
+            }
+            if ambient {
+                creds.caps.ambient.get_or_insert(0);
+            }
+        }
+    }
+}
+
+/// Which task's images describe an object that several tasks share: the first in the tree's order that has one.
+#[derive(Debug, Default)]
+struct Owners {
+    ids: HashMap<Pid, TaskKobjIdsEntry>,
+    first: HashMap<(Shared, u32), Pid>,
+    with_image: HashMap<(Shared, u32), Pid>,
+}
+
+impl Owners {
+    fn new(reader: &Reader<'_>, entries: &[PstreeEntry]) -> Self {
+        let mut owners = Self::default();
+        for entry in entries {
+            let (pid, id) = (Pid(entry.pid), Some(u64::from(entry.pid)));
+            let Some(ids) = owners.read_ids(reader, pid) else { continue };
+            for (what, object) in objects(&ids) {
+                owners.first.entry((what, object)).or_insert(pid);
+                let has_image = match what {
+                    Shared::Vm => reader.images.has(ImageKind::Mm, id),
+                    Shared::Fs => reader.images.has(ImageKind::Fs, id),
+                    Shared::Files | Shared::Sighand => true,
+                };
+                if has_image {
+                    owners.with_image.entry((what, object)).or_insert(pid);
+                }
+            }
+            owners.ids.insert(pid, ids);
+        }
+        owners
+    }
+
+    fn read_ids(&self, reader: &Reader<'_>, pid: Pid) -> Option<TaskKobjIdsEntry> {
+        let id = Some(u64::from(pid.0));
+        if reader.images.has(ImageKind::Ids, id) {
+            return reader.images.one(ImageKind::Ids, id, reader.defects);
+        }
+        // Old dumps keep them in the core; whatever is wrong with that is told when it is read for itself.
+        let core: CoreEntry = reader.images.one(ImageKind::Core, id, &Defects::default())?;
+        core.ids
+    }
+
+    fn mm(&self, pid: Pid) -> Pid {
+        self.owner(pid, Shared::Vm)
+    }
+
+    fn fs(&self, pid: Pid) -> Pid {
+        self.owner(pid, Shared::Fs)
+    }
+
+    fn owner(&self, pid: Pid, what: Shared) -> Pid {
+        let object = self.ids.get(&pid).and_then(|ids| {
+            objects(ids).into_iter().find(|(found, _)| *found == what).map(|(_, object)| object)
+        });
+        object.and_then(|object| self.with_image.get(&(what, object)).copied()).unwrap_or(pid)
+    }
+
+    fn shares(&self, pid: Pid, ids: &TaskKobjIdsEntry) -> Vec<Share> {
+        let shared = objects(ids).into_iter().filter_map(|(what, object)| {
+            let with = *self.first.get(&(what, object))?;
+            (with != pid).then_some(Share { what, with })
+        });
+        shared.collect()
+    }
+}
+
+/// The objects that a task can share, by id. 0 is no id.
+fn objects(ids: &TaskKobjIdsEntry) -> Vec<(Shared, u32)> {
+    let all = [
+        (Shared::Vm, ids.vm_id),
+        (Shared::Files, ids.files_id),
+        (Shared::Fs, ids.fs_id),
+        (Shared::Sighand, ids.sighand_id),
+    ];
+    all.into_iter().filter(|(_, id)| *id != 0).collect()
+}
+
+fn thread(tid: Pid, core: Arc<CoreEntry>) -> Thread {
+    let (sp, ip) = registers::pointers(&core);
+    let thread: Option<&ThreadCoreEntry> = core.thread_core.as_ref();
+    let tc = core.tc.as_ref();
+    let name =
+        thread.and_then(|thread| thread.comm.clone()).or_else(|| tc.map(|tc| tc.comm.clone()));
+    let mode =
+        thread.map(|thread| thread.seccomp_mode.map_or(Seccomp::Disabled, Seccomp::from_raw));
+    Thread {
+        tid,
+        comm: name.map(Text),
+        sigblk: thread.and_then(|thread| thread.blk_sigset).or(tc.map(|tc| tc.blk_sigset)),
+        sp,
+        ip,
+        seccomp: mode,
+        sched_policy: thread.and_then(|thread| thread.sched_policy),
+        nice: thread.and_then(|thread| thread.sched_nice),
+        core: Some(core),
+    }
+}
+
+fn credentials(creds: &CredsEntry) -> Credentials {
+    // Sets are lists of 32-bit words, the low one first.
+    let set = |words: &[u32]| {
+        let word = |index| u64::from(words.get(index).copied().unwrap_or_default());
+        word(0) | word(1) << 32
+    };
+    Credentials {
+        uids: [creds.uid, creds.euid, creds.suid, creds.fsuid],
+        gids: [creds.gid, creds.egid, creds.sgid, creds.fsgid],
+        groups: creds.groups.clone(),
+        caps: Capabilities {
+            inheritable: set(&creds.cap_inh),
+            permitted: set(&creds.cap_prm),
+            effective: set(&creds.cap_eff),
+            bounding: set(&creds.cap_bnd),
+            ambient: (!creds.cap_amb.is_empty()).then(|| set(&creds.cap_amb)),
+        },
+        no_new_privs: creds.no_new_privs.map(|set| set != 0),
+        secbits: creds.secbits,
+        lsm_profile: creds.lsm_profile.clone().map(Text),
+    }
+}
+
+fn mark(task: &mut Task) {
+    if let Some(exe) = &task.exe {
+        if exe.memfd {
+            task.marks.push(Mark::ExeMemfd);
+        } else if exe.deleted {
+            task.marks.push(Mark::ExeDeleted);
+        }
+    }
+    if task.cwd.as_ref().is_some_and(|cwd| cwd.deleted) {
+        task.marks.push(Mark::CwdDeleted);
+    }
+    // A dump never holds a kernel thread.
+    let bracketed = |name: &[u8]| name.starts_with(b"[") && name.ends_with(b"]");
+    let title = task.argv.as_ref().and_then(|argv| argv.first()).is_some_and(bracketed);
+    let comm = task.comm.as_ref().is_some_and(|comm| {
+        let name = comm.as_bytes();
+        bracketed(name) || KERNEL_THREADS.iter().any(|thread| name.starts_with(thread.as_bytes()))
+    });
+    if title || comm {
+        task.marks.push(Mark::PosesAsKernelThread);
+    }
+}
+
+/// How names of kernel threads begin.
+const KERNEL_THREADS: [&str; 14] = [
+    "kworker/",
+    "ksoftirqd/",
+    "kthreadd",
+    "migration/",
+    "rcu_",
+    "kswapd",
+    "khugepaged",
+    "kdevtmpfs",
+    "kauditd",
+    "kblockd",
+    "cpuhp/",
+    "irq/",
+    "jbd2/",
+    "scsi_eh_",
+];
