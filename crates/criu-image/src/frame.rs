@@ -255,6 +255,15 @@ impl Record {
         M::decode(&*self.payload).map_err(|error| self.bad_protobuf(&error))
     }
 
+    /// Whether the payload decodes as what it should be.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::BadProtobuf`].
+    pub fn check(&self) -> Result<(), ImageError> {
+        self.schema.check(&self.payload).map_err(|error| self.bad_protobuf(&error))
+    }
+
     /// Where the payload is in the file.
     #[must_use]
     pub fn payload_offset(&self) -> u64 {

@@ -3,7 +3,7 @@
 //! Tag numbers, types and presentation of a field are written once, inside [`message!`], so the decoder and
 //! everything that walks raw bytes (listing unknown fields, rendering, checking required fields) cannot disagree.
 //!
-//! ```ignore
+//! ```text
 //! message! {
 //!     /// What it is. Source: `criu/images/pagemap.proto`.
 //!     PagemapHead = "pagemap_head" {
@@ -35,8 +35,15 @@ macro_rules! message {
 
         impl $crate::schema::Described for $name {
             fn schema() -> &'static $crate::schema::MessageSchema {
-                static SCHEMA: $crate::schema::MessageSchema =
-                    $crate::schema::MessageSchema { name: $upstream, fields: &[$($schema)*] };
+                static SCHEMA: $crate::schema::MessageSchema = $crate::schema::MessageSchema {
+                    name: $upstream,
+                    fields: &[$($schema)*],
+                    decode: |payload| <$name as prost::Message>::decode(payload).map(drop),
+                    reencode: |payload| {
+                        let message = <$name as prost::Message>::decode(payload)?;
+                        Ok(prost::Message::encode_to_vec(&message))
+                    },
+                };
                 &SCHEMA
             }
         }

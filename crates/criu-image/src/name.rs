@@ -69,7 +69,7 @@ pub fn classify(file_name: &[u8]) -> Classified {
     known.map_or(Classified::Unknown, |(_, what)| Classified::NotCriu(what))
 }
 
-#[allow(clippy::option_option, reason = "a match without number is a match")]
+/// The number of a name that the pattern fits: `Some(None)` where the pattern has none.
 fn matches(pattern: &NamePattern, name: &str) -> Option<Option<u64>> {
     let middle = name.strip_prefix(pattern.prefix)?.strip_suffix(pattern.suffix)?;
     match pattern.number {

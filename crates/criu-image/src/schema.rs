@@ -17,6 +17,8 @@ pub struct MessageSchema {
     pub name: &'static str,
     /// Fields as declared, in upstream order.
     pub fields: &'static [FieldSchema],
+    pub(crate) decode: fn(&[u8]) -> Result<(), prost::DecodeError>,
+    pub(crate) reencode: fn(&[u8]) -> Result<Vec<u8>, prost::DecodeError>,
 }
 
 impl MessageSchema {
@@ -24,6 +26,24 @@ impl MessageSchema {
     #[must_use]
     pub fn field(&self, number: u32) -> Option<&'static FieldSchema> {
         self.fields.iter().find(|field| field.number == number)
+    }
+
+    /// Whether a payload decodes as this message.
+    ///
+    /// # Errors
+    ///
+    /// What the decoder says.
+    pub fn check(&self, payload: &[u8]) -> Result<(), prost::DecodeError> {
+        (self.decode)(payload)
+    }
+
+    /// Decodes a payload and encodes it again. The same bytes prove that decoding lost nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the decoder says.
+    pub fn reencode(&self, payload: &[u8]) -> Result<Vec<u8>, prost::DecodeError> {
+        (self.reencode)(payload)
     }
 
     /// The field with this upstream name.

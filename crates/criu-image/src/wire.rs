@@ -296,7 +296,7 @@ pub fn unknown_fields(payload: &[u8], schema: &MessageSchema) -> Vec<UnknownFiel
     found
 }
 
-/// Counts what [`unknown_fields`] would list, without limit and without allocating.
+/// Counts what [`unknown_fields`] would list, without limit.
 #[must_use]
 pub fn count_unknown(payload: &[u8], schema: &MessageSchema) -> u64 {
     let mut count = 0_u64;
@@ -320,6 +320,19 @@ pub fn missing_required(payload: &[u8], schema: &MessageSchema) -> Vec<String> {
         found.len() < MAX_UNKNOWN
     });
     found
+}
+
+/// Counts what [`missing_required`] would list, without limit.
+#[must_use]
+pub fn count_missing(payload: &[u8], schema: &MessageSchema) -> u64 {
+    let mut count = 0_u64;
+    let _ = visit(payload, schema, &mut Path::default(), 0, 0, &mut |event| {
+        if matches!(event, Event::Missing { .. }) {
+            count = count.saturating_add(1);
+        }
+        true
+    });
+    count
 }
 
 /// The first thing that keeps a payload from being protobuf, followed into nested messages.
@@ -443,5 +456,59 @@ impl WireError {
             }
             Self::TooDeep { offset } => Self::TooDeep { offset: offset.saturating_add(base) },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(bytes: &[u8]) -> Result<WireField<'_>, WireError> {
+        walk(bytes).next().unwrap()
+    }
+
+    #[test]
+    fn varints_have_ten_bytes_and_64_bits() {
+        let mut bytes = vec![0x08];
+        bytes.extend([0xff; 9]);
+        bytes.push(1);
+        assert_eq!(one(&bytes).unwrap().value, WireValue::Varint(u64::MAX));
+        *bytes.last_mut().unwrap() = 2;
+        assert_eq!(one(&bytes), Err(WireError::Varint { offset: 1 }));
+        *bytes.last_mut().unwrap() = 0x81;
+        bytes.push(0);
+        assert_eq!(one(&bytes), Err(WireError::Varint { offset: 1 }));
+        assert_eq!(one(&[0x08, 0x80]), Err(WireError::Varint { offset: 1 }));
+        assert_eq!(one(&[0x80]), Err(WireError::Varint { offset: 0 }));
+    }
+
+    #[test]
+    fn groups_and_field_zero_are_refused_and_end_the_walk() {
+        for wire_type in [3, 4, 6, 7] {
+            let bytes = [0x08 | wire_type, 0x08, 1];
+            let mut fields = walk(&bytes);
+            assert_eq!(fields.next(), Some(Err(WireError::WireType { offset: 0, wire_type })));
+            assert_eq!(fields.next(), None);
+        }
+        assert_eq!(one(&[0x00, 0x01]), Err(WireError::FieldNumber { offset: 0 }));
+        assert_eq!(
+            one(&[0xf8, 0xff, 0xff, 0xff, 0xff, 0x01, 1]),
+            Err(WireError::FieldNumber { offset: 0 })
+        );
+    }
+
+    #[test]
+    fn values_may_not_run_over_the_end() {
+        let cut =
+            |number, needed, left| Err(WireError::Truncated { offset: 0, number, needed, left });
+        assert_eq!(one(&[0x0a, 5, 1, 2]), cut(1, 5, 2));
+        assert_eq!(one(&[0x09, 5, 1, 2]), cut(1, 8, 3));
+        assert_eq!(one(&[0x0d, 5]), cut(1, 4, 1));
+        let huge = [0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0];
+        assert_eq!(one(&huge), cut(1, u64::MAX, 1));
+        assert_eq!(
+            packed(&[1, 0x80]).collect::<Vec<_>>(),
+            [Ok(1), Err(WireError::Varint { offset: 1 })]
+        );
     }
 }

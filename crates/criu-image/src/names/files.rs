@@ -93,9 +93,9 @@ number_names! {
 }
 
 flag_names! {
-    /// Lock types with their additional bits. Leases of newer kernels may carry breaking bits.
+    /// Lock types with their additional bits.
     LOCK_TYPES, "lock type", zero "F_RDLCK", choice 0x3 of &LOCK_TYPE_NAMES;
-    0x20 => "LOCK_MAND", 0x40 => "LOCK_READ", 0x80 => "LOCK_WRITE",
+    0x4 => "LEASE_BREAKING", 0x20 => "LOCK_MAND", 0x40 => "LOCK_READ", 0x80 => "LOCK_WRITE",
 }
 
 number_names! {

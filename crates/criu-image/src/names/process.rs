@@ -27,9 +27,9 @@ number_names! {
 }
 
 number_names! {
-    /// Task states: `criu/include/image.h`. Tools that swap 3 and 6 are wrong.
+    /// Task states: `compel/include/uapi/task-state.h`. Zombies are written as DEAD. Tools that swap 3 and 6 are wrong.
     TASK_STATES, "task state":
-    0 => "UNDEF", 1 => "ALIVE", 2 => "DEAD", 3 => "STOPPED", 4 => "HELPER", 5 => "THREAD", 6 => "ZOMBIE",
+    1 => "ALIVE", 2 => "DEAD", 3 => "STOPPED", 6 => "ZOMBIE",
 }
 
 number_names! {

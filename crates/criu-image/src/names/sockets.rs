@@ -34,7 +34,7 @@ number_names! {
 }
 
 flag_names! {
-    /// CRIU's own flags of unix sockets: `criu/include/sk-inet.h` and `sockets.h`.
+    /// CRIU's own flags of unix sockets: `criu/sk-unix.c`.
     UNIX_FLAGS, "unix socket flags", zero "0":
     0x1 => "EXTERN", 0x2 => "SERVICE", 0x4 => "CALLBACK", 0x8 => "INHERIT",
 }

@@ -2,13 +2,14 @@
 //!
 //! Set `CKPT_ARCHIVES` to a folder of checkpoint archives (tar, gzip or zstd); without it the test is skipped.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
-use criu_image::{Classified, Image, ImageKind, classify, wire};
+use criu_image::show::show_record;
+use criu_image::{Classified, Image, ImageKind, ShowContext, classify, wire};
+
+use crate::members;
 
 /// Differences that have a reason: archive, image, what. There are none: every message that CRIU 3.17 to 4.2 wrote comes
 /// out byte for byte.
@@ -29,10 +30,10 @@ fn every_image_comes_back_byte_for_byte() {
     };
     let mut problems = Vec::new();
     let mut records = BTreeMap::<ImageKind, usize>::new();
-    for archive in common::archives(Path::new(&folder)) {
+    for archive in members::archives(Path::new(&folder)) {
         let label = archive.strip_prefix(&folder).unwrap().display().to_string();
         let wanted = |path: &Path| kind_of(path).is_some_and(|kind| !kind.is_raw());
-        common::each_member(&archive, wanted, |path, bytes| {
+        members::each_member(&archive, wanted, |path, bytes| {
             let kind = kind_of(path).unwrap();
             let mut problem = |what: String| {
                 let image = path.display().to_string();
@@ -63,11 +64,12 @@ fn check(
 ) -> Result<usize, criu_image::ImageError> {
     let image = Image::open(kind, Bytes::copy_from_slice(bytes))?;
     let order = image.order().unwrap();
+    let context = ShowContext::of(&image);
     let mut again = bytes[..bytes.len() - image.body().len()].to_vec();
     let mut count = 0;
     for record in image.records() {
         let record = record?;
-        let payload = common::reencode(record.schema, &record.payload).unwrap();
+        let payload = record.schema.reencode(&record.payload).unwrap();
         if payload != record.payload {
             problem(format!("record {} of {} differs", record.index, record.schema.name));
         }
@@ -76,6 +78,10 @@ fn check(
         }
         for missing in wire::missing_required(&record.payload, record.schema) {
             problem(format!("record {}: {missing} is missing", record.index));
+        }
+        let shown = format!("{:?}", show_record(&record, &context));
+        if ["Unknown {", "Broken(", "Omitted"].iter().any(|label| shown.contains(label)) {
+            problem(format!("record {} is not shown whole", record.index));
         }
         if let criu_image::Extra::GhostChunks(chunks) = &record.extra {
             for chunk in chunks {
