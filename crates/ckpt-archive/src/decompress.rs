@@ -211,41 +211,39 @@ fn fill(stream: &mut Input, buffer: &mut [u8]) -> (usize, io::Result<bool>) {
 /// A source with a view of what comes next and a count of what was taken.
 struct Input {
     source: Source,
-    /// Read ahead from a reader; unused for bytes.
+    /// What was read ahead from a reader lies at `start..end`; unused for bytes.
     ahead: Vec<u8>,
-    taken: usize,
+    start: usize,
+    end: usize,
     consumed: Arc<AtomicU64>,
 }
 
 impl Input {
     fn new(source: Source, consumed: Arc<AtomicU64>) -> Self {
-        Input { source, ahead: Vec::new(), taken: 0, consumed }
+        Input { source, ahead: Vec::new(), start: 0, end: 0, consumed }
     }
 
-    /// What comes next: at least `count` bytes, unless the source ends.
+    /// What comes next: at least `count` bytes, unless the source ends. `count` must not be more than a buffer.
     fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
-        if let Source::Reader(reader) = &mut self.source
-            && self.ahead.len().saturating_sub(self.taken) < count
-        {
-            self.ahead.drain(..self.taken);
-            self.taken = 0;
-            while self.ahead.len() < count {
-                let len = self.ahead.len();
-                self.ahead.resize(len.max(BUFFER), 0);
-                let got = self.ahead.get_mut(len..).map_or(Ok(0), |free| reader.read(free));
-                self.ahead.truncate(len.saturating_add(*got.as_ref().unwrap_or(&0)));
-                match got {
+        let reader = match &mut self.source {
+            Source::Bytes(bytes) => return Ok(bytes),
+            Source::Reader(reader) => reader,
+        };
+        if self.end.saturating_sub(self.start) < count {
+            self.ahead.resize(BUFFER, 0);
+            self.ahead.copy_within(self.start..self.end, 0);
+            self.end = self.end.saturating_sub(self.start);
+            self.start = 0;
+            while self.end < count {
+                match self.ahead.get_mut(self.end..).map_or(Ok(0), |free| reader.read(free)) {
                     Ok(0) => break,
-                    Ok(_) => {}
+                    Ok(got) => self.end = self.end.saturating_add(got),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) => return Err(error),
                 }
             }
         }
-        Ok(match &self.source {
-            Source::Bytes(bytes) => bytes,
-            Source::Reader(_) => self.ahead.get(self.taken..).unwrap_or_default(),
-        })
+        Ok(self.ahead.get(self.start..self.end).unwrap_or_default())
     }
 
     fn count(&self, amount: usize) {
@@ -261,7 +259,7 @@ impl Read for Input {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         // Nothing read ahead: straight into the caller's buffer.
         if let Source::Reader(reader) = &mut self.source
-            && self.taken >= self.ahead.len()
+            && self.start >= self.end
         {
             let count = reader.read(out)?;
             self.count(count);
@@ -281,9 +279,7 @@ impl BufRead for Input {
     fn consume(&mut self, amount: usize) {
         match &mut self.source {
             Source::Bytes(bytes) => bytes.advance(amount.min(bytes.len())),
-            Source::Reader(_) => {
-                self.taken = self.taken.saturating_add(amount).min(self.ahead.len());
-            }
+            Source::Reader(_) => self.start = self.start.saturating_add(amount).min(self.end),
         }
         self.count(amount);
     }

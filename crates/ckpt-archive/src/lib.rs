@@ -83,3 +83,4 @@ pub use limits::Limits;
 pub use member::{Member, MemberKind, Timestamp};
 pub use name::{Escaped, NameRisk, normalise, resolve_link};
 pub use options::{Kept, Options, Progress, Select, Selection};
+pub use sniff::begins_like_archive;

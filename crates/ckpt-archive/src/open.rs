@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::decompress::{Feed, Report, Source};
 use crate::defect::{Defect, DefectKind};
 use crate::directory::{Root, open_quietly};
 use crate::evidence::{Evidence, Part, Store};
+use crate::header::BLOCK;
 use crate::map::map;
 use crate::options::Options;
 use crate::sniff::{self, Codec, HEAD};
@@ -42,13 +44,23 @@ pub(crate) fn path(path: &Path, options: &Options) -> Result<Evidence, Error> {
     if metadata.is_dir() {
         return image::interpret(directory(&name, path, options)?, options);
     }
-    // Pipes and devices cannot be mapped, and neither can files of some virtual file systems.
-    if metadata.is_file()
-        && let Ok(mapped) = map(&file)
-    {
-        return bytes(&name, mapped, options);
+    // Pipes and devices cannot be mapped.
+    if !metadata.is_file() {
+        return reader(&name, Box::new(file), options);
     }
-    reader(&name, Box::new(file), options)
+    let mut head = [0; BLOCK];
+    let got = file.read_at(&mut head, 0).map_err(|error| Error::io("read", path, error))?;
+    if Codec::of(head.get(..got).unwrap_or_default()).is_some() {
+        // Read once from start to end, which mapping would only make slower.
+        let total = Some(metadata.len());
+        let raw = stream(&name, Source::Reader(Box::new(file)), total, options, TOP)?;
+        return image::interpret(raw, options);
+    }
+    match map(&file) {
+        Ok(mapped) => bytes(&name, mapped, options),
+        // Files of some virtual file systems.
+        Err(_) => reader(&name, Box::new(file), options),
+    }
 }
 
 pub(crate) fn bytes(name: &str, bytes: Bytes, options: &Options) -> Result<Evidence, Error> {

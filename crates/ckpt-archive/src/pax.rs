@@ -211,7 +211,7 @@ mod tests {
         assert!(pax.apply(&data, 10).unwrap_err().contains("no valid record"));
         assert_eq!((pax.uid, pax.gid), (Some(7), None));
         for data in
-            [&b"0 a=b\n"[..], b"5 a\n", b" a=b\n", b"18446744073709551615 a=b\n", b"6 a=b\n"]
+            [&b"0 a=b\n"[..], b"5 a\n", b" a=b\n", b"18446744073709551615 a=b\n", b"7 a=b\n"]
         {
             assert!(Pax::default().apply(data, 10).is_err());
         }

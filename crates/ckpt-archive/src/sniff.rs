@@ -49,6 +49,13 @@ impl Codec {
     }
 }
 
+/// Whether bytes begin like an archive that can be opened: a tar header, or a stream of a compression that is read. For
+/// telling archives among the members of other evidence; give the first 512 bytes or more.
+#[must_use]
+pub fn begins_like_archive(head: &[u8]) -> bool {
+    is_header(head) || Codec::of(head).is_some()
+}
+
 /// Whether this is an lz4 frame, current or legacy.
 pub(crate) fn is_lz4(head: &[u8]) -> bool {
     !is_header(head)

@@ -313,13 +313,12 @@ impl<T: Tape> Walk<'_, T> {
                 member.size = real_size;
                 Some(extents)
             }
-            SparseExtents::Cut => {
-                self.tell_member(
-                    DefectKind::Truncated { expected: size, found: 0 },
-                    &member.path,
-                    at,
-                );
-                member.stored.packed = size;
+            SparseExtents::Cut(real_size) => {
+                let kind = DefectKind::Truncated { expected: size, found: 0 };
+                self.tell_member(kind, &member.path, at);
+                // Without its map, all of the member is missing.
+                member.size = real_size;
+                member.stored.packed = real_size;
                 self.list(member, at);
                 return Ok(Flow::Stop);
             }
@@ -366,11 +365,12 @@ impl<T: Tape> Walk<'_, T> {
     ) -> Result<SparseExtents, Error> {
         let mut block: Block = [0; BLOCK];
         if header.type_flag() == b'S' {
+            let size = header.sparse_size().unwrap_or(member.size);
             let mut extents = header.sparse_extents();
             let mut more = header.sparse_continues();
             while more {
                 if self.tape.fill(&mut block)? < BLOCK {
-                    return Ok(SparseExtents::Cut);
+                    return Ok(SparseExtents::Cut(size));
                 }
                 let (next, continues) = sparse_extension(&block);
                 if extents.len() < self.limits.max_extents {
@@ -381,7 +381,6 @@ impl<T: Tape> Walk<'_, T> {
                 }
                 more = continues;
             }
-            let size = header.sparse_size().unwrap_or(member.size);
             return Ok(SparseExtents::Map(extents, size));
         }
         let size = pax.sparse.real_size;
@@ -389,7 +388,7 @@ impl<T: Tape> Walk<'_, T> {
             let mut reader = MapReader::default();
             while !reader.finished() && *packed >= BLOCK_BYTES {
                 if self.tape.fill(&mut block)? < BLOCK {
-                    return Ok(SparseExtents::Cut);
+                    return Ok(SparseExtents::Cut(size.unwrap_or(member.size)));
                 }
                 *packed = packed.saturating_sub(BLOCK_BYTES);
                 reader.feed(&block, self.limits.max_extents);
@@ -451,8 +450,8 @@ enum SparseExtents {
     None,
     /// Extents as read, and the logical size.
     Map(Vec<Option<Extent>>, u64),
-    /// The stream ends within the map.
-    Cut,
+    /// The stream ends within the map; the logical size.
+    Cut(u64),
 }
 
 fn kind(header: &Header<'_>, raw_path: &[u8]) -> MemberKind {
