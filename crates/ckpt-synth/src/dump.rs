@@ -370,7 +370,7 @@ impl Dump {
         if self.owns_memory(task) {
             let vmas: Vec<_> =
                 space.vmas.iter().map(|vma| mm::vma(vma, files.backing(&vma.backing))).collect();
-            let mm = mm::mm(&space, exe, &vmas);
+            let mm = mm::mm(&space, exe, &vmas).and(&task.mm_extra);
             set.put(&format!("mm-{pid}.img"), one(magic::MM, &mm));
             self.memory_images(set, task, &space, pages_id);
         }

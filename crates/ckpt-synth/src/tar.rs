@@ -162,6 +162,13 @@ impl Member {
         Self { claimed_size: Some(size), ..self }
     }
 
+    /// Another name, made from the one it has.
+    #[must_use]
+    pub fn renamed(self, rename: impl FnOnce(&[u8]) -> Vec<u8>) -> Self {
+        let name = rename(&self.name);
+        Self { name, ..self }
+    }
+
     /// The name.
     #[must_use]
     pub fn name(&self) -> &[u8] {

@@ -2,6 +2,7 @@
 
 use crate::file::File;
 use crate::memory::{Run, Source, Vma};
+use crate::protobuf::Message;
 
 /// What a task runs.
 #[derive(Clone, Debug)]
@@ -111,6 +112,7 @@ pub struct Task {
     pub(crate) environ_bytes: Option<Vec<u8>>,
     pub(crate) arg_range: Option<(u64, u64)>,
     pub(crate) env_range: Option<(u64, u64)>,
+    pub(crate) mm_extra: Message,
     pub(crate) vmas: Vec<Vma>,
     pub(crate) bare_memory: bool,
     pub(crate) pages: Vec<PageRequest>,
@@ -163,6 +165,7 @@ impl Task {
             environ_bytes: None,
             arg_range: None,
             env_range: None,
+            mm_extra: Message::new(),
             vmas: Vec::new(),
             bare_memory: false,
             pages: Vec::new(),
@@ -338,6 +341,12 @@ impl Task {
     #[must_use]
     pub fn env_range(self, start: u64, end: u64) -> Self {
         Self { env_range: Some((start, end)), ..self }
+    }
+
+    /// Fields at the end of `mm_entry`: of a number that is there already, the later one counts.
+    #[must_use]
+    pub fn mm_extra(self, fields: &Message) -> Self {
+        Self { mm_extra: self.mm_extra.clone().and(fields), ..self }
     }
 
     /// Adds a mapping. List order is kept for guard entries only, which go to the end.
