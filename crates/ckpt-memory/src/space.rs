@@ -56,6 +56,8 @@ pub enum Missing {
     InParent,
     /// Left behind for lazy migration.
     Lazy,
+    /// The process has no pagemap, so that nothing tells which of its pages were dumped.
+    NoPagemap,
     /// The pages file ends before it, or is missing.
     PagesTruncated,
     /// An LZ4 block that does not expand to what it should.
@@ -71,6 +73,7 @@ impl fmt::Display for Missing {
             Self::KernelOwned => "not captured: memory of the kernel or of a device",
             Self::InParent => "not captured: in the parent checkpoint",
             Self::Lazy => "not captured: left behind for lazy migration",
+            Self::NoPagemap => "not known: the process has no pagemap",
             Self::PagesTruncated => "not there: the pages file ends before it",
             Self::Damaged => "damaged: a compressed block does not expand",
         })
@@ -297,7 +300,8 @@ impl AddressSpace {
                 RunKind::Parent => {}
             }
         }
-        if self.links.is_empty() { Err(end) } else { Ok(missing(end, Missing::InParent)) }
+        let why = if self.links.is_empty() { Missing::NoPagemap } else { Missing::InParent };
+        Ok(missing(end, why))
     }
 }
 

@@ -211,7 +211,7 @@ impl OpenOptions {
                     .map(|(place, container)| {
                         let name = container.name.clone().unwrap_or_default();
                         let name = crate::text::escape(name.as_bytes()).into_owned();
-                        let path = place.path.escaped();
+                        let path = place.path.folder();
                         if name.is_empty() { path.into_owned() } else { name }
                     })
                     .collect(),
@@ -240,7 +240,7 @@ impl OpenOptions {
             known: place
                 .directories
                 .iter()
-                .map(|directory| directory.path.escaped().into_owned())
+                .map(|directory| directory.path.folder().into_owned())
                 .collect(),
         })
     }
@@ -296,7 +296,7 @@ fn climb(
         if let Some(next) = here {
             if visited.contains(&&next.path) {
                 let what = format!("the chain of parents comes back to {}", next.path);
-                defects.suspect(format!("{}/parent", directory.path), what);
+                defects.suspect(directory.path.inside("parent"), what);
                 return;
             }
             visited.push(&next.path);
@@ -467,7 +467,7 @@ impl Checkpoint {
                 "{} image(s) of an earlier checkpoint in the same directory; they are listed and not used",
                 self.stale.len()
             );
-            self.defects.suspect(images.path().escaped(), what);
+            self.defects.suspect(images.path().folder(), what);
         }
     }
 
@@ -477,8 +477,7 @@ impl Checkpoint {
                 .missing("evidence", "no CRIU images; only what the engine wrote can be shown");
             return;
         };
-        let place =
-            if directory.path.is_empty() { "evidence".into() } else { directory.path.escaped() };
+        let place = directory.path.folder();
         match directory.kind {
             DumpKind::Full => {}
             DumpKind::PreDump => {
@@ -502,11 +501,12 @@ impl Checkpoint {
             }
         }
         if let Some(log) = self.dump_log().filter(|log| log.failed) {
-            let last =
-                log.errors.iter().rev().find(|line| !line.escaped().contains("Dumping FAILED"));
-            let reason = last.map(|line| format!(": {line}")).unwrap_or_default();
-            self.defects
-                .damaged(log.path.escaped(), format!("CRIU says that the dump failed{reason}"));
+            // The last error is always the same; the cause is among those before it.
+            let causes = log.errors.iter().map(Text::escaped);
+            let causes: Vec<_> =
+                causes.filter(|line| !line.contains("Dumping FAILED")).take(5).collect();
+            let what = format!("CRIU says that the dump failed: {}", causes.join("; "));
+            self.defects.damaged(log.path.escaped(), what);
         }
         if let Some(link) = &directory.parent
             && link.found.is_none()
@@ -514,7 +514,7 @@ impl Checkpoint {
         {
             let what =
                 format!("the parent {} is not in the evidence; give it with --parent", link.target);
-            self.defects.missing(format!("{}/parent", directory.path), what);
+            self.defects.missing(directory.path.inside("parent"), what);
         }
     }
 

@@ -112,6 +112,8 @@ pub struct Container {
     pub privileged: Option<bool>,
     /// The root file system on the host.
     pub rootfs: Option<String>,
+    /// Cgroup path that the runtime spec asks for.
+    pub cgroups_path: Option<String>,
     /// Mounts that the runtime spec asks for.
     pub mounts: Vec<SpecMount>,
     /// Network interfaces and addresses.

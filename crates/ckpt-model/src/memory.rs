@@ -103,7 +103,7 @@ impl Memory {
         if pages > 0
             && let Some(last) = self.chain.last()
         {
-            let place = format!("{}/parent", last.path());
+            let place = last.path().inside("parent");
             let what = format!(
                 "{} in {} process(es); give the parent with --parent",
                 MemoryDefect::ParentMissing { pages },

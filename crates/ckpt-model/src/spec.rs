@@ -58,6 +58,8 @@ pub(crate) fn describe(spec: &Spec, container: &mut Container) {
     if let Some(annotations) = spec.annotations() {
         container.annotations.extend(annotations.iter().map(|(k, v)| (k.clone(), v.clone())));
     }
+    let cgroups = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
+    container.cgroups_path = cgroups.map(|path| path.to_string_lossy().into_owned());
     container.mounts = spec.mounts().iter().flatten().map(mount).collect();
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn find(images: &Images, tree: &[PstreeEntry], seconds: i64) -> Vec<S
         .collect();
     let own = |kind: ImageKind, id: Option<u64>| match kind {
         ImageKind::Inventory | ImageKind::Pstree | ImageKind::Files => true,
-        ImageKind::Core => id.is_some_and(|id| tids.contains(&id)),
+        kind if of_thread(kind) => id.is_some_and(|id| tids.contains(&id)),
         _ => of_process(kind) && id.is_some_and(|id| pids.contains(&id)),
     };
     let all = images.all();
@@ -78,7 +78,7 @@ pub(crate) fn find(images: &Images, tree: &[PstreeEntry], seconds: i64) -> Vec<S
     let mut stale = Vec::new();
     for (kind, id, member) in all {
         let modified = member.mtime.secs;
-        let owned_by_task = kind == ImageKind::Core || of_process(kind);
+        let owned_by_task = of_thread(kind) || of_process(kind);
         let why = if owned_by_task && !own(kind, id) {
             let pid = id.and_then(|id| u32::try_from(id).ok()).map(Pid).unwrap_or_default();
             Some(Staleness::NoOwner(pid))
@@ -101,8 +101,13 @@ pub(crate) fn find(images: &Images, tree: &[PstreeEntry], seconds: i64) -> Vec<S
     stale
 }
 
+/// Whether an image is named by the id of its thread.
+fn of_thread(kind: ImageKind) -> bool {
+    matches!(kind, ImageKind::Core | ImageKind::Creds | ImageKind::SignalPrivate)
+}
+
 /// Whether an image is named by the pid of its process.
-pub(crate) fn of_process(kind: ImageKind) -> bool {
+fn of_process(kind: ImageKind) -> bool {
     use ImageKind as K;
     matches!(
         kind,
@@ -111,7 +116,6 @@ pub(crate) fn of_process(kind: ImageKind) -> bool {
             | K::Vmas
             | K::Pagemap
             | K::Fs
-            | K::Creds
             | K::Sigacts
             | K::Itimers
             | K::PosixTimers

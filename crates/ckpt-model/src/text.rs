@@ -47,6 +47,17 @@ impl Text {
         escape(&self.0)
     }
 
+    /// The path of a folder in the evidence, escaped; the top is called `.`.
+    #[must_use]
+    pub fn folder(&self) -> Cow<'_, str> {
+        if self.is_empty() { Cow::Borrowed(".") } else { self.escaped() }
+    }
+
+    /// The path of something in this folder, escaped.
+    pub(crate) fn inside(&self, name: &str) -> String {
+        Self(crate::locate::join(&self.0, name.as_bytes())).escaped().into_owned()
+    }
+
     /// Whether there is no byte.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -52,6 +52,11 @@ pub(super) fn describe(metadata: &Metadata<'_>, container: &mut Container, defec
     container.image = container.image.take().or(image);
     container.id = container.id.take().or_else(|| text(&status, "id"));
     container.image_id = container.image_id.take().or_else(|| text(&status, "image_ref"));
+    // `ctr` names the container in its cgroup path only: `/<namespace>/<id>`.
+    if container.id.is_none() && metadata.has("spec.any") {
+        let path = container.cgroups_path.as_deref();
+        container.id = path.and_then(|path| path.rsplit('/').next()).map(str::to_owned);
+    }
     if let Some(runtime) = metadata.find(&["runtime.name"]).and_then(|(_, name)| name_of(&name)) {
         container.runtime.get_or_insert(runtime);
     }

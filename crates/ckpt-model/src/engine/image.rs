@@ -45,7 +45,7 @@ pub(super) fn describe(annotations: &BTreeMap<String, String>, container: &mut C
         &mut container.engine_version,
         first(&["podman.version", "cri-o.version", "engine.version"]),
     );
-    keep(&mut container.host.criu, first(&["criu.version"]));
+    keep(&mut container.host.criu, first(&["criu.version"]).map(criu_version));
     keep(&mut container.host.kernel, first(&["host.kernel"]));
     keep(&mut container.host.arch, first(&["host.arch"]));
     keep(&mut container.host.distribution, first(&["distribution.name"]));
@@ -62,4 +62,14 @@ pub(super) fn describe(annotations: &BTreeMap<String, String>, container: &mut C
         container.times.push(Moment { event: Event::ImageCreated, time, source });
     }
     container.annotations.extend(annotations.iter().map(|(k, v)| (k.clone(), v.clone())));
+}
+
+/// podman writes `40201` for 4.2.1.
+fn criu_version(version: String) -> String {
+    match version.parse::<u32>() {
+        Ok(number) if number >= 10_000 => {
+            format!("{}.{}.{}", number / 10_000, number / 100 % 100, number % 100)
+        }
+        _ => version,
+    }
 }
