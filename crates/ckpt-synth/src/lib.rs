@@ -24,7 +24,7 @@
 //! |---|---|
 //! | [`protobuf`], [`frame`] | messages, and image files made of them |
 //! | [`tar`], [`content`], [`noise`] | members, their bytes, and bytes that are made while they are written |
-//! | [`task`], [`memory`], [`file`], [`layout`] | a process: itself, its memory, its descriptors, the default address space |
+//! | [`task`], [`memory`], [`mod@file`], [`layout`] | a process: itself, its memory, its descriptors, the default address space |
 //! | [`dialect`], [`arch`] | which CRIU, which machine |
 //! | [`dump`], [`chain`] | the images of one run, and of several |
 //! | [`container`], [`engines`], [`archive`] | what engines add, and the archive |
