@@ -1,1 +1,31 @@
-//! How a checkpoint looks: JSON, trees, tables.
+//! How a checkpoint looks: versioned JSON, and trees and tables for people.
+//!
+//! [`json`] makes serialisable documents whose field names are a contract. [`human`] writes text for a terminal or a
+//! file. Both take what `ckpt-model` states and decide nothing; neither looks at a terminal, at the environment or at the
+//! clock, so that the same evidence always gives the same bytes.
+//!
+//! ```no_run
+//! use ckpt_model::Checkpoint;
+//! use ckpt_report::{human, json};
+//!
+//! let checkpoint = Checkpoint::open("checkpoint.tar")?;
+//! let mut out = Vec::new();
+//! json::write(&mut out, &json::tree(&checkpoint, &[]))?;
+//! human::info(&mut out, &checkpoint, &human::Layout::default())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Limits
+//!
+//! A document is made whole before it is written, and borrows its text from the checkpoint. Text for people escapes
+//! control characters, characters that reorder or hide text, and bytes that are not UTF-8; JSON keeps them and leaves
+//! escaping to JSON. The width of text is estimated from tables of wide characters and never too small.
+
+pub mod human;
+pub mod json;
+
+mod failure;
+mod logs;
+mod subtree;
+mod times;
+mod words;

@@ -1,0 +1,179 @@
+//! What `tree` shows below a process when it is asked for: threads, credentials, namespaces, environment.
+
+use ckpt_model::{Credentials, Namespaces, Seccomp, Task, Thread, escape};
+use criu_image::names;
+
+use super::tree::TreeOptions;
+use crate::words;
+
+/// A line of detail: what it is of, and the text, which is safe already.
+pub(super) struct Detail {
+    pub(super) label: &'static str,
+    pub(super) text: String,
+}
+
+/// All that was asked for, in a fixed order.
+pub(super) fn details(task: &Task, options: &TreeOptions, in_pod: bool) -> Vec<Detail> {
+    let mut details = Vec::new();
+    if options.threads {
+        details.extend(task.threads.iter().map(thread));
+    }
+    if options.creds {
+        creds(task, &mut details);
+    }
+    if options.ns
+        && let Some(all) = &task.namespaces
+    {
+        details.extend(namespaces(all, in_pod));
+    }
+    if options.env {
+        let env = task.env.iter().flat_map(ckpt_model::Strings::iter);
+        details.extend(
+            env.map(|variable| Detail { label: "env", text: escape(variable).into_owned() }),
+        );
+    }
+    details
+}
+
+fn thread(thread: &Thread) -> Detail {
+    let mut text = thread.tid.to_string();
+    if let Some(comm) = &thread.comm {
+        text.push_str(&format!(" {comm}"));
+    }
+    if let Some(ip) = thread.ip {
+        text.push_str(&format!("  ip {ip}"));
+    }
+    if let Some(sp) = thread.sp {
+        text.push_str(&format!("  sp {sp}"));
+    }
+    if let Some(blocked) = thread.sigblk.filter(|blocked| *blocked != 0) {
+        let machine = thread.core.as_ref().map(|core| core.mtype);
+        text.push_str(&format!("  blocks {}", names::signal_set_text(machine, blocked)));
+    }
+    if let Some(mode) = thread.seccomp.filter(|mode| *mode != Seccomp::Disabled) {
+        text.push_str(&format!("  seccomp {}", words::seccomp(mode)));
+    }
+    if let Some(policy) = thread.sched_policy.filter(|policy| *policy != 0) {
+        text.push_str(&format!("  scheduled {}", words::sched_policy(policy)));
+    }
+    if let Some(nice) = thread.nice.filter(|nice| *nice != 0) {
+        text.push_str(&format!("  nice {nice}"));
+    }
+    Detail { label: "thread", text }
+}
+
+fn creds(task: &Task, details: &mut Vec<Detail>) {
+    if let Some(creds) = &task.credentials {
+        details.push(Detail { label: "uid", text: ids(&creds.uids) });
+        details.push(Detail { label: "gid", text: ids(&creds.gids) });
+        if !creds.groups.is_empty() {
+            let groups: Vec<String> = creds.groups.iter().map(u32::to_string).collect();
+            details.push(Detail { label: "groups", text: groups.join(" ") });
+        }
+        caps(creds, details);
+        if creds.secbits != 0 {
+            let text = names::SECBITS.text(u64::from(creds.secbits));
+            details.push(Detail { label: "securebits", text });
+        }
+        if let Some(profile) = &creds.lsm_profile {
+            details.push(Detail { label: "lsm profile", text: profile.escaped().into_owned() });
+        }
+        let text = match creds.no_new_privs {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "not recorded by this CRIU",
+        };
+        details.push(Detail { label: "no new privs", text: text.to_owned() });
+    }
+    if let Some(mode) = task.seccomp {
+        details.push(Detail { label: "seccomp", text: words::seccomp(mode).into_owned() });
+    }
+}
+
+/// `1000`, or all four when they differ.
+fn ids(ids: &[u32; 4]) -> String {
+    let [real, effective, saved, filesystem] = ids;
+    if ids.iter().all(|id| id == real) {
+        real.to_string()
+    } else {
+        format!("real {real}, effective {effective}, saved {saved}, file system {filesystem}")
+    }
+}
+
+/// The sets, equal ones together.
+fn caps(creds: &Credentials, details: &mut Vec<Detail>) {
+    let caps = &creds.caps;
+    let sets = [
+        ("effective", Some(caps.effective)),
+        ("permitted", Some(caps.permitted)),
+        ("bounding", Some(caps.bounding)),
+        ("inheritable", Some(caps.inheritable)),
+        ("ambient", caps.ambient),
+    ];
+    let mut groups: Vec<(u64, Vec<&str>)> = Vec::new();
+    for (name, set) in sets {
+        let Some(set) = set else { continue };
+        match groups.iter_mut().find(|(known, _)| *known == set) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((set, vec![name])),
+        }
+    }
+    for (set, which) in groups {
+        let text = format!("{}: {}", which.join(", "), cap_names(set));
+        details.push(Detail { label: "caps", text });
+    }
+}
+
+/// `chown kill setuid`; `none`; `all` for every capability that has a name, and no bit more.
+fn cap_names(set: u64) -> String {
+    let every =
+        names::CAPABILITIES.values.iter().fold(0_u64, |all, (bit, _)| all | 1 << (bit & 63));
+    match set {
+        0 => return "none".to_owned(),
+        set if set == every => return "all".to_owned(),
+        _ => {}
+    }
+    let bits = (0..64_u32).filter(|bit| set >> bit & 1 == 1);
+    let words: Vec<String> = bits
+        .map(|bit| match names::CAPABILITIES.get(i64::from(bit)) {
+            Some(name) => name.strip_prefix("CAP_").unwrap_or(name).to_ascii_lowercase(),
+            None => bit.to_string(),
+        })
+        .collect();
+    words.join(" ")
+}
+
+fn namespaces(all: &Namespaces, in_pod: bool) -> Option<Detail> {
+    let shared = if in_pod { " (shared with host or pod)" } else { " (shared with host)" };
+    let known = words::namespaces(all).into_iter().filter_map(|(name, namespace)| {
+        let namespace = namespace?;
+        let shared = if namespace.shared_with_criu { shared } else { "" };
+        Some(format!("{name} {}{shared}", namespace.id))
+    });
+    let text = known.collect::<Vec<_>>().join(", ");
+    (!text.is_empty()).then_some(Detail { label: "namespaces", text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_told_apart_only_when_they_differ() {
+        assert_eq!(ids(&[7; 4]), "7");
+        assert_eq!(ids(&[1000, 0, 0, 0]), "real 1000, effective 0, saved 0, file system 0");
+    }
+
+    #[test]
+    fn capability_sets() {
+        assert_eq!(cap_names(0), "none");
+        assert_eq!(cap_names(0x1ff_ffff_ffff), "all");
+        assert_eq!(cap_names(0x21 | 1 << 50), "chown kill 50");
+        let mut creds = Credentials::default();
+        creds.caps.bounding = 1;
+        let mut details = Vec::new();
+        caps(&creds, &mut details);
+        let texts: Vec<_> = details.iter().map(|detail| detail.text.as_str()).collect();
+        assert_eq!(texts, ["effective, permitted, inheritable: none", "bounding: chown"]);
+    }
+}

@@ -1,0 +1,24 @@
+//! The same for people: trees, tables and aligned text. Not a contract.
+//!
+//! Nothing that the evidence says reaches `out` with a control byte in it. Colours and the width are the caller's choice,
+//! see [`Layout`]; without a width, which is how a file or a pipe is written, nothing is cut.
+
+mod columns;
+mod command;
+mod defects;
+mod details;
+mod guides;
+mod info;
+mod layout;
+mod line;
+mod list;
+mod show;
+mod tree;
+mod units;
+
+pub use defects::defects;
+pub use info::info;
+pub use layout::Layout;
+pub use list::list;
+pub use show::show;
+pub use tree::{TreeOptions, tree};

@@ -1,0 +1,526 @@
+//! `info`: what container, when, by whom, how large, and what is not in the archive.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use ckpt_model::{
+    Account, Accounting, Arch, Checkpoint, Container, CriuFacts, Event, Host, ImageDirectory,
+    Interface, Moment, Pod, Sizes, SpecMount, Standing,
+};
+use criu_image::ByteOrder;
+use criu_image::messages::DumpStatsEntry;
+use serde::Serialize;
+
+use super::shared::{DefectRecord, EvidenceRecord, TextRecord, base64, defects, fields};
+use super::tree::StaleRecord;
+use crate::logs::logs;
+use crate::times;
+use crate::words::{self, Word};
+
+/// `ckpt-inspect/info/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct InfoDocument<'a> {
+    /// Name and version of this form.
+    pub schema: &'static str,
+    /// What was opened.
+    pub evidence: EvidenceRecord<'a>,
+    /// The container.
+    pub container: ContainerRecord<'a>,
+    /// Who made the checkpoint.
+    pub engine: EngineRecord<'a>,
+    /// The container's pod.
+    pub pod: Option<PodRecord<'a>>,
+    /// When it was checkpointed, RFC 3339: the best of `times`.
+    pub checkpointed_at: Option<String>,
+    /// What CRIU counted.
+    pub statistics: Option<StatisticsRecord>,
+    /// Sizes in bytes.
+    pub sizes: SizesRecord,
+    /// Architecture of the processes, as `uname -m` has it.
+    pub arch: Option<String>,
+    /// Every time with its source, the best source of an event first.
+    pub times: Vec<MomentRecord<'a>>,
+    /// Network interfaces.
+    pub network: Vec<InterfaceRecord<'a>>,
+    /// Mounts that the runtime spec asks for.
+    pub mounts: Vec<SpecMountRecord<'a>>,
+    /// Annotations of the runtime spec and of the checkpoint image.
+    pub annotations: &'a BTreeMap<String, String>,
+    /// The CRIU that dumped.
+    pub criu: CriuRecord<'a>,
+    /// The host.
+    pub host: HostRecord<'a>,
+    /// Folders of images.
+    pub image_directories: Vec<ImageDirectoryRecord<'a>>,
+    /// Logs in the evidence.
+    pub logs: Vec<MemberRecord>,
+    /// What was made of the members.
+    pub images: ImagesRecord<'a>,
+    /// What archives of this engine never hold.
+    pub never_captured: &'static [&'static str],
+    /// What could not be read.
+    pub defects: Vec<DefectRecord>,
+}
+
+/// What container, when, by whom, how large, and what is not in the archive.
+#[must_use]
+pub fn info(checkpoint: &Checkpoint) -> InfoDocument<'_> {
+    let container = checkpoint.container();
+    let accounting = checkpoint.accounting();
+    let directories = checkpoint.place().directories.iter();
+    InfoDocument {
+        schema: "ckpt-inspect/info/1",
+        evidence: EvidenceRecord::of(checkpoint),
+        container: ContainerRecord::of(container),
+        engine: EngineRecord {
+            name: container.engine.word(),
+            version: container.engine_version.as_deref(),
+        },
+        pod: container.pod.as_ref().map(PodRecord::of),
+        checkpointed_at: time(container, Event::Checkpointed),
+        statistics: checkpoint.statistics().map(StatisticsRecord::of),
+        sizes: SizesRecord::of(checkpoint.sizes()),
+        arch: checkpoint.arch().map(Arch::name),
+        times: container.times.iter().map(MomentRecord::of).collect(),
+        network: container.network.iter().map(InterfaceRecord::of).collect(),
+        mounts: container.mounts.iter().map(SpecMountRecord::of).collect(),
+        annotations: &container.annotations,
+        criu: CriuRecord::of(checkpoint, checkpoint.criu()),
+        host: HostRecord::of(&container.host),
+        image_directories: directories
+            .map(|directory| ImageDirectoryRecord::of(directory, checkpoint.directory()))
+            .collect(),
+        logs: logs(&accounting).map(MemberRecord::of).collect(),
+        images: ImagesRecord::of(checkpoint, &accounting),
+        never_captured: container.engine.never_captured(),
+        defects: defects(checkpoint),
+    }
+}
+
+fn time(container: &Container, event: Event) -> Option<String> {
+    container.time(event).map(|moment| moment.time.to_string())
+}
+
+/// The container's identity and how it was started.
+#[derive(Clone, Debug, Serialize)]
+pub struct ContainerRecord<'a> {
+    /// The name its user knows.
+    pub name: Option<&'a str>,
+    /// Id.
+    pub id: Option<&'a str>,
+    /// Image name.
+    pub image: Option<&'a str>,
+    /// Image id or digest.
+    pub image_id: Option<&'a str>,
+    /// OCI runtime.
+    pub runtime: Option<&'a str>,
+    /// Version of the runtime.
+    pub runtime_version: Option<&'a str>,
+    /// When it was created, RFC 3339.
+    pub created: Option<String>,
+    /// Host name inside.
+    pub hostname: Option<&'a str>,
+    /// The engine's own name for it, where that is another one.
+    pub engine_name: Option<&'a str>,
+    /// Command.
+    pub command: &'a [String],
+    /// Environment it was started with.
+    pub env: &'a [String],
+    /// Working directory it was started in.
+    pub cwd: Option<&'a str>,
+    /// Labels.
+    pub labels: &'a BTreeMap<String, String>,
+    /// Whether it ran privileged.
+    pub privileged: Option<bool>,
+    /// Root file system on the host.
+    pub rootfs: Option<&'a str>,
+}
+
+impl<'a> ContainerRecord<'a> {
+    fn of(container: &'a Container) -> Self {
+        Self {
+            name: container.name.as_deref(),
+            id: container.id.as_deref(),
+            image: container.image.as_deref(),
+            image_id: container.image_id.as_deref(),
+            runtime: container.runtime.as_deref(),
+            runtime_version: container.runtime_version.as_deref(),
+            created: time(container, Event::Created),
+            hostname: container.hostname.as_deref(),
+            engine_name: container.engine_name.as_deref(),
+            command: &container.command,
+            env: &container.env,
+            cwd: container.cwd.as_deref(),
+            labels: &container.labels,
+            privileged: container.privileged,
+            rootfs: container.rootfs.as_deref(),
+        }
+    }
+}
+
+/// Who made the checkpoint.
+#[derive(Clone, Debug, Serialize)]
+pub struct EngineRecord<'a> {
+    /// `podman`, `cri-o`, `containerd`, `docker` or `criu`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: Option<&'a str>,
+}
+
+/// A pod.
+#[derive(Clone, Debug, Serialize)]
+pub struct PodRecord<'a> {
+    /// Name.
+    pub name: Option<&'a str>,
+    /// Namespace.
+    pub namespace: Option<&'a str>,
+    /// Uid.
+    pub uid: Option<&'a str>,
+    /// Id of its sandbox.
+    pub sandbox_id: Option<&'a str>,
+}
+
+impl<'a> PodRecord<'a> {
+    fn of(pod: &'a Pod) -> Self {
+        Self {
+            name: pod.name.as_deref(),
+            namespace: pod.namespace.as_deref(),
+            uid: pod.uid.as_deref(),
+            sandbox_id: pod.sandbox_id.as_deref(),
+        }
+    }
+}
+
+/// What CRIU counted: times in microseconds, pages of the processes and (`sh`) of shared memory.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct StatisticsRecord {
+    pub freezing_us: u32,
+    pub frozen_us: u32,
+    pub memdump_us: u32,
+    pub memwrite_us: u32,
+    pub pages_scanned: u64,
+    pub pages_written: u64,
+    pub pages_skipped_parent: u64,
+    pub pages_lazy: u64,
+    pub shpages_scanned: Option<u64>,
+    pub shpages_written: Option<u64>,
+    pub shpages_skipped_parent: Option<u64>,
+}
+
+impl StatisticsRecord {
+    fn of(stats: &DumpStatsEntry) -> Self {
+        Self {
+            freezing_us: stats.freezing_time,
+            frozen_us: stats.frozen_time,
+            memdump_us: stats.memdump_time,
+            memwrite_us: stats.memwrite_time,
+            pages_scanned: stats.pages_scanned,
+            pages_written: stats.pages_written,
+            pages_skipped_parent: stats.pages_skipped_parent,
+            pages_lazy: stats.pages_lazy,
+            shpages_scanned: stats.shpages_scanned,
+            shpages_written: stats.shpages_written,
+            shpages_skipped_parent: stats.shpages_skipped_parent,
+        }
+    }
+}
+
+/// Sizes in bytes.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SizesRecord {
+    /// The evidence as it lies there.
+    pub archive: u64,
+    /// All images of the chosen directory.
+    pub images: u64,
+    /// Its pages files.
+    pub pages: u64,
+    /// `rootfs-diff.tar`.
+    pub rootfs_diff: Option<u64>,
+}
+
+impl SizesRecord {
+    fn of(sizes: Sizes) -> Self {
+        Self {
+            archive: sizes.archive,
+            images: sizes.images,
+            pages: sizes.pages,
+            rootfs_diff: sizes.rootfs_diff,
+        }
+    }
+}
+
+/// A time with its source.
+#[derive(Clone, Debug, Serialize)]
+pub struct MomentRecord<'a> {
+    /// `created`, `started`, `checkpointed`, `restored` or `image-created`.
+    pub what: &'static str,
+    /// RFC 3339.
+    pub time: String,
+    /// Member and key that tell it.
+    pub source: &'a str,
+}
+
+impl<'a> MomentRecord<'a> {
+    fn of(moment: &'a Moment) -> Self {
+        Self { what: moment.event.word(), time: moment.time.to_string(), source: &moment.source }
+    }
+}
+
+/// A network interface.
+#[derive(Clone, Debug, Serialize)]
+pub struct InterfaceRecord<'a> {
+    /// Network it belongs to.
+    pub network: Option<&'a str>,
+    /// Name inside the container.
+    pub name: Option<&'a str>,
+    /// Addresses.
+    pub addresses: &'a [String],
+    /// Gateways.
+    pub gateways: &'a [String],
+    /// MAC address.
+    pub mac: Option<&'a str>,
+    /// Member or annotation that tells it.
+    pub source: &'a str,
+}
+
+impl<'a> InterfaceRecord<'a> {
+    fn of(interface: &'a Interface) -> Self {
+        Self {
+            network: interface.network.as_deref(),
+            name: interface.name.as_deref(),
+            addresses: &interface.addresses,
+            gateways: &interface.gateways,
+            mac: interface.mac.as_deref(),
+            source: &interface.source,
+        }
+    }
+}
+
+/// A mount of the runtime spec.
+#[derive(Clone, Debug, Serialize)]
+pub struct SpecMountRecord<'a> {
+    /// Path inside the container.
+    pub destination: &'a str,
+    /// File system type.
+    #[serde(rename = "type")]
+    pub kind: Option<&'a str>,
+    /// Path on the host, or a name.
+    pub source: Option<&'a str>,
+    /// Options.
+    pub options: &'a [String],
+}
+
+impl<'a> SpecMountRecord<'a> {
+    fn of(mount: &'a SpecMount) -> Self {
+        Self {
+            destination: &mount.destination,
+            kind: mount.kind.as_deref(),
+            source: mount.source.as_deref(),
+            options: &mount.options,
+        }
+    }
+}
+
+/// The CRIU that dumped.
+#[derive(Clone, Debug, Serialize)]
+pub struct CriuRecord<'a> {
+    /// Version, where the archive states it.
+    pub version: Option<String>,
+    /// What the images tell of the version.
+    pub inferred: Option<&'static str>,
+    /// `inventory.img_version`.
+    pub image_version: Option<u32>,
+    /// UUID of the run.
+    pub run_id: Option<String>,
+    /// Plugins that took part.
+    pub plugins: Vec<String>,
+    /// `none`, `lz4-page` or `lz4-region`.
+    pub compression: Option<Word>,
+    /// Whether TCP connections were closed instead of dumped.
+    pub tcp_close: bool,
+    /// Security module of the host: `none`, `selinux` or `apparmor`.
+    pub lsm: Option<Word>,
+    /// Uptime of the host when the dump began, microseconds.
+    pub uptime_us: Option<u64>,
+    /// `little` or `big`.
+    pub byte_order: &'static str,
+    /// Bytes of a page.
+    pub page_size: u64,
+    /// How that is known: `pages-file`, `auxv` or `architecture`.
+    pub page_size_source: &'static str,
+    /// What else the dump log says.
+    pub log: Option<LogRecord<'a>>,
+}
+
+/// What the dump log says of the dump.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogRecord<'a> {
+    /// Path of the log.
+    pub path: Cow<'a, str>,
+    #[allow(missing_docs)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_base64: Option<String>,
+    /// Host name, kernel and architecture that CRIU ran on.
+    pub running_on: Option<Cow<'a, str>>,
+    #[allow(missing_docs)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running_on_base64: Option<String>,
+    /// `succeeded`, `failed`, or null when the log ends before it says.
+    pub outcome: Option<&'static str>,
+    /// Its lines that begin with `Error`.
+    pub errors: Vec<TextRecord<'a>>,
+}
+
+impl<'a> CriuRecord<'a> {
+    fn of(checkpoint: &'a Checkpoint, facts: CriuFacts) -> Self {
+        let (page_size, source) = checkpoint.page_size();
+        Self {
+            version: facts.version,
+            inferred: facts.inferred,
+            image_version: facts.image_version,
+            run_id: facts.run_id.map(|id| id.lossless().into_owned()),
+            plugins: facts.plugins.iter().map(|plugin| plugin.lossless().into_owned()).collect(),
+            compression: facts.compression.map(words::compression),
+            tcp_close: facts.tcp_close,
+            lsm: facts.lsm.map(words::lsm),
+            uptime_us: facts.uptime_us,
+            byte_order: match checkpoint.byte_order() {
+                ByteOrder::Little => "little",
+                ByteOrder::Big => "big",
+            },
+            page_size,
+            page_size_source: words::page_size_source(source),
+            log: checkpoint.dump_log().map(|log| {
+                let (running_on, running_on_base64) = fields(log.running_on.as_ref());
+                LogRecord {
+                    path: log.path.lossless(),
+                    path_base64: base64(log.path.as_bytes()),
+                    running_on,
+                    running_on_base64,
+                    outcome: match (log.failed, log.succeeded) {
+                        (true, _) => Some("failed"),
+                        (false, true) => Some("succeeded"),
+                        (false, false) => None,
+                    },
+                    errors: log.errors.iter().map(TextRecord::of).collect(),
+                }
+            }),
+        }
+    }
+}
+
+/// The host that the container ran on.
+#[derive(Clone, Debug, Serialize)]
+pub struct HostRecord<'a> {
+    /// Kernel release.
+    pub kernel: Option<&'a str>,
+    /// Architecture, in the words of the source.
+    pub arch: Option<&'a str>,
+    /// Distribution.
+    pub distribution: Option<&'a str>,
+}
+
+impl<'a> HostRecord<'a> {
+    fn of(host: &'a Host) -> Self {
+        Self {
+            kernel: host.kernel.as_deref(),
+            arch: host.arch.as_deref(),
+            distribution: host.distribution.as_deref(),
+        }
+    }
+}
+
+/// A folder of images.
+#[derive(Clone, Debug, Serialize)]
+pub struct ImageDirectoryRecord<'a> {
+    /// Path in the evidence; empty for its top.
+    pub path: Cow<'a, str>,
+    #[allow(missing_docs)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_base64: Option<String>,
+    /// `full`, `pre-dump` or `incomplete`.
+    pub kind: &'static str,
+    /// Whether it is the one that is shown.
+    pub chosen: bool,
+    /// Its parent, for an incremental dump.
+    pub parent: Option<ParentRecord<'a>>,
+    /// Modification time of its youngest image, RFC 3339.
+    pub modified: Option<String>,
+}
+
+/// The `parent` link of an incremental dump.
+#[derive(Clone, Debug, Serialize)]
+pub struct ParentRecord<'a> {
+    /// Target as written.
+    pub target: Cow<'a, str>,
+    #[allow(missing_docs)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_base64: Option<String>,
+    /// The folder in this evidence that it leads to.
+    pub found: Option<Cow<'a, str>>,
+}
+
+impl<'a> ImageDirectoryRecord<'a> {
+    fn of(directory: &'a ImageDirectory, chosen: Option<&ImageDirectory>) -> Self {
+        Self {
+            path: directory.path.lossless(),
+            path_base64: base64(directory.path.as_bytes()),
+            kind: directory.kind.word(),
+            chosen: chosen == Some(directory),
+            parent: directory.parent.as_ref().map(|parent| ParentRecord {
+                target: parent.target.lossless(),
+                target_base64: base64(parent.target.as_bytes()),
+                found: parent.found.as_ref().map(ckpt_model::Text::lossless),
+            }),
+            modified: times::seconds(directory.modified),
+        }
+    }
+}
+
+/// A member of the evidence.
+#[derive(Clone, Debug, Serialize)]
+pub struct MemberRecord {
+    /// Its path.
+    pub path: String,
+    #[allow(missing_docs)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_base64: Option<String>,
+    /// Bytes.
+    pub size: u64,
+}
+
+impl MemberRecord {
+    fn of(account: &Account) -> Self {
+        Self {
+            path: account.path.lossless().into_owned(),
+            path_base64: base64(account.path.as_bytes()),
+            size: account.size,
+        }
+    }
+}
+
+/// What was made of the members: nothing in the evidence is dropped in silence.
+#[derive(Clone, Debug, Serialize)]
+pub struct ImagesRecord<'a> {
+    /// How many were parsed.
+    pub parsed: usize,
+    /// Known by name; nothing is made of their content.
+    pub recognised: Vec<MemberRecord>,
+    /// Neither.
+    pub unknown: Vec<MemberRecord>,
+    /// Left behind by an earlier dump.
+    pub stale: Vec<StaleRecord<'a>>,
+}
+
+impl<'a> ImagesRecord<'a> {
+    fn of(checkpoint: &'a Checkpoint, accounting: &Accounting) -> Self {
+        let members = |standing| accounting.of(standing).map(MemberRecord::of).collect();
+        Self {
+            parsed: accounting.of(Standing::Parsed).count(),
+            recognised: members(Standing::Recognised),
+            unknown: members(Standing::Unknown),
+            stale: checkpoint.stale().iter().map(StaleRecord::of).collect(),
+        }
+    }
+}
