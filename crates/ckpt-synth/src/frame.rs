@@ -56,6 +56,10 @@ pub mod magic {
     pub const NETDEV: u32 = 0x5737_3951;
     /// `netns-NS.img`.
     pub const NETNS: u32 = 0x5593_3752;
+    /// `ipcns-shm-NS.img`.
+    pub const IPCNS_SHM: u32 = 0x4628_3044;
+    /// `filelocks.img`.
+    pub const FILE_LOCKS: u32 = 0x5432_3616;
     /// `utsns-NS.img`.
     pub const UTSNS: u32 = 0x5447_3203;
     /// `timens-0.img`.

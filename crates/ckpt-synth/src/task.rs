@@ -370,7 +370,8 @@ impl Task {
         self
     }
 
-    /// As [`pages`](Self::pages), with the flags of the pagemap entry given.
+    /// As [`pages`](Self::pages), with the flags of the pagemap entry given. The bytes go to the pages file even where the
+    /// flags deny it.
     #[must_use]
     pub fn pages_flagged(mut self, addr: u64, bytes: impl Into<Vec<u8>>, flags: u32) -> Self {
         self.pages.push(PageRequest::Bytes { addr, bytes: bytes.into(), flags: Some(flags) });

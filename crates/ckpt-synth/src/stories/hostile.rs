@@ -1,7 +1,9 @@
 //! Archives and images that mean harm.
 
 use super::{looper, looper_shell};
-use crate::{Archive, ByteOrder, Dump, Kind, Member, Message, Task, magic};
+use crate::{
+    Archive, ByteOrder, Dump, Framing, Image, Kind, Member, Message, SparseForm, Task, magic,
+};
 
 /// A sound podman archive with members that would harm who unpacks them: absolute names, names with `..`, a symbolic
 /// link to `/etc` and a file below it, `checkpoint` as a link out of the archive, hard links to `/etc/shadow` and to a
@@ -44,7 +46,7 @@ pub fn hostile_tar() -> Archive {
     let sparse = Kind::Sparse {
         pieces: vec![(u64::MAX >> 2, b"far away".to_vec())],
         size: u64::MAX >> 1,
-        form: crate::SparseForm::OldGnu,
+        form: SparseForm::OldGnu,
     };
     archive
         .push(Member::new("checkpoint/pages-77.img", sparse))
@@ -61,7 +63,6 @@ pub fn hostile_tar() -> Archive {
 /// `filelocks.img` claims 0xffffffff bytes.
 #[must_use]
 pub fn hostile_numbers() -> Dump {
-    let order = ByteOrder::Little;
     let page = |vaddr: u64, pages: u64, flags: u32| {
         // vaddr, compat_nr_pages, flags, nr_pages
         Message::new().uint(1, vaddr).uint(2, 0u32).uint(4, flags).uint(5, pages)
@@ -117,7 +118,7 @@ pub fn hostile_numbers() -> Dump {
     });
     let controller = Message::new().bytes(1, "").message(2, &dir);
     dump.image("cgroup.img", magic::CGROUP, &[Message::new().message(2, &controller)]);
-    let mut locks = crate::Image::new(0x5432_3616, crate::Framing::V1_1, order).into_bytes();
+    let mut locks = Image::new(magic::FILE_LOCKS, Framing::V1_1, ByteOrder::Little).into_bytes();
     locks.extend([0xff; 4]);
     locks.extend(b"few bytes");
     dump.raw("filelocks.img", locks);

@@ -2,7 +2,7 @@
 
 use super::{LOOPER_TOKEN, looper};
 use crate::engines::dump_log;
-use crate::{Archive, Container, Dump, Member, NameForm, SparseForm, Task};
+use crate::{Archive, Container, Dump, Kind, Member, NameForm, SparseForm, Task};
 
 /// Second checkpoint of a container whose image directory was kept: pids 1 and 3 are in the tree; `core-2`, `ids-2`,
 /// `mm-2`, `fs-2` and `pagemap-2` are of a process (`old-tool`) that exited between, three seconds older than the rest,
@@ -177,7 +177,7 @@ pub fn odd_members() -> Archive {
     );
     diff.symlink("etc/link", "../data/count").hardlink("etc/hard", "etc/attr");
     diff.device("dev/null2", 1, 3);
-    diff.push(Member::new("run/pipe", crate::Kind::Fifo));
+    diff.push(Member::new("run/pipe", Kind::Fifo));
     diff.push(Member::file("usr/bin/su2", b"setuid").mode(0o4755).mtime(1));
 
     let mut archive = Archive::podman(&looper());

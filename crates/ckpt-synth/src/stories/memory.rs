@@ -2,7 +2,7 @@
 
 use super::looper_shell;
 use crate::memory::{map_flags, page_flags, status};
-use crate::{Dump, Task, Vma};
+use crate::{Dump, Message, Task, Vma, magic};
 
 /// First address of [`every_mapping`]'s mappings, which follow one another every 16 MiB.
 pub const MAPPINGS_AT: u64 = 0x7000_0000_0000;
@@ -55,13 +55,19 @@ pub const SHARED_AT: u64 = 0x7200_0000_0000;
 
 /// Shared memory of four kinds, in pids 1 and 2: at [`SHARED_AT`] a memfd `ring` (`in ring` at 0, `later` at 0x2000, a
 /// hole between; size 12345); 16 MiB higher `MAP_SHARED | MAP_ANONYMOUS` as a memfd `/dev/zero` (`zero-backed`); then a
-/// SysV segment **with id 0** (`sysv zero`); then the older form, number 4711 (`numbered`). Pid 2 maps `ring` alone,
+/// SysV segment **with id 0** (`sysv zero`; key 0x5001, in `ipcns-shm-11.img`); then the older form, number 4711 (`numbered`). Pid 2 maps `ring` alone,
 /// from 0x2000 on.
 #[must_use]
 pub fn shared_memory() -> Dump {
     let at = |n: u64| SHARED_AT + n * STEP;
+    // key, uid, gid, cuid, cgid, mode, id
+    let owner =
+        (2..=5).fold(Message::new().uint(1, 0x5001u32), |desc, field| desc.uint(field, 0u32));
+    let desc = owner.uint(6, 0o600u32).uint(7, 0u32);
+    let segment = Message::new().message(1, &desc).uint(2, 8192u32).bool(3, true); // desc, size, in_pagemaps
     let mut dump = Dump::new();
-    dump.memfd("ring", 8001, 12_345, &[(0, b"in ring"), (0x2000, b"later")])
+    dump.image("ipcns-shm-11.img", magic::IPCNS_SHM, &[segment])
+        .memfd("ring", 8001, 12_345, &[(0, b"in ring"), (0x2000, b"later")])
         .memfd("/dev/zero", 8002, 4096, &[(0, b"zero-backed")])
         .shared_memory(0, 8192, &[(0, b"sysv zero")])
         .shared_memory(4711, 4096, &[(0, b"numbered")])

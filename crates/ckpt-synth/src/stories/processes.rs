@@ -2,7 +2,7 @@
 
 use super::looper_shell;
 use crate::task::SockFilter;
-use crate::{Caps, Dump, File, State, Task, Vma};
+use crate::{Caps, Dump, File, Message, State, Task, Vma};
 
 /// The start of an ELF file, which stands for a program: magic, and this text after it.
 pub const IMPLANT: &[u8] =
@@ -229,7 +229,7 @@ pub fn descriptors() -> Dump {
         remote: ([0; 4], 0),
         queues: None,
     };
-    let unknown = File::Other { kind: 99, field: 99, message: crate::Message::new() };
+    let unknown = File::Other { kind: 99, field: 99, message: Message::new() };
     let first = inherit(looper_shell())
         .fd(7, File::memfd("scratch"))
         .fd(8, File::tcp_listen(901, ([0; 4], 80)))
