@@ -1,11 +1,13 @@
 //! What the fuzz targets share: small limits, readers that leave no byte untouched, and tars built around the input.
 
+pub mod engine;
 pub mod stream;
 pub mod tar;
 pub mod touch;
 
 use bytes::Bytes;
 use ckpt_archive::{Evidence, Limits, Options};
+use criu_image::ImageKind;
 
 /// Options with limits that keep one input cheap.
 #[must_use]
@@ -22,4 +24,17 @@ pub fn options() -> Options {
 #[must_use]
 pub fn evidence(input: &[u8]) -> Option<Evidence> {
     Evidence::from_bytes("fuzz", Bytes::copy_from_slice(input), &options()).ok()
+}
+
+/// The kind of image that a byte picks.
+#[must_use]
+pub fn kind(byte: u8) -> ImageKind {
+    ImageKind::ALL[usize::from(byte) % ImageKind::ALL.len()]
+}
+
+/// The byte that [`kind`] takes for a kind; `None` for those beyond the 256th.
+#[must_use]
+pub fn byte_of(kind: ImageKind) -> Option<u8> {
+    let index = ImageKind::ALL.iter().position(|known| *known == kind)?;
+    u8::try_from(index).ok()
 }

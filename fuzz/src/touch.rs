@@ -3,7 +3,16 @@
 use std::hint::black_box;
 use std::io::{self, Read as _};
 
+use bytes::Bytes;
 use ckpt_archive::{Chunk, Evidence};
+use ckpt_memory::{AddressSpace, Link, PagemapImage, PagesFile, Span, VirtAddr};
+use ckpt_model::{Checkpoint, Need};
+use ckpt_report::{human, json};
+use criu_image::netlink::NlRecords;
+use criu_image::show::{ShowContext, ShowLimits, show_payload, show_record};
+use criu_image::{
+    ByteOrder, Extra, Image, ImageKind, ImageSummary, Message as _, PagemapRecord, Record, wire,
+};
 
 /// Reads every member, whole and in pieces, and holds the two readings against each other.
 pub fn evidence(evidence: &Evidence) {
@@ -34,4 +43,189 @@ pub fn evidence(evidence: &Evidence) {
     for blob in evidence.blobs() {
         black_box(evidence.check_blob(blob).ok());
     }
+}
+
+/// Limits of a tree that fit the size of inputs.
+const SHOW: ShowLimits = ShowLimits { depth: 16, nodes: 1 << 16 };
+
+/// Reads an image in every way there is.
+pub fn image(kind: ImageKind, bytes: &[u8]) {
+    let Ok(image) = Image::open(kind, Bytes::copy_from_slice(bytes)) else { return };
+    let context = ShowContext { limits: SHOW, ..ShowContext::of(&image) };
+    let mut end = 0;
+    for record in image.records() {
+        match record {
+            Ok(record) => {
+                assert!(record.offset >= end, "records overlap");
+                end = record.payload_offset() + record.payload.len() as u64;
+                black_box(show_record(&record, &context));
+                extra(&record.extra);
+                reading(&record);
+            }
+            Err(error) => {
+                black_box((error.to_string(), error.offset(), error.name()));
+            }
+        }
+    }
+    black_box(ImageSummary::of(&image));
+}
+
+fn extra(extra: &Extra) {
+    match extra {
+        Extra::GhostChunks(chunks) => black_box(chunks.iter().count()),
+        Extra::Messages(messages) => black_box(messages.clone().count()),
+        Extra::Semaphores(semaphores) => black_box(semaphores.values().count()),
+        other => black_box(other.what().map_or(0, str::len)),
+    };
+}
+
+/// What decodes, must encode and decode to the same again.
+fn reading(record: &Record) {
+    black_box(record.check().err());
+    if let Ok(once) = record.schema.reencode(&record.payload) {
+        let twice = record.schema.reencode(&once);
+        assert_eq!(twice.as_ref(), Ok(&once), "encoding does not settle");
+    }
+}
+
+/// Walks a payload without decoding it.
+pub fn message(kind: ImageKind, payload: &[u8]) {
+    let mut at = 0;
+    for field in wire::walk(payload) {
+        let Ok(field) = field else { break };
+        assert!(
+            field.offset == at && field.end > at && field.end <= payload.len(),
+            "fields leave gaps"
+        );
+        at = field.end;
+    }
+    black_box(wire::packed(payload).count());
+    let Some(schema) = kind.schema() else { return };
+    let listed = wire::unknown_fields(payload, schema).len() as u64;
+    let counted = wire::count_unknown(payload, schema);
+    assert_eq!(listed, counted.min(wire::MAX_UNKNOWN as u64), "listing and counting differ");
+    black_box(wire::missing_required(payload, schema));
+    black_box(wire::check(payload, schema).err());
+    let context = ShowContext {
+        order: ByteOrder::Big,
+        mtype: Some(u32::from(payload.len() as u8)),
+        limits: SHOW,
+    };
+    black_box(show_payload(&Bytes::copy_from_slice(payload), schema, &context));
+}
+
+/// Reads netlink messages and the attributes in their attributes.
+pub fn netlink(kind: ImageKind, bytes: &[u8]) {
+    let bytes = Bytes::copy_from_slice(bytes);
+    for order in [ByteOrder::Little, ByteOrder::Big] {
+        let Ok(records) = NlRecords::open(kind, bytes.clone(), order) else { continue };
+        for record in records.map_while(Result::ok) {
+            for attribute in [4, 8, 12].into_iter().flat_map(|header| record.attributes(header)) {
+                black_box(attribute.attributes(order).count());
+            }
+        }
+    }
+}
+
+fn pagemap_image(bytes: &[u8]) -> PagemapImage {
+    let mut pagemap = PagemapImage { pages_id: 1, ..PagemapImage::default() };
+    if let Ok(image) = Image::open(ImageKind::Pagemap, Bytes::copy_from_slice(bytes)) {
+        let records = image.records().map_while(Result::ok).skip(1);
+        pagemap.entries =
+            records.filter_map(|record| PagemapRecord::from_record(&record).ok()).collect();
+    }
+    pagemap
+}
+
+/// Lays out a pagemap. Runs must come out in order and apart from each other.
+pub fn pagemap(bytes: &[u8]) {
+    let pagemap = pagemap_image(bytes);
+    black_box((pagemap.stored_pages(), pagemap.parent_pages()));
+    black_box(ckpt_memory::derive_page_size([(&pagemap, bytes.len() as u64)], None, 4096));
+    for page_size in [4096, 16_384, 65_536] {
+        let layout = pagemap.layout(page_size);
+        for run in &layout.runs {
+            assert!(run.start < run.end, "an empty run");
+        }
+        assert!(layout.runs.windows(2).all(|pair| pair[0].end <= pair[1].start), "runs overlap");
+    }
+}
+
+/// Reads an address space made of a memory map and of up to three dumps, each a pagemap and a pages file.
+pub fn space(files: &[(&[u8], &[u8])]) {
+    let Some(((_, mm), rest)) = files.split_first() else { return };
+    let Ok(mm) = criu_image::messages::MmEntry::decode(*mm) else { return };
+    let links = rest.chunks_exact(2).take(3).filter_map(|pair| {
+        let tar = crate::tar::of([(&b"pages"[..], pair[1].1)]);
+        let evidence = crate::evidence(&tar)?;
+        let pages = PagesFile::Content(evidence.content(evidence.get(b"pages")?).ok()?);
+        Some(Link { pagemap: pagemap_image(pair[0].1).layout(4096), pages })
+    });
+    let starts: Vec<u64> = mm.vmas.iter().map(|vma| vma.start).take(16).collect();
+    let space = AddressSpace::new(mm.vmas, links.collect(), 4096);
+    black_box(space.defects());
+    for start in starts.into_iter().flat_map(|start| [start, start.wrapping_sub(8), start ^ 0x0fff])
+    {
+        read(&space, VirtAddr(start), 3 * 4096 + 17);
+    }
+    read(&space, VirtAddr(u64::MAX - 9000), u64::MAX);
+}
+
+/// Spans must cover what was asked for, without gaps; and reading must agree with them.
+fn read(space: &AddressSpace, start: VirtAddr, len: u64) {
+    let end = start.0.saturating_add(len);
+    let (mut at, mut there) = (start.0, true);
+    for span in space.spans(start, len) {
+        let (from, len) = match &span {
+            Span::Bytes { start, bytes, .. } => (start.0, bytes.len() as u64),
+            Span::Zero { start, len } => (start.0, *len),
+            Span::Missing { start, len, why } => {
+                black_box(why.to_string());
+                there = false;
+                (start.0, *len)
+            }
+        };
+        assert!(from == at && len > 0, "spans leave gaps");
+        at += len;
+    }
+    assert_eq!(at, end, "spans end early");
+    if len <= 1 << 20 {
+        assert_eq!(space.read(start, len).is_ok(), there, "reading and spans differ");
+    }
+}
+
+/// Asks a checkpoint everything, twice: the answers must be the same bytes, and text must be fit for a terminal.
+pub fn checkpoint(tar: &[u8]) {
+    let Some(first) = answers(tar) else { return };
+    let second = answers(tar).expect("it opened before");
+    assert!(first == second, "the same input gave different output");
+}
+
+fn answers(tar: &[u8]) -> Option<Vec<u8>> {
+    let options = Checkpoint::options().archive(crate::options()).need(Need::Everything);
+    let checkpoint = options.open_evidence(crate::evidence(tar)?).ok()?;
+    let mut out = Vec::new();
+    let layout = human::Layout::default();
+    let details =
+        human::TreeOptions { env: true, threads: true, creds: true, ns: true, pids: Vec::new() };
+    human::tree(&mut out, &checkpoint, &details, &layout).expect("a Vec takes all");
+    human::info(&mut out, &checkpoint, &layout).expect("a Vec takes all");
+    checkpoint.look_for_unknown();
+    for defect in checkpoint.defects() {
+        out.extend(defect.to_string().bytes());
+    }
+    let text = std::str::from_utf8(&out).expect("text is UTF-8");
+    let unfit = text.chars().find(|letter| letter.is_control() && *letter != '\n');
+    assert_eq!(unfit, None, "a control character reaches the terminal");
+    json::write(&mut out, &json::tree(&checkpoint, &[])).expect("a Vec takes all");
+    json::write(&mut out, &json::info(&checkpoint)).expect("a Vec takes all");
+    black_box(checkpoint.accounting());
+    black_box(checkpoint.sizes());
+    for task in checkpoint.processes().tasks.iter().take(8) {
+        let Some(space) = checkpoint.memory(task.pid) else { continue };
+        for vma in space.vmas().iter().take(32) {
+            read(&space, VirtAddr(vma.start), (vma.end - vma.start).min(1 << 16));
+        }
+    }
+    Some(out)
 }

@@ -128,8 +128,17 @@ impl Workspace {
         succeed(&mut cargo)
     }
 
+    /// Real checkpoints come from `fixtures/real`; the seeding program makes the synthetic ones itself.
     fn seed(&self) -> Result<()> {
-        succeed(self.cargo("run").args(["--package", "seed", "--"]).arg(self.root.join("corpus")))
+        let fixtures = self.root.join("../fixtures/real");
+        let mut evidence = Vec::new();
+        for entry in fs::read_dir(&fixtures).with_context(|| fixtures.display().to_string())? {
+            let path = entry?.path();
+            evidence.extend(path.to_string_lossy().contains(".tar").then_some(path));
+        }
+        evidence.sort();
+        let corpus = self.root.join("corpus");
+        succeed(self.cargo("run").args(["--package", "seed", "--"]).arg(corpus).args(evidence))
     }
 
     fn fuzz(&self, target: &str, seconds: Option<u32>, libfuzzer: &[String]) -> Result<()> {

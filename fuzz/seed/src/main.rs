@@ -1,1 +1,223 @@
-fn main() {}
+//! Fills the corpora of the fuzz targets: `seed CORPUS EVIDENCE...`, where EVIDENCE are real checkpoints. Synthetic ones, of
+//! every dialect and form of archive, come by themselves.
+
+use std::collections::hash_map::DefaultHasher;
+use std::error::Error;
+use std::hash::{Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::{env, fs, process};
+
+use ckpt_archive::{Evidence, Options};
+use ckpt_fuzz::{byte_of, engine, tar};
+use ckpt_synth::{
+    Arch, Archive, BlockLayout, Compression, Dialect, Dump, Framing, Kind, Member, NameForm,
+    SparseForm, stories,
+};
+use criu_image::{Classified, Image, ImageKind, classify};
+
+/// Files in an input are cut to this; longer ones teach the fuzzer nothing and slow it down.
+const LONGEST: usize = 12 << 10;
+
+/// Whole archives that are longer are left out.
+const LONGEST_ARCHIVE: usize = 96 << 10;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = env::args_os().skip(1).map(PathBuf::from);
+    let Some(root) = arguments.next() else {
+        eprintln!("seed CORPUS EVIDENCE...");
+        process::exit(2);
+    };
+    let corpora = Corpora { root };
+    for path in arguments {
+        let bytes = fs::read(&path)?;
+        if bytes.len() <= LONGEST_ARCHIVE {
+            corpora.add("archive", &bytes)?;
+            corpora.add("checkpoint", &bytes)?;
+        }
+        let name = path.display().to_string();
+        corpora.add_members(&Evidence::from_bytes(&name, bytes.into(), &Options::default())?)?;
+    }
+    for archive in archives() {
+        let bytes = archive.tar();
+        corpora.add_members(&Evidence::from_bytes(
+            "synthetic",
+            bytes.into(),
+            &Options::default(),
+        )?)?;
+    }
+    for archive in forms() {
+        for bytes in [archive.tar(), archive.tar_zst(), archive.tar_gz()] {
+            corpora.add("archive", &bytes)?;
+        }
+        for form in 0..16 {
+            corpora.add("archive_compressed", &prefixed(form, &archive.tar()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The stories, of every engine and dialect; some dialects have none.
+fn archives() -> Vec<Archive> {
+    let mut archives: Vec<Archive> =
+        stories::all().into_iter().map(|(_, archive)| archive).collect();
+    let mut add = |change: &dyn Fn(&mut Dump)| {
+        let mut dump = stories::looper();
+        change(&mut dump);
+        archives.push(Archive::podman(&dump));
+    };
+    for layout in [BlockLayout::A, BlockLayout::B] {
+        let per_page = Compression::per_page(layout);
+        for compression in [per_page, Compression::region(layout, 64 << 10), per_page.unpacked()] {
+            add(&|dump| _ = dump.dialect(Dialect::V12(compression)));
+        }
+    }
+    add(&|dump| _ = dump.arch(Arch::Ppc64le { page_size: 65_536 }));
+    add(&|dump| _ = dump.framing(Framing::V1_0));
+    archives
+}
+
+/// Small archives with everything that a tar can do.
+fn forms() -> Vec<Archive> {
+    let long = "a/long/name/".repeat(12);
+    let pieces: [(u64, &[u8]); 2] = [(512, b"abc"), (4096, b"defg")];
+    let links = archive(|tar| {
+        tar.dir("d")
+            .member("d/a", b"abc")
+            .symlink("d/s", "a")
+            .hardlink("d/h", "d/a")
+            .device("d/n", 1, 3)
+    });
+    let nested = archive(|tar| tar.member("inner.tar.gz", links.tar_gz()));
+    vec![
+        archive(|tar| tar.sparse("sparse", &pieces, 9000, SparseForm::OldGnu)),
+        archive(|tar| tar.sparse("sparse", &pieces, 9000, SparseForm::Pax01)),
+        archive(|tar| tar.sparse("sparse", &pieces, 9000, SparseForm::Pax10)),
+        links,
+        nested,
+        archive(|tar| {
+            let gnu = Member::file(long.clone(), b"y").name_form(NameForm::Gnu);
+            tar.pax_name(long.clone(), b"x").push(gnu)
+        }),
+        archive(|tar| {
+            let file = Member::file("x", b"1").pax("SCHILY.xattr.user.x", b"v");
+            tar.push(file.owner_name("root").mtime(7))
+        }),
+        archive(|tar| tar.member("twice", b"1").member("twice", b"22").trailing(b"behind the end")),
+        archive(|tar| {
+            tar.member("../up", b"1").member("/abs", b"2").member("./c/../d", b"3").unended()
+        }),
+        archive(|tar| {
+            tar.push(Member::file("short", b"abc").claimed_size(700)).member("next", b"4")
+        }),
+        archive(|tar| tar.push(Member::new("fifo", Kind::Fifo)).member("empty", b"")),
+    ]
+}
+
+fn archive(fill: impl FnOnce(&mut Archive) -> &mut Archive) -> Archive {
+    let mut archive = Archive::new();
+    fill(&mut archive);
+    archive
+}
+
+struct Corpora {
+    root: PathBuf,
+}
+
+impl Corpora {
+    /// Adds one input, under a name that its content gives, so that seeding twice changes nothing.
+    fn add(&self, target: &str, input: &[u8]) -> Result<(), Box<dyn Error>> {
+        let mut hasher = DefaultHasher::new();
+        input.hash(&mut hasher);
+        let directory = self.root.join(target);
+        fs::create_dir_all(&directory)?;
+        fs::write(directory.join(format!("seed-{:016x}", hasher.finish())), input)?;
+        Ok(())
+    }
+
+    /// Takes evidence apart: its images, their records, its names, what its engine wrote, its address spaces.
+    fn add_members(&self, evidence: &Evidence) -> Result<(), Box<dyn Error>> {
+        let mut files: Vec<(&[u8], Vec<u8>)> = Vec::new();
+        for member in evidence.members().iter().filter(|member| member.is_file()) {
+            let content = evidence.content(member)?;
+            let bytes = content.slice(0..content.captured_len().min(LONGEST as u64))?;
+            files.push((&member.path, bytes.to_vec()));
+            self.add("classify", member.file_name())?;
+            if member.file_name().ends_with(b".log") {
+                self.add("dump_log", &bytes)?;
+            }
+            if let Classified::Image(image) = classify(member.file_name()) {
+                self.add_image(image.kind, &bytes)?;
+            }
+        }
+        let named = |name: &str| {
+            files.iter().find(|(path, _)| ends(path, name)).map(|(_, content)| content.clone())
+        };
+        for form in 0..engine::forms() {
+            let contents: Vec<Vec<u8>> =
+                engine::names(form).iter().map(|name| named(name).unwrap_or_default()).collect();
+            self.add("engine", &prefixed(form, &engine::join(&contents)))?;
+        }
+        self.add_spaces(&files)?;
+        // Whatever is under the first image directory, with little of its pages.
+        let kept =
+            files.iter().filter(|(path, _)| !path.ends_with(b".tar")).map(|(path, content)| {
+                let most = if Path::new(&*String::from_utf8_lossy(path)).starts_with("checkpoint") {
+                    LONGEST
+                } else {
+                    4096
+                };
+                (*path, &content[..content.len().min(most)])
+            });
+        let input = tar::join(kept);
+        self.add("images_dir", &input)?;
+        self.add("checkpoint", &tar::of(tar::split(&input)))
+    }
+
+    fn add_image(&self, kind: ImageKind, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+        let Some(byte) = byte_of(kind) else { return Ok(()) };
+        self.add("image", &prefixed(byte, bytes))?;
+        match kind {
+            ImageKind::Pagemap => self.add("pagemap", bytes)?,
+            ImageKind::Ifaddr | ImageKind::Route | ImageKind::Route6 | ImageKind::Rule => {
+                self.add("netlink", &prefixed(byte, bytes))?;
+            }
+            _ => {}
+        }
+        let Ok(image) = Image::open(kind, bytes.to_vec().into()) else { return Ok(()) };
+        for record in image.records().map_while(Result::ok).take(8) {
+            self.add("wire", &prefixed(byte, &record.payload))?;
+        }
+        Ok(())
+    }
+
+    fn add_spaces(&self, files: &[(&[u8], Vec<u8>)]) -> Result<(), Box<dyn Error>> {
+        let mut pages = files.iter().filter(|(path, _)| ends(path, "pages-1.img"));
+        let Some(pages) = pages.next() else { return Ok(()) };
+        for (mm, content) in files.iter().filter(|(path, _)| file_name(path).starts_with(b"mm-")) {
+            let pagemap = String::from_utf8_lossy(mm).replace("mm-", "pagemap-");
+            let Some(pagemap) = files.iter().find(|(path, _)| *path == pagemap.as_bytes()) else {
+                continue;
+            };
+            let Ok(image) = Image::open(ImageKind::Mm, content.clone().into()) else { continue };
+            let Some(Ok(record)) = image.records().next() else { continue };
+            let input =
+                tar::join([(&b"m"[..], &*record.payload), (b"", &pagemap.1), (b"", &pages.1)]);
+            self.add("space", &input)?;
+        }
+        Ok(())
+    }
+}
+
+fn prefixed(byte: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut input = vec![byte];
+    input.extend(bytes);
+    input
+}
+
+fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
+fn ends(path: &[u8], name: &str) -> bool {
+    path == name.as_bytes() || path.ends_with(format!("/{name}").as_bytes())
+}
