@@ -19,7 +19,7 @@ const STEP: u64 = 0x100_0000;
 /// | 3 | `/usr/lib/gone.so`, private, deleted: its 8192 bytes of `G` are a ghost file |
 /// | 4 | `/data/db`, shared: its bytes are nowhere |
 /// | 5 | anonymous, pages 0 and 1 only fetched lazily (nowhere), 2 in a parent that there is not |
-/// | 6 | no access (`PROT_NONE`), 1 TiB |
+/// | 6 | no access (`PROT_NONE`), 1 TiB, elsewhere: at `0x6000_0000_0000` |
 /// | 7 | anonymous with a guarded page at its start (a pseudo entry) and the last page stored (`above the guard`) |
 /// | 8 | anonymous, dropped on fork and never dumped: `MADV_DONTDUMP` and `MADV_WIPEONFORK` |
 #[must_use]
