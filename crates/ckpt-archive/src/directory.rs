@@ -132,7 +132,8 @@ impl Lister<'_> {
         }
         // The order of a directory is an accident; sorting makes defects and limits come out the same every time.
         let mut names = Vec::new();
-        for entry in Dir::read_from(dir)? {
+        // A descriptor of its own: listing moves the position.
+        for entry in Dir::new(open_quietly(dir, b".", OFlags::DIRECTORY)?)? {
             let name = entry?.file_name().to_bytes().to_vec();
             if name != b"." && name != b".." {
                 names.push(name);

@@ -174,7 +174,7 @@ impl<'a> Assembly<'a> {
                 | Error::Unsupported { .. }
                 | Error::Nesting { .. }
                 | Error::Member { .. }),
-            ) => self.unusable(&digest, error.to_string()),
+            ) => self.unusable(&digest, with_sources(&error)),
             Err(error) => return Err(error),
         }
         Ok(())
@@ -267,6 +267,12 @@ impl<'a> Assembly<'a> {
             Some(Box::new(Image { outer: raw, annotations: self.annotations, blobs: self.blobs }));
         Ok(evidence)
     }
+}
+
+/// An error as one sentence, with what caused it.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |sentence, cause| format!("{sentence}: {cause}"))
 }
 
 /// Reads a JSON document.

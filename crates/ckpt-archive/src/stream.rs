@@ -230,7 +230,7 @@ impl Tape for StreamTape {
         if packed == 0 {
             // Nothing to keep, but the member's content is known all the same.
             stored.keep = Keep::Whole(at);
-            if member.is_file() {
+            if member.is_file() && self.select.is_some() {
                 self.selection(member, listed);
                 self.whole.insert(member.path.clone(), listed.len());
             }

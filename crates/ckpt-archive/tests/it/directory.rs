@@ -73,6 +73,23 @@ fn depth_and_count_are_limited() {
 }
 
 #[test]
+fn pipes_are_read_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let plain = Tar::default().file("a", &noise(100_000, 1)).end();
+    let writer = std::thread::spawn({
+        let (path, plain) = (path.clone(), plain.clone());
+        move || std::fs::write(path, plain).unwrap()
+    });
+    let evidence = Evidence::open(&path, &Options::default()).unwrap();
+    writer.join().unwrap();
+    assert_eq!((evidence.kind().as_str(), evidence.size()), ("tar", plain.len() as u64));
+    assert_eq!(files(&evidence), [("a".to_owned(), noise(100_000, 1))]);
+}
+
+#[test]
 fn archives_in_files_open_by_content_whatever_their_name() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notes.txt");
