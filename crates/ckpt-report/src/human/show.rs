@@ -10,7 +10,7 @@ use criu_image::wire::missing_required;
 use criu_image::{ByteOrder, FieldLabel, Image, Record, ShowContext, Shown};
 
 use super::columns::{columns, wrap};
-use super::layout::{Layout, Palette, escaped_once, paint, plain};
+use super::layout::{Layout, Palette, escaped_once, paint};
 use super::units::{count, exact_size};
 
 /// Bytes of a blob that are shown.
@@ -52,7 +52,7 @@ impl<W: Write> Sheet<'_, W> {
         if let Content::Raw(what) = info.content {
             facts.push(format!("no records: {what}"));
         }
-        let name = plain(name);
+        let name = escaped_once(name);
         writeln!(self.out, "{}: {}", paint(self.palette.name, &name), facts.join(", "))?;
         for record in image.records() {
             match record {

@@ -133,7 +133,10 @@ impl Sheet<'_> {
             }
         }
         if checkpoint.images().is_some() && !checkpoint.processes().has_tree {
-            writeln!(out, "No process tree in this dump: nothing is known of parents.")?;
+            let note = "No process tree in this dump: nothing is known of parents.";
+            for line in wrap(note, self.width) {
+                writeln!(out, "{line}")?;
+            }
         }
         writeln!(out)
     }

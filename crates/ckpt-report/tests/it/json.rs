@@ -1,0 +1,217 @@
+//! The names that programs rely on, and how text, masks and addresses are written.
+
+use ckpt_model::Checkpoint;
+use ckpt_report::json;
+use ckpt_synth::{Archive, stories};
+use criu_image::{Image, ImageKind, ShowContext};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::stories::{open, open_archive};
+
+fn value(document: &impl Serialize) -> Value {
+    serde_json::to_value(document).expect("JSON")
+}
+
+fn tree(checkpoint: &Checkpoint) -> Value {
+    value(&json::tree(checkpoint, &[]))
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+#[test]
+fn tree_of_a_looper() {
+    let document = tree(&open(&stories::looper()));
+    assert_eq!(document["schema"], "ckpt-inspect/tree/1");
+    assert_eq!(document["evidence"], json!({"path": "story.tar", "kind": "tar"}));
+    assert_eq!(document["roots"], json!([1]));
+    assert_eq!(document["defects"], json!([]));
+    let shell = &document["processes"][0];
+    assert_eq!(shell["pid"], 1);
+    assert_eq!(shell["ppid"], 0);
+    assert_eq!(shell["state"], "alive");
+    assert_eq!(shell["exit_code"], Value::Null);
+    assert_eq!(shell["comm"], "sh");
+    assert_eq!(shell["argv"], json!(["sh", "-c", "while :; do sleep 1; done"]));
+    assert_eq!(shell["env"], json!(["PATH=/usr/bin:/bin", stories::LOOPER_TOKEN]));
+    assert_eq!(shell["exe"], json!({"path": "/bin/busybox", "deleted": false, "memfd": false}));
+    assert_eq!(shell["umask"], "0022");
+    assert_eq!(shell["uids"], json!([0, 0, 0, 0]));
+    assert_eq!(shell["caps"]["effective"], "00000000a80425fb");
+    assert_eq!(shell["seccomp"], "disabled");
+    assert_eq!(shell["threads"][0]["tid"], 1);
+    assert_eq!(shell["threads"][0]["sigblk"].as_str().map(str::len), Some(16));
+    assert!(shell["threads"][0]["ip"].as_str().expect("an address").starts_with("0x"));
+    assert_eq!(keys(&shell["namespaces"]["net"]), ["id", "shared_with_criu"]);
+    assert_eq!(shell.get("comm_base64"), None);
+    for name in [
+        "pid",
+        "ppid",
+        "pgid",
+        "sid",
+        "state",
+        "exit_code",
+        "comm",
+        "argv",
+        "env",
+        "exe",
+        "cwd",
+        "root",
+        "umask",
+        "uids",
+        "gids",
+        "groups",
+        "caps",
+        "no_new_privs",
+        "seccomp",
+        "threads",
+        "sigpnd",
+        "shdpnd",
+        "rlimits",
+        "oom_score_adj",
+        "namespaces",
+    ] {
+        assert!(shell.get(name).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn a_pid_brings_its_descendants() {
+    let checkpoint = open(&stories::looper());
+    let document = value(&json::tree(&checkpoint, &[2]));
+    assert_eq!(document["roots"], json!([2]));
+    assert_eq!(document["processes"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_zombie_has_its_wait_status_and_nothing_else() {
+    let document = tree(&open(&stories::zombies()));
+    let processes = document["processes"].as_array().expect("a list");
+    let zombie = processes.iter().find(|process| process["state"] == "zombie").expect("a zombie");
+    assert!(zombie["exit_code"].is_u64());
+    for name in ["argv", "env", "exe", "cwd", "uids", "rlimits", "sigpnd"] {
+        assert_eq!(zombie[name], Value::Null, "{name}");
+    }
+}
+
+#[test]
+fn bytes_are_never_replaced() {
+    let document = tree(&open(&stories::control_bytes()));
+    let process = |index: usize| &document["processes"][index];
+    assert_eq!(process(1)["comm"], "\u{1b}[31mred\u{7}\u{1b}[0m");
+    assert_eq!(process(1).get("comm_base64"), None);
+    assert_eq!(process(2)["comm"], "\\xff\\xfe\\x80raw");
+    assert_eq!(process(2)["comm_base64"], "//6AcmF3");
+    assert_eq!(process(2)["argv"], json!(["caf\\xe9", "\\xf0\\x9f\\x92"]));
+    assert_eq!(process(2)["argv_base64"], json!(["Y2Fm6Q==", "8J+S"]));
+    assert_eq!(process(2)["exe"]["path"], "/opt/caf\\xe9/bin");
+    assert_eq!(process(2)["exe"]["path_base64"], "L29wdC9jYWbpL2Jpbg==");
+    assert_eq!(process(2)["cwd_base64"], "L3Nydi//");
+    assert_eq!(process(4)["argv"], json!([]));
+}
+
+#[test]
+fn what_the_dump_missed_and_what_an_earlier_one_left() {
+    let document = tree(&open_archive(&stories::unseen_process()).expect("a checkpoint"));
+    assert_eq!(document["not_captured"][0]["host_pid"], stories::UNSEEN_HOST_PID);
+    assert_eq!(document["not_captured"][0]["comm"], "sleep");
+    let document = tree(&open_archive(&stories::stale_images()).expect("a checkpoint"));
+    let stale = document["stale"].as_array().expect("a list");
+    assert!(stale.iter().any(|image| image["path"] == "checkpoint/core-2.img"));
+    assert!(stale.iter().all(|image| image["modified"].is_string() && image["why"].is_string()));
+    let defect = &document["defects"][0];
+    assert_eq!(keys(defect), ["kind", "what", "where"]);
+}
+
+#[test]
+fn info_has_the_names_that_programs_rely_on() {
+    let looper = stories::looper();
+    for (archive, engine) in [
+        (Archive::podman(&looper), "podman"),
+        (Archive::crio(&looper), "cri-o"),
+        (Archive::containerd(&looper), "containerd"),
+    ] {
+        let checkpoint = open_archive(&archive).expect("a checkpoint");
+        let document = value(&json::info(&checkpoint));
+        assert_eq!(document["schema"], "ckpt-inspect/info/1");
+        assert_eq!(document["engine"]["name"], engine);
+        assert_eq!(document["arch"], "x86_64");
+        assert!(document["checkpointed_at"].is_string(), "{engine}");
+        for name in ["name", "id", "image", "image_id", "runtime", "created", "hostname"] {
+            assert!(document["container"][name].is_string(), "{engine} {name}");
+        }
+        for name in ["archive", "images", "pages"] {
+            assert!(document["sizes"][name].is_u64(), "{name}");
+        }
+        assert_eq!(document["pod"].is_null(), engine == "podman");
+        let statistics = &document["statistics"];
+        for name in [
+            "freezing_us",
+            "frozen_us",
+            "memdump_us",
+            "memwrite_us",
+            "pages_scanned",
+            "pages_written",
+        ] {
+            assert!(statistics[name].is_u64(), "{engine} {name}");
+        }
+        assert!(document["images"]["parsed"].as_u64() > Some(0));
+        assert_eq!(document["image_directories"][0]["chosen"], true);
+        assert_eq!(document["criu"]["page_size"], 4096);
+        assert!(!document["never_captured"].as_array().expect("a list").is_empty());
+    }
+}
+
+#[test]
+fn an_image_keeps_the_order_of_its_fields() {
+    let images = stories::looper().images();
+    let bytes =
+        |name: &str| images.iter().find(|(found, _)| found == name).map(|(_, bytes)| bytes.clone());
+    let image = Image::open(ImageKind::Pstree, bytes("pstree.img").expect("an image").into())
+        .expect("an image");
+    let evidence = || json::EvidenceRecord { path: "pstree.img", kind: "image".to_owned() };
+    let context = ShowContext::of(&image);
+    let document = json::show(evidence(), "pstree.img", &image, &context, &[]);
+    let mut text = Vec::new();
+    json::write_line(&mut text, &document.records[1].message).expect("a line");
+    assert_eq!(text, b"{\"pid\":2,\"ppid\":1,\"pgid\":1,\"sid\":1,\"threads\":[2]}\n");
+    assert_eq!((document.kind, document.magic.as_deref()), ("Pstree", Some("0x50273030")));
+
+    let image = Image::open(ImageKind::Core, bytes("core-1.img").expect("an image").into())
+        .expect("an image");
+    let document =
+        value(&json::show(evidence(), "core-1.img", &image, &ShowContext::of(&image), &[]));
+    assert_eq!(document["records"][0]["name"], "core_entry");
+    assert_eq!(document["records"][0]["message"]["mtype"], json!({"text": "X86_64", "raw": 1}));
+}
+
+#[test]
+fn a_line_is_a_record() {
+    let checkpoint = open(&stories::crowd(5));
+    let mut out = Vec::new();
+    json::write_lines(&mut out, json::tree(&checkpoint, &[]).processes).expect("lines");
+    let text = String::from_utf8(out).expect("UTF-8");
+    let pids: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["pid"].clone())
+        .collect();
+    assert_eq!(pids.len(), checkpoint.processes().tasks.len());
+}
+
+#[test]
+fn every_story_has_its_documents() {
+    for (name, archive) in stories::all() {
+        let Ok(checkpoint) = open_archive(&archive) else { continue };
+        let document = tree(&checkpoint);
+        let pids: Vec<u64> = document["processes"]
+            .as_array()
+            .expect(name)
+            .iter()
+            .filter_map(|p| p["pid"].as_u64())
+            .collect();
+        assert!(pids.is_sorted(), "{name}");
+        assert_eq!(value(&json::info(&checkpoint))["schema"], "ckpt-inspect/info/1", "{name}");
+    }
+}
