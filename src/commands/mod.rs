@@ -1,0 +1,27 @@
+//! The commands, one file each: its arguments and `run`.
+
+pub(crate) mod completions;
+pub(crate) mod info;
+pub(crate) mod list;
+pub(crate) mod man;
+pub(crate) mod show;
+pub(crate) mod tree;
+
+use anyhow::Result;
+
+use crate::cli::{Cli, Command};
+use crate::context::Context;
+use crate::exit::Outcome;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(cli: Cli) -> Result<Outcome> {
+    let context = Context::new(cli.color);
+    match cli.command {
+        Command::Info(args) => info::run(&args, &context),
+        Command::List(args) => list::run(&args, &context),
+        Command::Tree(args) => tree::run(&args, &context),
+        Command::Show(args) => show::run(&args, &context),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}

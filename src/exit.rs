@@ -1,0 +1,41 @@
+//! How the program ends.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// How a command ended, when it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done, and everything was whole.
+    Done,
+    /// Done, with defects.
+    Defects,
+}
+
+/// Status 2: nothing usable. clap ends with it too when it does not understand the command line.
+const NOTHING_USABLE: u8 = 2;
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::SUCCESS,
+            Outcome::Defects => Self::from(3),
+        }
+    }
+}
+
+/// Tells an error with its causes. A reader that went away (`| head`) is none.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(broken_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    // Messages quote names that the evidence gives.
+    let text = ckpt::model::escape(format!("{error:#}").as_bytes()).replace("\\n", "\n");
+    let _ = writeln!(io::stderr(), "ckpt-inspect: error: {text}");
+    ExitCode::from(NOTHING_USABLE)
+}

@@ -1,0 +1,87 @@
+//! Where a command writes: standard output, or a file that appears when it is complete.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use ckpt::model::Defect;
+use tempfile::NamedTempFile;
+
+use crate::exit::Outcome;
+
+/// A sink for a command's output.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Standard output.
+    Standard(BufWriter<io::Stdout>),
+    /// A file under a temporary name in its directory.
+    File(BufWriter<NamedTempFile>, PathBuf),
+}
+
+impl Output {
+    /// Opens standard output, or the file that the user named.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else { return Ok(Self::Standard(BufWriter::new(io::stdout()))) };
+        let folder =
+            path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = NamedTempFile::new_in(folder)
+            .with_context(|| format!("cannot write in {}", folder.display()))?;
+        Ok(Self::File(BufWriter::new(file), path.to_owned()))
+    }
+
+    /// Whether it goes to a file.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self, Self::File(..))
+    }
+
+    /// Writes what is left, and gives a file its name.
+    pub(crate) fn finish(self) -> Result<()> {
+        match self {
+            Self::Standard(mut out) => out.flush().context("cannot write to standard output"),
+            Self::File(out, path) => {
+                let name = || format!("cannot write {}", path.display());
+                let file =
+                    out.into_inner().map_err(io::IntoInnerError::into_error).with_context(name)?;
+                file.persist(&path).map_err(|error| error.error).with_context(name)?;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Standard(out) => out.write(bytes),
+            Self::File(out, _) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Standard(out) => out.flush(),
+            Self::File(out, _) => out.flush(),
+        }
+    }
+}
+
+/// Most defects that are told one by one to a person.
+const MOST_TOLD: usize = 20;
+
+/// Tells defects on standard error, as warnings.
+pub(crate) fn warn(defects: &[Defect]) -> Outcome {
+    let mut stderr = io::stderr().lock();
+    for defect in defects.iter().take(MOST_TOLD) {
+        let _ = writeln!(stderr, "warning: {defect}");
+    }
+    if defects.len() > MOST_TOLD {
+        let rest = defects.len() - MOST_TOLD;
+        let _ = writeln!(stderr, "warning: {rest} more defects; --format json lists them all");
+    }
+    outcome(defects)
+}
+
+/// How a command that met these defects ends.
+pub(crate) fn outcome(defects: &[Defect]) -> Outcome {
+    if defects.is_empty() { Outcome::Done } else { Outcome::Defects }
+}

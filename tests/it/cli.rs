@@ -1,0 +1,104 @@
+//! Help, errors, formats, standard input, output files.
+
+use std::fs::File;
+use std::process::Stdio;
+
+use crate::world::{fixtures, run_in, run_with};
+
+const LOOPER: &str = "looper-criu-4.2.tar.zst";
+
+#[test]
+fn help_of_every_command() {
+    let folder = fixtures();
+    insta::assert_snapshot!("help", run_in(&folder, &["--help"]).transcript());
+    for command in ["info", "list", "tree", "show", "completions", "man"] {
+        let name = format!("help-{command}");
+        insta::assert_snapshot!(name, run_in(&folder, &[command, "--help"]).transcript());
+    }
+}
+
+#[test]
+fn completions_and_man_pages_are_made() {
+    let folder = fixtures();
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = run_in(&folder, &["completions", shell]);
+        assert_eq!(ran.status, 0);
+        assert!(ran.stdout.contains("ckpt-inspect"), "{shell}");
+    }
+    assert!(run_in(&folder, &["man"]).stdout.contains(".TH ckpt-inspect"));
+    let to = tempfile::tempdir().expect("a folder");
+    let ran = run_in(&folder, &["man", "--to", to.path().to_str().expect("UTF-8")]);
+    assert_eq!(ran.status, 0);
+    assert!(to.path().join("ckpt-inspect-tree.1").is_file());
+}
+
+#[test]
+fn standard_input_is_evidence_too() {
+    let folder = fixtures();
+    let file = run_in(&folder, &["tree", LOOPER, "--format", "json"]).json();
+    let stdin = File::open(folder.join(LOOPER)).expect("the fixture");
+    let piped = run_with(&folder, &["tree", "-", "--format", "json"], Stdio::from(stdin)).json();
+    assert_eq!(file["processes"], piped["processes"]);
+    assert_eq!(piped["evidence"]["path"], "-");
+}
+
+#[test]
+fn an_output_file_appears_whole_and_holds_what_was_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let evidence = fixtures().join(LOOPER);
+    let evidence = evidence.to_str().expect("UTF-8");
+    let ran = run_in(folder.path(), &["tree", evidence, "--format", "json", "-o", "tree.json"]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
+    let written = std::fs::read_to_string(folder.path().join("tree.json")).expect("the file");
+    assert_eq!(written, run_in(folder.path(), &["tree", evidence, "--format", "json"]).stdout);
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder").collect();
+    assert_eq!(left.len(), 1, "nothing but the file is left: {left:?}");
+}
+
+#[test]
+fn json_lines_are_one_process_each() {
+    let ran = run_in(&fixtures(), &["tree", LOOPER, "--format", "jsonl"]);
+    let pids: Vec<u64> = ran
+        .stdout
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).expect("JSON")["pid"]
+                .as_u64()
+                .expect("a pid")
+        })
+        .collect();
+    assert_eq!(pids, [1, 2]);
+}
+
+#[test]
+fn errors_say_what_where_and_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("empty"), b"").expect("a file");
+    std::fs::write(
+        folder.path().join("zip"),
+        b"PK\x03\x04rest of a zip file, which is no checkpoint",
+    )
+    .expect("a file");
+    std::fs::write(folder.path().join("noise"), [0x5au8; 4096]).expect("a file");
+    std::fs::create_dir(folder.path().join("nothing")).expect("a folder");
+    let mut all = String::new();
+    for args in [
+        &["tree", "absent.tar"][..],
+        &["tree", "empty"],
+        &["tree", "zip"],
+        &["tree", "noise"],
+        &["tree", "nothing"],
+        &["list", "absent"],
+        &["show", "absent.img"],
+    ] {
+        let ran = run_in(folder.path(), args);
+        assert_eq!(ran.status, 2, "{args:?}");
+        all.push_str(&format!("$ ckpt-inspect {}\n{}", args.join(" "), ran.transcript()));
+    }
+    let evidence = fixtures().join(LOOPER);
+    let ran = run_in(folder.path(), &["tree", evidence.to_str().expect("UTF-8"), "--pid", "77"]);
+    all.push_str(&format!("$ ckpt-inspect tree --pid 77\n{}", ran.transcript()));
+    let ran = run_in(&fixtures(), &["tree", LOOPER, "--images", "elsewhere"]);
+    all.push_str(&format!("$ ckpt-inspect tree --images elsewhere\n{}", ran.transcript()));
+    insta::assert_snapshot!("errors", all);
+}
