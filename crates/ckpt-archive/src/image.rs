@@ -97,6 +97,8 @@ pub(crate) struct Assembly<'a> {
     blobs: Vec<Blob>,
     parts: Vec<Part>,
     members: Vec<Member>,
+    /// Bytes held for the listing so far.
+    metadata: u64,
     /// Blobs whose content became members.
     used: usize,
     /// Why the last unusable blob was so.
@@ -113,6 +115,7 @@ impl<'a> Assembly<'a> {
             blobs: Vec::new(),
             parts: Vec::new(),
             members: Vec::new(),
+            metadata: 0,
             used: 0,
             reason: None,
         }
@@ -159,6 +162,9 @@ impl<'a> Assembly<'a> {
         let Some(member) = self.blob(blob).and_then(|path| self.raw.get(&path).cloned()) else {
             return Ok(());
         };
+        if self.is_full(&digest) {
+            return Ok(());
+        }
         let name = format!("{}:{digest}", self.raw.name);
         let opened = self
             .raw
@@ -231,11 +237,26 @@ impl<'a> Assembly<'a> {
     }
 
     fn push(&mut self, mut member: Member) {
-        // The limit holds for each layer; no image has so many that ids run out.
         if let Ok(id) = u32::try_from(self.members.len()) {
             member.id = id;
+            self.metadata = self.metadata.saturating_add(member.weight());
             self.members.push(member);
         }
+    }
+
+    /// Whether the layers so far use up what one evidence may hold. Each layer keeps the limits by itself, but an image may name
+    /// the same layer hundreds of times.
+    fn is_full(&mut self, digest: &str) -> bool {
+        let limits = &self.options.limits;
+        let kind = if self.members.len() >= limits.max_members {
+            DefectKind::Limit { what: "members", limit: as_u64(limits.max_members) }
+        } else if self.metadata > limits.max_metadata {
+            DefectKind::Limit { what: "bytes of metadata", limit: limits.max_metadata }
+        } else {
+            return false;
+        };
+        self.defects.push(Defect::blob(kind, digest));
+        true
     }
 
     /// The image as evidence.

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use crate::Timestamp;
 use crate::sparse::Extent;
 
+/// Bytes of text that a global header may set; honest ones hold a comment or an owner.
+const MAX_GLOBAL: usize = 64 << 10;
+
 /// What extended headers say about the next member (local), or about all that follow (global).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Pax {
@@ -55,6 +58,27 @@ impl Pax {
             data = rest;
         }
         bad_value.map_or(Ok(()), Err)
+    }
+
+    /// Bytes of text, roughly.
+    fn weight(&self) -> usize {
+        let texts = [&self.path, &self.link_path, &self.uname, &self.gname, &self.sparse.name];
+        let texts = texts.into_iter().flatten().map(Vec::len);
+        let attributes = self.xattrs.iter().flat_map(|(name, value)| [name.len(), value.len()]);
+        texts.chain(attributes).fold(0, usize::saturating_add)
+    }
+
+    /// Applies a global header. It counts for every member that follows, so a large one would be multiplied by all of them:
+    /// it is refused. Nor can a sparse map be meant for all members.
+    pub(crate) fn apply_global(&mut self, data: &[u8]) -> Result<(), String> {
+        let mut changed = self.clone();
+        let result = changed.apply(data, 0);
+        changed.sparse = PaxSparse::default();
+        if changed.weight() > MAX_GLOBAL {
+            return Err(format!("more than {MAX_GLOBAL} bytes for all members that follow"));
+        }
+        *self = changed;
+        result
     }
 
     /// `None` if the value does not fit the key.

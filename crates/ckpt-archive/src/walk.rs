@@ -214,7 +214,7 @@ impl<T: Tape> Walk<'_, T> {
     fn extension(&mut self, flag: u8, mut data: Vec<u8>, at: u64) {
         let max_extents = self.limits.max_extents;
         if flag == b'g' {
-            if let Err(reason) = self.global.apply(&data, max_extents) {
+            if let Err(reason) = self.global.apply_global(&data) {
                 self.tell_extension(at, reason);
             }
             return;
@@ -251,7 +251,15 @@ impl<T: Tape> Walk<'_, T> {
             return Ok(Flow::Stop);
         }
         let named = pax.sparse.name.take().or(pax.path.take()).or(long_name);
-        let raw_path = named.unwrap_or_else(|| header.path());
+        let mut raw_path = named.unwrap_or_else(|| header.path());
+        let mut raw_link = pax.link_path.take().or(long_link).unwrap_or_else(|| header.link_name());
+        for text in [&mut raw_path, &mut raw_link] {
+            if text.len() > self.limits.max_name {
+                let reason = format!("a name of {} bytes is cut to the limit", text.len());
+                self.tell_extension(start.unwrap_or(at), reason);
+                text.truncate(self.limits.max_name);
+            }
+        }
         let kind = kind(&header, &raw_path);
         let (own_path, unsafe_name) = normalise(&raw_path);
         let linked = matches!(kind, MemberKind::Symlink | MemberKind::HardLink);
@@ -268,8 +276,7 @@ impl<T: Tape> Walk<'_, T> {
             mtime: Timestamp::default(),
             atime: pax.atime.or(header.atime()),
             ctime: pax.ctime.or(header.ctime()),
-            link_target: linked
-                .then(|| pax.link_path.take().or(long_link).unwrap_or_else(|| header.link_name())),
+            link_target: linked.then_some(raw_link),
             header_offset: start.unwrap_or(at),
             xattrs: std::mem::take(&mut pax.xattrs),
             unsafe_name,

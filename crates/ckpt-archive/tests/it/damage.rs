@@ -211,3 +211,20 @@ fn damaged_extended_headers_are_told_and_the_rest_counts() {
     assert!(told[0].contains("no valid record at byte 8 of 18"), "{told:?}");
     assert!(told[1].contains("no member follows"), "{told:?}");
 }
+
+#[test]
+fn global_headers_cannot_be_multiplied_by_all_members() {
+    let big = vec![b'v'; 100_000];
+    let archive = Tar::default()
+        .pax(b'g', &[("uid", b"7"), ("GNU.sparse.map", b"0,1,5,1"), ("GNU.sparse.size", b"9")])
+        .pax(b'g', &[("SCHILY.xattr.user.big", &big)])
+        .file("a", b"12")
+        .pax(b'x', &[("path", &big)])
+        .file("b", b"")
+        .end();
+    let evidence = open(archive);
+    let [a, b] = evidence.members() else { panic!() };
+    assert_eq!((a.uid, a.size, a.xattrs.len(), a.is_sparse()), (7, 2, 0, false));
+    assert_eq!(b.path.len(), 64 << 10);
+    assert_eq!(codes(&evidence), ["damaged-extended-header"; 2]);
+}

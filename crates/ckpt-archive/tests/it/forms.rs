@@ -395,6 +395,7 @@ fn limits_end_the_listing_and_are_told() {
     let mut limits = ckpt_archive::Limits::default();
     limits.max_members = 3;
     limits.max_pax = 100;
+    limits.max_name = 50;
     let mut archive = Tar::default().pax(b'x', &[("path", &[b'p'; 200])]);
     for index in 0..5 {
         archive = archive.file(&format!("f{index}"), b"");

@@ -317,3 +317,20 @@ fn a_member_that_looks_like_an_image_stays_an_archive() {
     assert_eq!(nested.kind(), "tar");
     assert!(nested.get(b"index.json").is_some() && nested.outer().is_none());
 }
+
+#[test]
+fn one_layer_named_many_times_does_not_multiply_without_end() {
+    let mut layout = Layout::default();
+    let mut layer = Tar::default();
+    for index in 0..20 {
+        layer = layer.file(&format!("f{index}"), b"x");
+    }
+    let layer = layout.blob(LAYER, &layer.end());
+    let manifest = layout.manifest(&vec![layer; 100]);
+    layout.index(&[manifest]);
+    let mut limits = ckpt_archive::Limits::default();
+    limits.max_members = 50;
+    let evidence = open_with(layout.tar(), &Options::default().limits(limits)).unwrap();
+    assert_eq!(evidence.members().len(), 60);
+    assert_eq!(codes(&evidence), ["limit"; 97]);
+}
