@@ -228,6 +228,15 @@ impl Content {
     }
 }
 
+/// Bytes as the content of a file that lies in one piece.
+impl From<Bytes> for Content {
+    fn from(bytes: Bytes) -> Self {
+        let mut whole = Builder::default();
+        whole.push(as_u64(bytes.len()), Body::Data(bytes));
+        whole.finish(crate::Limits::default().max_copy)
+    }
+}
+
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The bytes themselves are no help in a debug message.

@@ -7,6 +7,7 @@ use criu_image::messages::VmaEntry;
 use thiserror::Error;
 
 use crate::pagemap::CompressedRun;
+use crate::pages::Piece;
 use crate::{Defect, Pagemap, PagesFile, Run, RunKind, VirtAddr};
 
 /// Bits of `vma_entry.status` that decide where the bytes of a mapping are.
@@ -60,6 +61,8 @@ pub enum Missing {
     NoPagemap,
     /// The pages file ends before it, or is missing.
     PagesTruncated,
+    /// It passed by in a compressed archive, and was not kept because nobody had asked for it.
+    NotKept,
     /// An LZ4 block that does not expand to what it should.
     Damaged,
 }
@@ -75,6 +78,7 @@ impl fmt::Display for Missing {
             Self::Lazy => "not captured: left behind for lazy migration",
             Self::NoPagemap => "not known: the process has no pagemap",
             Self::PagesTruncated => "not there: the pages file ends before it",
+            Self::NotKept => "not kept while the compressed archive was read",
             Self::Damaged => "damaged: a compressed block does not expand",
         })
     }
@@ -288,9 +292,10 @@ impl AddressSpace {
             match &run.kind {
                 RunKind::Stored { offset } => {
                     let offset = offset.saturating_add(at.since(run.start));
-                    return Ok(match link.pages.slice(offset, end.since(at)) {
-                        Some(bytes) => Span::Bytes { start: at, bytes, origin },
-                        None => missing(end, Missing::PagesTruncated),
+                    return Ok(match link.pages.piece(offset, end.since(at)) {
+                        Piece::Bytes(bytes) => Span::Bytes { start: at, bytes, origin },
+                        Piece::Zeros(len) => Span::Zero { start: at, len },
+                        Piece::Missing(why) => missing(end, why),
                     });
                 }
                 RunKind::Compressed(blocks) => {
@@ -338,12 +343,10 @@ fn expand(
     if stored == 0 {
         return Span::Zero { start: at, len: end.since(at) };
     }
-    let Some(bytes) = link.pages.slice(offset, u64::from(stored)) else {
-        return missing(Missing::PagesTruncated);
+    let bytes = match link.pages.slice(offset, u64::from(stored)) {
+        Ok(bytes) => bytes,
+        Err(why) => return missing(why),
     };
-    if bytes.len() as u64 != u64::from(stored) {
-        return missing(Missing::PagesTruncated);
-    }
     let Ok(size) = usize::try_from(block_end.since(start)) else {
         return missing(Missing::Damaged);
     };

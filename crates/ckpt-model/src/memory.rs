@@ -26,8 +26,10 @@ pub(crate) struct Memory {
     page_size: u64,
     source: PageSizeSource,
     order: ByteOrder,
-    /// Pages that only a parent holds which is not here, in all tasks together.
+    /// Pages that only a parent holds which is not here, by task.
     orphaned: Mutex<HashMap<Pid, u64>>,
+    /// The first task whose pagemap names a pages file.
+    users: Mutex<HashMap<u32, Pid>>,
 }
 
 impl Memory {
@@ -39,7 +41,14 @@ impl Memory {
     ) -> Self {
         let default = arch.map_or(4096, Arch::usual_page_size);
         let (page_size, source) = page_size(&chain, default, defects);
-        Self { chain, page_size, source, order, orphaned: Mutex::default() }
+        Self {
+            chain,
+            page_size,
+            source,
+            order,
+            orphaned: Mutex::default(),
+            users: Mutex::default(),
+        }
     }
 
     /// Bytes of a page, and how that is known.
@@ -50,11 +59,6 @@ impl Memory {
     /// Byte order of raw parts of the images.
     pub(crate) fn order(&self) -> ByteOrder {
         self.order
-    }
-
-    /// Whether the chain of parents ends where it should.
-    fn is_whole(&self) -> bool {
-        self.chain.last().is_none_or(|last| !has_parent_link(last))
     }
 
     /// The address space of the task that owns `mm`.
@@ -70,9 +74,12 @@ impl Memory {
                 Some(content) => PagesFile::Content(content),
                 None => PagesFile::Missing,
             };
+            if depth == 0 {
+                self.note_user(owner, pagemap.pages_id, defects);
+            }
             let in_parent = pagemap.parent_pages();
             let last = depth.saturating_add(1) == self.chain.len();
-            if last && in_parent > 0 && !self.is_whole() {
+            if last && in_parent > 0 {
                 let mut orphaned = self.orphaned.lock().unwrap_or_else(PoisonError::into_inner);
                 orphaned.insert(owner, in_parent);
             }
@@ -82,6 +89,19 @@ impl Memory {
             }
         }
         AddressSpace::new(mm.vmas.clone(), links, self.page_size)
+    }
+
+    /// Two tasks never have a pages file in common in a sound dump.
+    fn note_user(&self, owner: Pid, pages_id: u32, defects: &Defects) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = *users.entry(pages_id).or_insert(owner);
+        if first != owner
+            && let Some(images) = self.chain.first()
+        {
+            let place = images.place(ImageKind::Pagemap, Some(u64::from(owner.0)));
+            let what = format!("names pages-{pages_id}.img, which belongs to process {first}");
+            defects.suspect(place, what);
+        }
     }
 
     /// Tells a defect of a pagemap.
@@ -112,12 +132,6 @@ impl Memory {
             defects.missing(place, what);
         }
     }
-}
-
-/// Whether an image directory says that it has a parent.
-fn has_parent_link(images: &Images) -> bool {
-    let link = crate::locate::join(images.path().as_bytes(), b"parent");
-    images.evidence().get(&link).is_some()
 }
 
 /// Reads a pagemap image: its head, then its entries.

@@ -8,8 +8,9 @@
 use std::collections::HashSet;
 
 use criu_image::ImageKind;
-use criu_image::messages::PstreeEntry;
+use criu_image::messages::{PagemapHead, PstreeEntry, TaskKobjIdsEntry};
 
+use crate::defect::Defects;
 use crate::images::Images;
 use crate::{Pid, Text};
 
@@ -69,12 +70,15 @@ pub(crate) fn find(images: &Images, tree: &[PstreeEntry], seconds: i64) -> Vec<S
         _ => of_process(kind) && id.is_some_and(|id| pids.contains(&id)),
     };
     let all = images.all();
-    let began = all
-        .iter()
-        .filter(|(kind, id, _)| own(*kind, *id))
-        .map(|(.., member)| member.mtime.secs)
-        .min();
-    let oldest = began.map(|began| began.saturating_sub(seconds).saturating_sub(1));
+    let times =
+        all.iter().filter(|(kind, id, _)| own(*kind, *id)).map(|(.., member)| member.mtime.secs);
+    let began = times.clone().min();
+    let took = times.max().unwrap_or_default().saturating_sub(began.unwrap_or_default());
+    // Times that lie further apart than the dump took are those of a copy, and tell nothing of the dump.
+    let oldest = began
+        .filter(|_| took <= seconds.saturating_add(2))
+        .map(|began| began.saturating_sub(seconds).saturating_sub(1));
+    let used = References::of(images, tree);
     let mut stale = Vec::new();
     for (kind, id, member) in all {
         let modified = member.mtime.secs;
@@ -82,6 +86,8 @@ pub(crate) fn find(images: &Images, tree: &[PstreeEntry], seconds: i64) -> Vec<S
         let why = if owned_by_task && !own(kind, id) {
             let pid = id.and_then(|id| u32::try_from(id).ok()).map(Pid).unwrap_or_default();
             Some(Staleness::NoOwner(pid))
+        } else if used.leave_out(kind, id) {
+            Some(Staleness::Unreferenced)
         } else {
             oldest.filter(|oldest| !owned_by_task && modified < *oldest).map(|_| {
                 let began = began.unwrap_or_default();
@@ -99,6 +105,46 @@ pub(crate) fn find(images: &Images, tree: &[PstreeEntry], seconds: i64) -> Vec<S
         }
     }
     stale
+}
+
+/// The pages files and descriptor tables that this dump refers to; `None` where an image that would tell is broken.
+struct References {
+    pages: Option<HashSet<u64>>,
+    descriptors: Option<HashSet<u64>>,
+}
+
+impl References {
+    fn of(images: &Images, tree: &[PstreeEntry]) -> Self {
+        let quiet = Defects::default();
+        let pids: HashSet<u64> = tree.iter().map(|entry| u64::from(entry.pid)).collect();
+        let head = |kind, id| {
+            images.one::<PagemapHead>(kind, Some(id), &quiet).map(|head| head.pages_id.into())
+        };
+        let tasks = images.ids(ImageKind::Pagemap).into_iter().filter(|pid| pids.contains(pid));
+        let shared = images.ids(ImageKind::PagemapShmem).into_iter();
+        let pages = tasks
+            .map(|pid| head(ImageKind::Pagemap, pid))
+            .chain(shared.map(|id| head(ImageKind::PagemapShmem, id)))
+            .collect();
+        let ids = images.ids(ImageKind::Ids).into_iter().filter(|pid| pids.contains(pid));
+        let descriptors: Option<HashSet<u64>> = ids
+            .map(|pid| images.one::<TaskKobjIdsEntry>(ImageKind::Ids, Some(pid), &quiet))
+            .map(|ids| ids.map(|ids| ids.files_id.into()))
+            .collect();
+        // Old dumps keep the ids in the core images and have no others.
+        Self { pages, descriptors: descriptors.filter(|known| !known.is_empty()) }
+    }
+
+    /// Whether nothing refers to a pages file or descriptor table.
+    fn leave_out(&self, kind: ImageKind, id: Option<u64>) -> bool {
+        let known = match kind {
+            ImageKind::Pages => &self.pages,
+            ImageKind::Fdinfo => &self.descriptors,
+            _ => return false,
+        };
+        let Some((known, id)) = known.as_ref().zip(id) else { return false };
+        !known.contains(&id)
+    }
 }
 
 /// Whether an image is named by the id of its thread.

@@ -31,7 +31,10 @@ fn every_engine_is_told_by_what_it_writes() {
             assert!(checkpoint.container().name.is_some(), "{engine:?}");
             assert!(checkpoint.container().image.is_some(), "{engine:?}");
         }
-        assert_eq!(checkpoint.container().pod.is_some(), matches!(engine, Engine::CriO | Engine::Containerd));
+        assert_eq!(
+            checkpoint.container().pod.is_some(),
+            matches!(engine, Engine::CriO | Engine::Containerd)
+        );
     }
 }
 
@@ -53,7 +56,10 @@ fn a_pod_of_several_containers_asks_which() {
     assert_eq!(picked.container().name.as_deref(), Some("db"));
 
     let as_archive = Archive::pod_archive("pod", &containers);
-    assert!(matches!(open_with(&as_archive, &Checkpoint::options()), Err(OpenError::SeveralContainers { .. })));
+    assert!(matches!(
+        open_with(&as_archive, &Checkpoint::options()),
+        Err(OpenError::SeveralContainers { .. })
+    ));
     let picked = open_with(&as_archive, &Checkpoint::options().container("web")).expect("web");
     assert_eq!(picked.container().name.as_deref(), Some("web"));
 }

@@ -65,7 +65,12 @@ fn a_pre_dump_has_memory_and_no_names() {
 #[test]
 fn a_missing_pages_file_is_told_with_its_size() {
     let mut dump = three();
-    let pages: Vec<_> = dump.images().into_iter().map(|(name, _)| name).filter(|name| name.starts_with("pages-")).collect();
+    let pages: Vec<_> = dump
+        .images()
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| name.starts_with("pages-"))
+        .collect();
     dump.without(&pages[1]);
     let checkpoint = open(&Archive::podman(&dump));
     let _ = checkpoint.processes();
@@ -78,7 +83,9 @@ fn cut_anywhere_it_opens_or_says_why() {
     let whole = Archive::podman(&three()).tar();
     for len in (0..whole.len()).step_by(4096).chain([1, 511, 513]) {
         let bytes = whole[..len].to_vec();
-        let Ok(evidence) = Evidence::from_bytes("cut", bytes.into(), &Options::default()) else { continue };
+        let Ok(evidence) = Evidence::from_bytes("cut", bytes.into(), &Options::default()) else {
+            continue;
+        };
         let Ok(checkpoint) = Checkpoint::options().open_evidence(evidence) else { continue };
         let _ = checkpoint.processes();
         let _ = checkpoint.container();
@@ -90,7 +97,8 @@ fn cut_anywhere_it_opens_or_says_why() {
 fn fields_of_a_newer_criu_are_told_and_cost_nothing() {
     let mut dump = three();
     // Field 900, varint 5, appended to the only record of fs-1.img, whose length is the word behind the two magics.
-    let (_, mut image) = dump.images().into_iter().find(|(name, _)| name == "fs-1.img").expect("fs-1.img");
+    let (_, mut image) =
+        dump.images().into_iter().find(|(name, _)| name == "fs-1.img").expect("fs-1.img");
     image.extend_from_slice(&[0xa0, 0x38, 0x05]);
     let len = u32::from_le_bytes(image[8..12].try_into().expect("four bytes")) + 3;
     image[8..12].copy_from_slice(&len.to_le_bytes());
@@ -100,4 +108,39 @@ fn fields_of_a_newer_criu_are_told_and_cost_nothing() {
     assert!(task(&checkpoint, 1).cwd.is_some());
     assert_told(&checkpoint, "1 unknown field(s), the first is number 900");
     assert!(checkpoint.defects().iter().all(|defect| defect.kind == DefectKind::Unknown));
+}
+
+#[test]
+fn pages_of_a_parent_that_nobody_names_are_told() {
+    let checkpoint = open(&Archive::podman(&ckpt_synth::stories::every_mapping()));
+    let _ = checkpoint.processes();
+    assert_told(&checkpoint, "pages are in a parent checkpoint that is not here");
+}
+
+#[test]
+fn two_tasks_cannot_have_one_pages_file() {
+    let checkpoint = open(&Archive::podman(&ckpt_synth::stories::hostile_numbers()));
+    let _ = checkpoint.processes();
+    assert_told(&checkpoint, "names pages-1.img, which belongs to process");
+}
+
+/// Whatever a story does, the model answers, and the same twice.
+#[test]
+fn every_story_is_answered() {
+    for (name, archive) in ckpt_synth::stories::all() {
+        let answer = || {
+            let evidence = Evidence::from_bytes(name, archive.tar().into(), &Options::default());
+            let checkpoint = Checkpoint::options().open_evidence(evidence.ok()?).ok()?;
+            let pids: Vec<_> = checkpoint.processes().tasks.iter().map(|task| task.pid).collect();
+            let _ = (
+                checkpoint.container(),
+                checkpoint.criu(),
+                checkpoint.sizes(),
+                checkpoint.accounting(),
+            );
+            checkpoint.look_for_unknown();
+            Some((pids, checkpoint.defects()))
+        };
+        assert_eq!(answer(), answer(), "{name}");
+    }
 }

@@ -7,9 +7,13 @@ use ckpt_synth::{Arch, Archive, BlockLayout, Chain, Compression, Dialect, Dump, 
 use crate::{argv, assert_told, env, open, open_with, task, told};
 
 fn family(dump: &mut Dump) {
-    dump.task(Task::new(1, 0).comm("sh").argv(&["sh", "-c", "loop"]).env(&["TOKEN=abc"]).exe("/bin/sh"))
-        .task(Task::new(4, 1).comm("sleep").argv(&["sleep", "3600"]).env(&["TOKEN=abc"]).thread(5, "aux"))
-        .zombie(6, 1, 9, "dead");
+    dump.task(
+        Task::new(1, 0).comm("sh").argv(&["sh", "-c", "loop"]).env(&["TOKEN=abc"]).exe("/bin/sh"),
+    )
+    .task(
+        Task::new(4, 1).comm("sleep").argv(&["sleep", "3600"]).env(&["TOKEN=abc"]).thread(5, "aux"),
+    )
+    .zombie(6, 1, 9, "dead");
 }
 
 fn assert_family(archive: &Archive) -> ckpt_model::Checkpoint {
@@ -19,8 +23,16 @@ fn assert_family(archive: &Archive) -> ckpt_model::Checkpoint {
     assert_eq!(argv(&checkpoint, 4), ["sleep", "3600"]);
     assert_eq!(env(&checkpoint, 4), ["TOKEN=abc"]);
     assert_eq!(task(&checkpoint, 6).exit_code, Some(9));
-    assert_eq!(task(&checkpoint, 1).exe.as_ref().map(|exe| exe.path.to_string()), Some("/bin/sh".into()));
-    assert!(task(&checkpoint, 4).threads.iter().all(|thread| thread.sp.is_some() && thread.ip.is_some()));
+    assert_eq!(
+        task(&checkpoint, 1).exe.as_ref().map(|exe| exe.path.to_string()),
+        Some("/bin/sh".into())
+    );
+    assert!(
+        task(&checkpoint, 4)
+            .threads
+            .iter()
+            .all(|thread| thread.sp.is_some() && thread.ip.is_some())
+    );
     checkpoint
 }
 
@@ -31,7 +43,8 @@ fn page_counts_in_either_field() {
         dump.dialect(dialect);
         family(&mut dump);
         let checkpoint = assert_family(&Archive::podman(&dump));
-        let privileges = task(&checkpoint, 1).credentials.as_ref().and_then(|creds| creds.no_new_privs);
+        let privileges =
+            task(&checkpoint, 1).credentials.as_ref().and_then(|creds| creds.no_new_privs);
         let recorded = dialect != Dialect::Criu317;
         assert_eq!(privileges, recorded.then_some(false), "{dialect:?}");
     }

@@ -23,12 +23,14 @@ fn task(checkpoint: &Checkpoint, pid: u32) -> &Task {
 }
 
 fn argv(checkpoint: &Checkpoint, pid: u32) -> Vec<String> {
-    let argv = task(checkpoint, pid).argv.as_ref().unwrap_or_else(|| panic!("process {pid} has no argv"));
+    let argv =
+        task(checkpoint, pid).argv.as_ref().unwrap_or_else(|| panic!("process {pid} has no argv"));
     argv.iter().map(|arg| ckpt_model::escape(arg).into_owned()).collect()
 }
 
 fn env(checkpoint: &Checkpoint, pid: u32) -> Vec<String> {
-    let env = task(checkpoint, pid).env.as_ref().unwrap_or_else(|| panic!("process {pid} has no env"));
+    let env =
+        task(checkpoint, pid).env.as_ref().unwrap_or_else(|| panic!("process {pid} has no env"));
     env.iter().map(|entry| ckpt_model::escape(entry).into_owned()).collect()
 }
 

@@ -19,7 +19,14 @@ fn a_family_with_a_thread_and_a_zombie() {
             .session(1, 1)
             .no_new_privs(),
     )
-    .task(Task::new(7, 1).uid(33).gid(34).groups(&[5, 6]).thread(8, "helper").registers(0x40_1000, 0x7ffe_0000))
+    .task(
+        Task::new(7, 1)
+            .uid(33)
+            .gid(34)
+            .groups(&[5, 6])
+            .thread(8, "helper")
+            .registers(0x40_1000, 0x7ffe_0000),
+    )
     .task(Task::new(9, 1).state(State::Stopped))
     .zombie(12, 7, 0x700, "gone");
     let checkpoint = open(&Archive::podman(&dump));
@@ -38,7 +45,8 @@ fn a_family_with_a_thread_and_a_zombie() {
     assert_eq!((creds.uids, creds.gids), ([33; 4], [34; 4]));
     assert_eq!(creds.groups, [5, 6]);
     assert_eq!(creds.no_new_privs, Some(false), "left out by CRIU 4 means no");
-    let threads: Vec<_> = worker.threads.iter().map(|thread| (thread.tid, thread.comm.clone())).collect();
+    let threads: Vec<_> =
+        worker.threads.iter().map(|thread| (thread.tid, thread.comm.clone())).collect();
     assert_eq!(threads[1].0, Pid(8));
     assert_eq!(threads[1].1.as_ref().map(ToString::to_string), Some("helper".into()));
     assert_eq!(worker.threads[0].ip.map(|ip| ip.0), Some(0x40_1000));
@@ -53,7 +61,12 @@ fn a_family_with_a_thread_and_a_zombie() {
 #[test]
 fn a_title_within_the_arguments_leaves_empty_strings_behind_it() {
     let mut dump = Dump::new();
-    dump.task(Task::new(1, 0).argv(&["/usr/sbin/program", "--option"]).env(&["K=V"]).title(b"[kworker/0:1]\0"));
+    dump.task(
+        Task::new(1, 0)
+            .argv(&["/usr/sbin/program", "--option"])
+            .env(&["K=V"])
+            .title(b"[kworker/0:1]\0"),
+    );
     let checkpoint = open(&Archive::podman(&dump));
     let argv = argv(&checkpoint, 1);
     assert_eq!(argv[0], "[kworker/0:1]");
@@ -66,7 +79,12 @@ fn a_title_within_the_arguments_leaves_empty_strings_behind_it() {
 fn a_title_that_runs_over_the_environment_is_one_string() {
     let mut dump = Dump::new();
     let title = b"nginx: worker process with a title longer than its arguments";
-    dump.task(Task::new(1, 0).argv(&["nginx"]).env(&["A=0123456789012345678901234567890123456789012345678901234567890123456789"]).title(title));
+    dump.task(
+        Task::new(1, 0)
+            .argv(&["nginx"])
+            .env(&["A=0123456789012345678901234567890123456789012345678901234567890123456789"])
+            .title(title),
+    );
     let checkpoint = open(&Archive::podman(&dump));
     assert_eq!(argv(&checkpoint, 1), [String::from_utf8_lossy(title)]);
 }
@@ -75,7 +93,12 @@ fn a_title_that_runs_over_the_environment_is_one_string() {
 fn one_process_with_a_broken_environ_costs_nothing() {
     let mut dump = Dump::new();
     dump.task(Task::new(1, 0).argv(&["init"]))
-        .task(Task::new(2, 1).argv(&["odd"]).env(&["AAAAAAAAAAAA=1"]).broken_environ(b"\xff\xfe\x1b[31m no equals sign"))
+        .task(
+            Task::new(2, 1)
+                .argv(&["odd"])
+                .env(&["AAAAAAAAAAAA=1"])
+                .broken_environ(b"\xff\xfe\x1b[31m no equals sign"),
+        )
         .task(Task::new(3, 1).argv(&["even"]).env(&["K=V"]));
     let checkpoint = open(&Archive::podman(&dump));
     assert_eq!(argv(&checkpoint, 2), ["odd"]);
@@ -96,7 +119,10 @@ fn shared_memory_files_and_directories_resolve_to_their_owner() {
     assert_eq!(second.mm_owner, Some(Pid(1)));
     assert_eq!(second.cwd.as_ref().map(|cwd| cwd.path.to_string()), Some("/data".into()));
     let shared: Vec<_> = second.shares.iter().map(|share| (share.what, share.with)).collect();
-    assert!(shared.contains(&(Shared::Vm, Pid(1))) && shared.contains(&(Shared::Files, Pid(1))), "{shared:?}");
+    assert!(
+        shared.contains(&(Shared::Vm, Pid(1))) && shared.contains(&(Shared::Files, Pid(1))),
+        "{shared:?}"
+    );
 }
 
 #[test]
@@ -143,11 +169,19 @@ fn trees_that_make_no_sense_lose_nobody() {
 #[test]
 fn control_bytes_never_leave_unescaped() {
     let mut dump = Dump::new();
-    dump.task(Task::new(1, 0).comm(b"\x1b[2J\x07".to_vec()).argv(&[b"\x1b]0;title\x07".as_slice(), b"\xc3\x28"]).exe(b"/bin/\x1b[31mred".to_vec()));
+    dump.task(
+        Task::new(1, 0)
+            .comm(b"\x1b[2J\x07".to_vec())
+            .argv(&[b"\x1b]0;title\x07".as_slice(), b"\xc3\x28"])
+            .exe(b"/bin/\x1b[31mred".to_vec()),
+    );
     let checkpoint = open(&Archive::podman(&dump));
     let init = task(&checkpoint, 1);
     assert_eq!(init.comm.as_ref().map(|comm| comm.as_bytes()), Some(&b"\x1b[2J\x07"[..]));
-    for text in [init.comm.as_ref().map(ToString::to_string), init.exe.as_ref().map(|exe| exe.path.to_string())] {
+    for text in [
+        init.comm.as_ref().map(ToString::to_string),
+        init.exe.as_ref().map(|exe| exe.path.to_string()),
+    ] {
         assert!(text.is_some_and(|text| text.chars().all(|c| !c.is_control())));
     }
     assert_eq!(argv(&checkpoint, 1), ["\\x1b]0;title\\x07", "\\xc3("]);
@@ -159,7 +193,11 @@ fn an_argument_area_that_claims_the_moon_is_bounded() {
     dump.task(Task::new(1, 0))
         .task(Task::new(2, 1).arg_range(0x1000, u64::MAX))
         .task(Task::new(3, 1).env_range(0x9000, 0x1000))
-        .task(Task::new(4, 1).map(ckpt_synth::Vma::anon(0x10_0000_0000, 1 << 40)).arg_range(0x10_0000_0000, 0x90_0000_0000));
+        .task(
+            Task::new(4, 1)
+                .map(ckpt_synth::Vma::anon(0x10_0000_0000, 1 << 40))
+                .arg_range(0x10_0000_0000, 0x90_0000_0000),
+        );
     let checkpoint = open(&Archive::podman(&dump));
     assert_eq!(checkpoint.processes().tasks.len(), 4);
     assert!(task(&checkpoint, 2).argv.is_none());
