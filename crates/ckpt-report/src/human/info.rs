@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use anstyle::Style;
 use ckpt_model::{
     Account, Accounting, Checkpoint, Container, CriuFacts, DefectKind, ImageDirectory, Interface,
     SpecMount, Standing,
@@ -11,7 +10,7 @@ use ckpt_model::{
 use criu_image::ByteOrder;
 use criu_image::messages::DumpStatsEntry;
 
-use super::columns::wrap;
+use super::columns::{columns, wrap};
 use super::layout::{Layout, Palette, escaped_once, paint, plain};
 use super::units::{count, duration, exact_size};
 use crate::logs::logs;
@@ -69,7 +68,6 @@ struct Section {
 struct Row {
     key: String,
     value: String,
-    style: Style,
 }
 
 impl Section {
@@ -78,7 +76,7 @@ impl Section {
     }
 
     fn row(&mut self, key: impl Into<String>, value: impl Into<String>) {
-        self.rows.push(Row { key: key.into(), value: value.into(), style: Style::new() });
+        self.rows.push(Row { key: key.into(), value: value.into() });
     }
 
     /// A row of an engine's text; none when it is not known.
@@ -95,27 +93,23 @@ impl Section {
         width: Option<usize>,
     ) -> io::Result<()> {
         writeln!(out, "{}", paint(palette.heading, self.title))?;
-        let longest = self.rows.iter().map(|row| row.key.chars().count()).max().unwrap_or_default();
+        let longest = self.rows.iter().map(|row| columns(&row.key)).max().unwrap_or_default();
         // A very long key would leave no room for any value.
         let keys = longest.min(width.map_or(40, |width| (width / 3).min(40)));
-        let gap = if longest == 0 { 0 } else { 2 };
-        let room = width.map(|width| width.saturating_sub(keys + gap + 2));
+        let room = width.map(|width| width.saturating_sub(keys.saturating_add(4)));
+        let mut previous = "";
         for row in &self.rows {
-            let mut key = row.key.as_str();
-            if row.key.chars().count() > keys {
+            let mut key = if row.key == previous { "" } else { row.key.as_str() };
+            previous = &row.key;
+            if columns(key) > keys {
                 for line in wrap(key, width.map(|width| width.saturating_sub(2))) {
                     writeln!(out, "  {}", paint(palette.label, line))?;
                 }
                 key = "";
             }
             for line in wrap(&row.value, room) {
-                let label = format!("{key:<keys$}");
-                let text = format!(
-                    "  {}{:gap$}{}",
-                    paint(palette.label, &label),
-                    "",
-                    paint(row.style, line)
-                );
+                let gap = keys.saturating_sub(columns(key)).saturating_add(2);
+                let text = format!("  {}{:gap$}{line}", paint(palette.label, key), "");
                 writeln!(out, "{}", text.trim_end())?;
                 key = "";
             }
@@ -283,17 +277,17 @@ fn statistics(stats: Option<&DumpStatsEntry>) -> Section {
     section.row("frozen", duration(stats.frozen_time));
     section.row("taking memory", duration(stats.memdump_time));
     section.row("writing memory", duration(stats.memwrite_time));
-    let pages = [
-        ("pages scanned", Some(stats.pages_scanned)),
-        ("pages written", Some(stats.pages_written)),
+    section.row("pages scanned", stats.pages_scanned.to_string());
+    section.row("pages written", stats.pages_written.to_string());
+    let rarely = [
         ("pages left to the parent", Some(stats.pages_skipped_parent)),
         ("pages lazy", Some(stats.pages_lazy)),
         ("shared pages scanned", stats.shpages_scanned),
         ("shared pages written", stats.shpages_written),
         ("shared pages left to the parent", stats.shpages_skipped_parent),
     ];
-    for (key, number) in pages {
-        if let Some(number) = number {
+    for (key, number) in rarely {
+        if let Some(number) = number.filter(|number| *number > 0) {
             section.row(key, number.to_string());
         }
     }
@@ -390,7 +384,7 @@ fn members(checkpoint: &Checkpoint, accounting: &Accounting) -> Section {
 fn never_captured(container: &Container) -> Section {
     let mut section = Section::new("Not in this archive");
     for what in container.engine.never_captured() {
-        section.row("", *what);
+        section.rows.push(Row { key: String::new(), value: format!("- {what}") });
     }
     section
 }

@@ -241,9 +241,13 @@ impl Sheet<'_> {
         }
         let heading = "Stale images of an earlier checkpoint:";
         writeln!(out, "\n{}", paint(self.palette.heading, heading))?;
+        let paths = checkpoint.stale().iter().map(|image| columns(&image.path.escaped()));
+        let widest = paths.max().unwrap_or_default();
         for image in checkpoint.stale() {
             let mut line = Line::default();
-            line.push(anstyle::Style::new(), format!("  {}", image.path));
+            let path = image.path.escaped();
+            let gap = widest.saturating_sub(columns(&path));
+            line.push(anstyle::Style::new(), format!("  {path}{:gap$}", ""));
             let modified = times::seconds(image.modified).map(|time| format!(", {time}"));
             let why = format!("  {}{}", image.why, modified.unwrap_or_default());
             line.push_cuttable(self.palette.dim, why, 0);

@@ -358,12 +358,12 @@ pub struct CriuRecord<'a> {
 pub struct LogRecord<'a> {
     /// Path of the log.
     pub path: Cow<'a, str>,
-    #[allow(missing_docs)]
+    /// Bytes of `path`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_base64: Option<String>,
     /// Host name, kernel and architecture that CRIU ran on.
     pub running_on: Option<Cow<'a, str>>,
-    #[allow(missing_docs)]
+    /// Bytes of `running_on`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running_on_base64: Option<String>,
     /// `succeeded`, `failed`, or null when the log ends before it says.
@@ -436,7 +436,7 @@ impl<'a> HostRecord<'a> {
 pub struct ImageDirectoryRecord<'a> {
     /// Path in the evidence; empty for its top.
     pub path: Cow<'a, str>,
-    #[allow(missing_docs)]
+    /// Bytes of `path`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_base64: Option<String>,
     /// `full`, `pre-dump` or `incomplete`.
@@ -454,7 +454,7 @@ pub struct ImageDirectoryRecord<'a> {
 pub struct ParentRecord<'a> {
     /// Target as written.
     pub target: Cow<'a, str>,
-    #[allow(missing_docs)]
+    /// Bytes of `target`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_base64: Option<String>,
     /// The folder in this evidence that it leads to.
@@ -483,7 +483,7 @@ impl<'a> ImageDirectoryRecord<'a> {
 pub struct MemberRecord {
     /// Its path.
     pub path: String,
-    #[allow(missing_docs)]
+    /// Bytes of `path`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_base64: Option<String>,
     /// Bytes.

@@ -34,7 +34,7 @@ pub fn list<'a>(listed: &'a [Listed], directory: &'a str) -> ListDocument<'a> {
 pub struct ListedRecord<'a> {
     /// Its path.
     pub path: Cow<'a, str>,
-    #[allow(missing_docs)]
+    /// Bytes of `path`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_base64: Option<String>,
     /// Form of the evidence.

@@ -79,7 +79,7 @@ pub struct ProcessRecord<'a> {
     pub exit_code: Option<u32>,
     /// Name.
     pub comm: Option<Cow<'a, str>>,
-    /// Its bytes, when they are not UTF-8; so for every `_base64`.
+    /// Bytes of `comm`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comm_base64: Option<String>,
     /// Arguments.
@@ -96,12 +96,12 @@ pub struct ProcessRecord<'a> {
     pub exe: Option<ExeRecord<'a>>,
     /// Working directory.
     pub cwd: Option<Cow<'a, str>>,
-    #[allow(missing_docs)]
+    /// Bytes of `cwd`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd_base64: Option<String>,
     /// Root directory.
     pub root: Option<Cow<'a, str>>,
-    #[allow(missing_docs)]
+    /// Bytes of `root`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root_base64: Option<String>,
     /// File mode creation mask, octal: `0022`.
@@ -120,7 +120,7 @@ pub struct ProcessRecord<'a> {
     pub secbits: Option<u32>,
     /// SELinux context or AppArmor profile.
     pub lsm_profile: Option<Cow<'a, str>>,
-    #[allow(missing_docs)]
+    /// Bytes of `lsm_profile`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lsm_profile_base64: Option<String>,
     /// `disabled`, `strict` or `filter`.
@@ -214,7 +214,7 @@ fn strings(strings: Option<&Strings>) -> StringFields<'_> {
 pub struct ExeRecord<'a> {
     /// Path as `/proc/PID/exe` shows it.
     pub path: Cow<'a, str>,
-    #[allow(missing_docs)]
+    /// Bytes of `path`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_base64: Option<String>,
     /// Whether the file had been deleted.
@@ -268,7 +268,7 @@ pub struct ThreadRecord<'a> {
     pub tid: u32,
     /// Name.
     pub comm: Option<Cow<'a, str>>,
-    #[allow(missing_docs)]
+    /// Bytes of `comm`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comm_base64: Option<String>,
     /// Blocked signals.
@@ -376,12 +376,12 @@ pub struct NotCapturedRecord<'a> {
     pub host_pid: u32,
     /// Its name.
     pub comm: Option<Cow<'a, str>>,
-    #[allow(missing_docs)]
+    /// Bytes of `comm`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comm_base64: Option<String>,
     /// The line of the log that tells it.
     pub line: Cow<'a, str>,
-    #[allow(missing_docs)]
+    /// Bytes of `line`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_base64: Option<String>,
 }
@@ -404,7 +404,7 @@ impl<'a> NotCapturedRecord<'a> {
 pub struct StaleRecord<'a> {
     /// Path of the member.
     pub path: Cow<'a, str>,
-    #[allow(missing_docs)]
+    /// Bytes of `path`, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_base64: Option<String>,
     /// How it is known.
