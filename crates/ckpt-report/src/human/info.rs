@@ -299,7 +299,7 @@ fn criu(checkpoint: &Checkpoint, facts: &CriuFacts) -> Section {
     match (&facts.version, facts.inferred) {
         (Some(version), _) => section.row("version", plain(version)),
         (None, Some(inferred)) => {
-            section.row("version", format!("{inferred}, by the form of the images"))
+            section.row("version", format!("{inferred}, by the form of the images"));
         }
         (None, None) => {}
     }

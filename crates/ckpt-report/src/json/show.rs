@@ -223,7 +223,7 @@ fn message<S: Serializer>(
         let plain = Value { shown, show: Show::Plain };
         match label {
             FieldLabel::Known(field) => {
-                object.serialize_entry(field.name, &Field { field, shown })?
+                object.serialize_entry(field.name, &Field { field, shown })?;
             }
             FieldLabel::Property(name) => object.serialize_entry(name, &plain)?,
             FieldLabel::Extra => object.serialize_entry("_extra", &plain)?,
