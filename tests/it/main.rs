@@ -1,5 +1,15 @@
 //! Tests of the program as its users run it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a test ends where it meets what it does not expect"
+)]
+
 mod cli;
 mod hostile;
 mod real;

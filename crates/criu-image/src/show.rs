@@ -34,8 +34,15 @@ pub enum Shown {
         /// The number.
         raw: u64,
     },
-    /// A string, escaped by [`escape`]: it holds no control characters. Also IP addresses and socket names.
-    Text(String),
+    /// A string, or the name of a socket.
+    Text {
+        /// The text, escaped by [`escape`]: it holds no control characters.
+        text: String,
+        /// The bytes as they are.
+        raw: Bytes,
+    },
+    /// Text that is worked out and not in the image as such: an IP address, what a property says.
+    Derived(String),
     /// Bytes, a slice of the image.
     Bytes(Bytes),
     /// Values of a repeated field, or of one that occurs more often than it should.
@@ -165,7 +172,7 @@ fn mtype_of(payload: &[u8]) -> Option<u32> {
 
 fn show_extra(record: &Record) -> Option<Shown> {
     let mut fields = vec![
-        (FieldLabel::Property("kind"), Shown::Text(record.extra.what()?.to_owned())),
+        (FieldLabel::Property("kind"), Shown::Derived(record.extra.what()?.to_owned())),
         (FieldLabel::Property("bytes"), Shown::Number(count(record.extra_bytes.len()))),
     ];
     let mut add = |name, value| fields.push((FieldLabel::Property(name), value));
@@ -258,7 +265,7 @@ impl Tree {
                 (label, &*shown)
                 && let Some(address) = address(words, self.context.order)
             {
-                *shown = Shown::Text(address);
+                *shown = Shown::Derived(address);
             }
         }
         fields
@@ -282,9 +289,13 @@ impl Tree {
                 }
                 vec![Shown::Message(self.message(&data, schema(), depth.saturating_add(1)))]
             }
-            (Kind::String, WireValue::Bytes(data)) => vec![Shown::Text(escape(data))],
+            (Kind::String, WireValue::Bytes(data)) => {
+                vec![Shown::Text { text: escape(data), raw: slice(field.value_offset, field.end) }]
+            }
             (Kind::Bytes, WireValue::Bytes(data)) => vec![match known.show {
-                Show::UnixName => Shown::Text(unix_name(data)),
+                Show::UnixName => {
+                    Shown::Text { text: unix_name(data), raw: slice(field.value_offset, field.end) }
+                }
                 _ => Shown::Bytes(slice(field.value_offset, field.end)),
             }],
             (kind, WireValue::Varint(raw) | WireValue::Fixed64(raw)) => {

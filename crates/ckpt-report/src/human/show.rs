@@ -171,7 +171,7 @@ impl<W: Write> Sheet<'_, W> {
 
 /// Whether a value takes lines of its own in a list.
 fn is_big(value: &Shown) -> bool {
-    matches!(value, Shown::Message(_) | Shown::Bytes(_) | Shown::List(_) | Shown::Text(_))
+    matches!(value, Shown::Message(_) | Shown::Bytes(_) | Shown::List(_) | Shown::Text { .. })
 }
 
 /// A value on one line.
@@ -185,7 +185,8 @@ fn text(shown: &Shown, show: Show) -> String {
             Show::Flags(_) | Show::OpenFlags | Show::MapFlags => format!("{text} ({raw:#x})"),
             _ => text.clone(),
         },
-        Shown::Text(text) => format!("\"{}\"", text.replace('"', "\\\"")),
+        Shown::Text { text, .. } => format!("\"{}\"", text.replace('"', "\\\"")),
+        Shown::Derived(text) => text.clone(),
         Shown::Bytes(bytes) => {
             let start: Vec<String> =
                 bytes.iter().take(MOST_BYTES).map(|byte| format!("{byte:02x}")).collect();

@@ -10,7 +10,7 @@ use data_encoding::BASE64;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use super::shared::{DefectRecord, EvidenceRecord};
+use super::shared::{DefectRecord, EvidenceRecord, lossless};
 
 /// `ckpt-inspect/show/1`.
 #[derive(Clone, Debug, Serialize)]
@@ -184,7 +184,12 @@ impl Serialize for Value<'_> {
             Shown::Number(number) => serializer.serialize_u64(*number),
             Shown::Signed(number) => serializer.serialize_i64(*number),
             Shown::Bool(value) => serializer.serialize_bool(*value),
-            Shown::Rendered { text, .. } | Shown::Text(text) => serializer.serialize_str(text),
+            Shown::Rendered { text, .. } | Shown::Derived(text) => serializer.serialize_str(text),
+            // A socket's name begins with a NUL byte when it is abstract; its text says `@`.
+            Shown::Text { text, .. } if matches!(self.show, Show::UnixName) => {
+                serializer.serialize_str(text)
+            }
+            Shown::Text { raw, .. } => serializer.serialize_str(&lossless(raw)),
             Shown::Bytes(bytes) => {
                 Blob { size: bytes.len(), base64: BASE64.encode(bytes) }.serialize(serializer)
             }
@@ -224,6 +229,15 @@ fn message<S: Serializer>(
         match label {
             FieldLabel::Known(field) => {
                 object.serialize_entry(field.name, &Field { field, shown })?;
+                if let Some(bytes) = not_utf8(shown) {
+                    let key = format!("{}_base64", field.name);
+                    match (field.label, bytes.as_slice()) {
+                        (Label::Required | Label::Optional, [only]) => {
+                            object.serialize_entry(&key, only)?;
+                        }
+                        _ => object.serialize_entry(&key, &bytes)?,
+                    }
+                }
             }
             FieldLabel::Property(name) => object.serialize_entry(name, &plain)?,
             FieldLabel::Extra => object.serialize_entry("_extra", &plain)?,
@@ -247,6 +261,20 @@ fn message<S: Serializer>(
     object.end()
 }
 
+/// The bytes of a text that is not UTF-8, or of every text of a list in which one is not.
+fn not_utf8(shown: &Shown) -> Option<Vec<String>> {
+    let texts = match shown {
+        Shown::List(values) => values.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let raw = |shown: &Shown| match shown {
+        Shown::Text { raw, .. } => Some(raw.clone()),
+        _ => None,
+    };
+    let broken = texts.iter().filter_map(raw).any(|raw| std::str::from_utf8(&raw).is_err());
+    broken.then(|| texts.iter().filter_map(raw).map(|raw| BASE64.encode(&raw)).collect())
+}
+
 /// A field of the schema: a list when it may repeat, however often it does.
 struct Field<'a> {
     field: &'static FieldSchema,
@@ -256,7 +284,7 @@ struct Field<'a> {
 impl Serialize for Field<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let value = Value { shown: self.shown, show: self.field.show };
-        let text = matches!((self.field.show, self.shown), (Show::Ip, Shown::Text(_)));
+        let text = matches!((self.field.show, self.shown), (Show::Ip, Shown::Derived(_)));
         if self.field.label == Label::Repeated && !text && !matches!(self.shown, Shown::List(_)) {
             let mut list = serializer.serialize_seq(Some(1))?;
             list.serialize_element(&value)?;

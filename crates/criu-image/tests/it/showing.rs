@@ -21,7 +21,7 @@ fn line(shown: &Shown) -> String {
         Shown::Signed(value) => value.to_string(),
         Shown::Bool(value) => value.to_string(),
         Shown::Rendered { text, .. } => text.clone(),
-        Shown::Text(text) => format!("{text:?}"),
+        Shown::Text { text, .. } | Shown::Derived(text) => format!("{text:?}"),
         Shown::Bytes(bytes) => format!("<{}>", bytes.len()),
         Shown::List(values) => {
             format!("[{}]", values.iter().map(line).collect::<Vec<_>>().join(", "))
