@@ -4,19 +4,19 @@
 use std::collections::hash_map::DefaultHasher;
 use std::error::Error;
 use std::hash::{Hash as _, Hasher as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs, process};
 
 use ckpt_archive::{Evidence, Options};
 use ckpt_fuzz::{byte_of, engine, tar};
-use ckpt_synth::{
-    Arch, Archive, BlockLayout, Compression, Dialect, Dump, Framing, Kind, Member, NameForm,
-    SparseForm, stories,
-};
+use ckpt_synth::{Archive, Kind, Member, NameForm, SparseForm, stories};
 use criu_image::{Classified, Image, ImageKind, classify};
 
 /// Files in an input are cut to this; longer ones teach the fuzzer nothing and slow it down.
-const LONGEST: usize = 12 << 10;
+const LONGEST: usize = 8 << 10;
+
+/// Files of one checkpoint together; longer ones are left out.
+const LONGEST_DIRECTORY: usize = 40 << 10;
 
 /// Whole archives that are longer are left out.
 const LONGEST_ARCHIVE: usize = 96 << 10;
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = path.display().to_string();
         corpora.add_members(&Evidence::from_bytes(&name, bytes.into(), &Options::default())?)?;
     }
-    for archive in archives() {
+    for (_, archive) in stories::all() {
         let bytes = archive.tar();
         corpora.add_members(&Evidence::from_bytes(
             "synthetic",
@@ -54,26 +54,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
-}
-
-/// The stories, of every engine and dialect; some dialects have none.
-fn archives() -> Vec<Archive> {
-    let mut archives: Vec<Archive> =
-        stories::all().into_iter().map(|(_, archive)| archive).collect();
-    let mut add = |change: &dyn Fn(&mut Dump)| {
-        let mut dump = stories::looper();
-        change(&mut dump);
-        archives.push(Archive::podman(&dump));
-    };
-    for layout in [BlockLayout::A, BlockLayout::B] {
-        let per_page = Compression::per_page(layout);
-        for compression in [per_page, Compression::region(layout, 64 << 10), per_page.unpacked()] {
-            add(&|dump| _ = dump.dialect(Dialect::V12(compression)));
-        }
-    }
-    add(&|dump| _ = dump.arch(Arch::Ppc64le { page_size: 65_536 }));
-    add(&|dump| _ = dump.framing(Framing::V1_0));
-    archives
 }
 
 /// Small archives with everything that a tar can do.
@@ -158,19 +138,12 @@ impl Corpora {
             self.add("engine", &prefixed(form, &engine::join(&contents)))?;
         }
         self.add_spaces(&files)?;
-        // Whatever is under the first image directory, with little of its pages.
-        let kept =
-            files.iter().filter(|(path, _)| !path.ends_with(b".tar")).map(|(path, content)| {
-                let most = if Path::new(&*String::from_utf8_lossy(path)).starts_with("checkpoint") {
-                    LONGEST
-                } else {
-                    4096
-                };
-                (*path, &content[..content.len().min(most)])
-            });
-        let input = tar::join(kept);
-        self.add("images_dir", &input)?;
-        self.add("checkpoint", &tar::of(tar::split(&input)))
+        let input = tar::join(files.iter().map(|(path, content)| (*path, &content[..])));
+        if input.len() <= LONGEST_DIRECTORY {
+            self.add("images_dir", &input)?;
+            self.add("checkpoint", &tar::of(tar::split(&input)))?;
+        }
+        Ok(())
     }
 
     fn add_image(&self, kind: ImageKind, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
