@@ -464,7 +464,7 @@ impl Checkpoint {
         }
         if !self.stale.is_empty() {
             let what = format!(
-                "{} image(s) of an earlier checkpoint in the same directory; they are listed and not used",
+                "{} image(s) are not of this dump but left from an earlier one, or out of place; they are listed and not used",
                 self.stale.len()
             );
             self.defects.suspect(images.path().folder(), what);
@@ -507,6 +507,13 @@ impl Checkpoint {
                 causes.filter(|line| !line.contains("Dumping FAILED")).take(5).collect();
             let what = format!("CRIU says that the dump failed: {}", causes.join("; "));
             self.defects.damaged(log.path.escaped(), what);
+        }
+        if let Some(log) = self.dump_log().filter(|log| !log.not_captured.is_empty()) {
+            let what = format!(
+                "{} process(es) of the container are not in the dump; the log names them",
+                log.not_captured.len()
+            );
+            self.defects.missing(log.path.escaped(), what);
         }
         if let Some(link) = &directory.parent
             && link.found.is_none()
@@ -566,7 +573,7 @@ impl Checkpoint {
     fn complete(&self, container: &mut Container) {
         if let Some(log) = self.dump_log() {
             container.host.criu = log.criu_version.clone().or(container.host.criu.take());
-            let release = log.running_on.as_ref().and_then(|on| accounting::kernel_release(on));
+            let release = log.running_on.as_ref().and_then(accounting::kernel_release);
             container.host.kernel = container.host.kernel.take().or(release);
         }
         if let Some(images) = &self.images {
@@ -639,7 +646,7 @@ impl Checkpoint {
         })
     }
 
-    fn chained_memory(&self) -> &Memory {
+    pub(crate) fn chained_memory(&self) -> &Memory {
         self.memory.get_or_init(|| {
             let chain = self.images.iter().chain(&self.parents).cloned().collect();
             Memory::new(chain, self.arch(), self.byte_order(), &self.defects)
@@ -700,6 +707,10 @@ impl Checkpoint {
         }
         sizes.rootfs_diff = self.metadata().member("rootfs-diff.tar").map(|member| member.size);
         sizes
+    }
+
+    pub(crate) fn told(&self) -> &Defects {
+        &self.defects
     }
 
     pub(crate) fn tell(&self, kind: DefectKind, place: impl Into<String>, what: impl Into<String>) {

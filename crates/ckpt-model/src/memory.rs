@@ -7,7 +7,7 @@ use ckpt_memory::{
     AddressSpace, Defect as MemoryDefect, Link, PageSizeSource, PagemapImage, PagesFile,
     derive_page_size,
 };
-use criu_image::messages::{MmEntry, PagemapHead};
+use criu_image::messages::{MmEntry, PagemapHead, VmaEntry};
 use criu_image::{ByteOrder, ImageKind, PagemapRecord};
 
 use crate::Pid;
@@ -89,6 +89,29 @@ impl Memory {
             }
         }
         AddressSpace::new(mm.vmas.clone(), links, self.page_size)
+    }
+
+    /// Shared memory number `shmid` as an address space of its own: from address 0, `size` bytes.
+    pub(crate) fn shared(&self, shmid: u64, size: u64, defects: &Defects) -> AddressSpace {
+        let mut links = Vec::new();
+        for images in &self.chain {
+            let Some(pagemap) = pagemap(images, ImageKind::PagemapShmem, Some(shmid), defects)
+            else {
+                break;
+            };
+            let pages = match images.content(ImageKind::Pages, Some(u64::from(pagemap.pages_id))) {
+                Some(content) => PagesFile::Content(content),
+                None => PagesFile::Missing,
+            };
+            let in_parent = pagemap.parent_pages();
+            links.push(Link { pagemap: pagemap.layout(self.page_size), pages });
+            if in_parent == 0 {
+                break;
+            }
+        }
+        // As private memory, what the pagemap leaves out was never written to; without a pagemap nothing is known.
+        let mapping = VmaEntry { end: size, ..VmaEntry::default() };
+        AddressSpace::new(vec![mapping], links, self.page_size)
     }
 
     /// Two tasks never have a pages file in common in a sound dump.
