@@ -84,16 +84,24 @@ pub(crate) fn run(args: &ShowArgs, context: &Context) -> Result<Outcome> {
     })
 }
 
+/// Largest image that is read as a file by itself, bytes. Only pages are larger, and they have no records.
+const LARGEST: u64 = 1 << 30;
+
 /// An image that is a file by itself.
 fn lone(path: &Path) -> Result<Found> {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let cannot_read = || format!("cannot read {}", path.display());
+    let size = fs::metadata(path).with_context(cannot_read)?.len();
     let Classified::Image(image) = classify(name) else {
         bail!(
             "{}: not named like a CRIU image (such as core-1.img); to show an image of an archive, name it: show ARCHIVE MEMBER",
             path.display()
         );
     };
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if size > LARGEST {
+        bail!("{}: {size} bytes, too large for an image with records", path.display());
+    }
+    let bytes = fs::read(path).with_context(cannot_read)?;
     let shown = path.to_string_lossy().into_owned();
     Ok(Found {
         image: open(image.kind, bytes.into(), &shown)?,

@@ -23,9 +23,6 @@ Examples:
   ckpt-inspect tree --parent pre.tar final.tar          an incremental checkpoint
   ckpt-inspect tree --format jsonl checkpoint.tar | jq -r '.argv | join(\" \")'")]
 pub(crate) struct TreeArgs {
-    #[command(flatten)]
-    evidence: EvidenceArgs,
-
     /// Environment of each process.
     #[arg(long)]
     env: bool,
@@ -45,6 +42,9 @@ pub(crate) struct TreeArgs {
     /// Only this process and its descendants; repeatable.
     #[arg(long, value_name = "PID")]
     pid: Vec<u32>,
+
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 
     #[command(flatten)]
     output: OutputArgs,

@@ -1,5 +1,15 @@
 //! Reading memory, held against a naive model that goes page by page.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a test ends where it meets what it does not expect"
+)]
+
 use bytes::Bytes;
 use ckpt_archive::Content;
 use ckpt_memory::{

@@ -160,7 +160,7 @@ pub(crate) fn kernel_release(running_on: &Text) -> Option<String> {
     let mut words = running_on.as_bytes().split(|byte| *byte == b' ');
     words.find(|word| *word == b"Linux")?;
     let release = words.next().filter(|release| !release.is_empty())?;
-    Some(text::escape(release).into_owned())
+    Some(Text::from(release).lossless().into_owned())
 }
 
 /// Fills in what engines leave out and images tell.
@@ -173,7 +173,7 @@ pub(crate) fn complete(
     if container.hostname.is_none()
         && let Some(uts) = first_utsns(images, defects)
     {
-        container.hostname = Some(text::escape(&uts.nodename).into_owned());
+        container.hostname = Some(Text(uts.nodename).lossless().into_owned());
     }
     if container.id.is_none() {
         container.id = id_in_cgroup(images, defects);

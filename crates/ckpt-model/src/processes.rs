@@ -429,8 +429,12 @@ fn thread(tid: Pid, core: Arc<CoreEntry>) -> Thread {
     let tc = core.tc.as_ref();
     let name =
         thread.and_then(|thread| thread.comm.clone()).or_else(|| tc.map(|tc| tc.comm.clone()));
-    let mode =
-        thread.map(|thread| thread.seccomp_mode.map_or(Seccomp::Disabled, Seccomp::from_raw));
+    let mode = thread.and_then(|thread| match thread.seccomp_mode {
+        Some(mode) => Some(Seccomp::from_raw(mode)),
+        // CRIU leaves the mode out when there is none, and for threads that a filter was synchronised to (TSYNC) as
+        // well: only of the leading thread its absence says something.
+        None => tc.is_some().then_some(Seccomp::Disabled),
+    });
     Thread {
         tid,
         comm: name.map(Text),

@@ -44,11 +44,14 @@ pub(crate) struct Selector {
     seen: Mutex<Seen>,
 }
 
+/// A pagemap and the pid in its name.
+type User = (u64, PagemapImage);
+
 /// What has passed by: how many members were looked at, and the pagemaps by folder and pages id.
 #[derive(Debug, Default)]
 struct Seen {
     members: usize,
-    pagemaps: HashMap<(Vec<u8>, u32), Vec<(u64, PagemapImage)>>,
+    pagemaps: HashMap<(Vec<u8>, u32), Vec<User>>,
 }
 
 impl Selector {

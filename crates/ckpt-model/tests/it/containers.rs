@@ -82,6 +82,7 @@ fn processes_that_the_dump_missed_are_named() {
     assert_eq!(missed.len(), 1);
     assert_eq!(missed[0].host_pid, 6334);
     assert_eq!(missed[0].comm.as_ref().map(ToString::to_string), Some("kdevtmpfsi".into()));
+    assert_told(&checkpoint, "1 process(es) of the container are not in the dump");
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn images_of_an_exited_process_are_stale_and_never_mixed_in() {
     let pids: Vec<_> = checkpoint.processes().tasks.iter().map(|task| task.pid.0).collect();
     assert_eq!(pids, [1]);
     assert!(!task(&checkpoint, 1).exe.as_ref().expect("an executable").deleted);
-    assert_told(&checkpoint, "image(s) of an earlier checkpoint");
+    assert_told(&checkpoint, "image(s) are not of this dump");
 }
 
 #[test]

@@ -1,5 +1,15 @@
 //! The model, held against checkpoints that are built byte by byte by a writer that knows no parser.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a test ends where it meets what it does not expect"
+)]
+
 mod containers;
 mod damage;
 mod dialects;

@@ -239,7 +239,7 @@ impl Sheet<'_> {
         if checkpoint.stale().is_empty() {
             return Ok(());
         }
-        let heading = "Stale images of an earlier checkpoint:";
+        let heading = "Stale images (not of this dump):";
         writeln!(out, "\n{}", paint(self.palette.heading, heading))?;
         let paths = checkpoint.stale().iter().map(|image| columns(&image.path.escaped()));
         let widest = paths.max().unwrap_or_default();
