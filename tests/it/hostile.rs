@@ -97,7 +97,9 @@ fn a_spool_that_cannot_be_used_is_a_clear_error() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let binary = env!("CARGO_BIN_EXE_ckpt-inspect");
-    let script = format!("'{binary}' show looper-criu-4.2.tar.zst seccomp.img | head -n 1; echo \"${{PIPESTATUS[0]}}\"");
+    let script = format!(
+        "'{binary}' show looper-criu-4.2.tar.zst seccomp.img | head -n 1; echo \"${{PIPESTATUS[0]}}\""
+    );
     let output = std::process::Command::new("bash")
         .args(["-c", &script])
         .current_dir(fixtures())
@@ -111,7 +113,8 @@ fn a_reader_that_goes_away_is_no_error() {
 #[test]
 fn noise_on_standard_input_is_refused() {
     let noise = tempfile::NamedTempFile::new().expect("a file");
-    let bytes: Vec<u8> = (0..20_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let bytes: Vec<u8> =
+        (0..20_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     std::fs::write(noise.path(), bytes).expect("written");
     let file = std::fs::File::open(noise.path()).expect("the file");
     let ran = run_with(&fixtures(), &["tree", "-"], file.into());

@@ -33,8 +33,14 @@ fn trees() {
         insta::assert_snapshot!(format!("tree-{name}"), print(&archive, &["tree"]));
     }
     let all = ["tree", "--env", "--threads", "--creds", "--ns"];
-    insta::assert_snapshot!("tree-credentials-all", print(&Archive::podman(&stories::credentials()), &all));
-    insta::assert_snapshot!("tree-control-bytes-json", print(&Archive::podman(&stories::control_bytes()), &["tree", "--format", "json"]));
+    insta::assert_snapshot!(
+        "tree-credentials-all",
+        print(&Archive::podman(&stories::credentials()), &all)
+    );
+    insta::assert_snapshot!(
+        "tree-control-bytes-json",
+        print(&Archive::podman(&stories::control_bytes()), &["tree", "--format", "json"])
+    );
 }
 
 #[test]
