@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
 use ckpt::archive::{Evidence, Member};
 use ckpt::image::messages::CoreEntry;
-use ckpt::image::{Classified, Image, ImageKind, ShowContext, classify};
+use ckpt::image::{ByteOrder, Classified, Image, ImageKind, ShowContext, classify};
 use ckpt::model::{Defect, DefectKind, escape};
 use ckpt::report::{human, json};
 use clap::{Args, ValueHint};
@@ -49,7 +49,7 @@ struct Found {
     kind: String,
     name: String,
     image: Image,
-    mtype: Option<u32>,
+    machine: Option<Machine>,
     defects: Vec<Defect>,
 }
 
@@ -61,7 +61,12 @@ pub(crate) fn run(args: &ShowArgs, context: &Context) -> Result<Outcome> {
         None => lone(&args.evidence)?,
         Some(member) => inside(args, member, context)?,
     };
-    let show = ShowContext::of(&found.image).with_mtype(found.mtype);
+    let mut show = ShowContext::of(&found.image);
+    if let Some(machine) = found.machine {
+        show = show.with_mtype(Some(machine.mtype));
+        // Raw images do not tell their byte order.
+        show.order = found.image.order().unwrap_or(machine.order);
+    }
     let mut defects = found.defects;
     defects.extend(broken_records(&found.name, &found.image));
     match args.output.format {
@@ -108,7 +113,7 @@ fn lone(path: &Path) -> Result<Found> {
         evidence: shown.clone(),
         kind: "image".to_owned(),
         name: shown,
-        mtype: None,
+        machine: None,
         defects: Vec::new(),
     })
 }
@@ -138,7 +143,7 @@ fn inside(args: &ShowArgs, wanted: &str, context: &Context) -> Result<Found> {
         image: open(image.kind, bytes, &name)?,
         evidence: evidence.name().to_owned(),
         kind: evidence.kind(),
-        mtype: mtype(&evidence, member.parent()),
+        machine: machine(&evidence, member.parent()),
         defects: evidence.defects().iter().map(damage).collect(),
         name,
     })
@@ -178,16 +183,24 @@ fn open(kind: ImageKind, bytes: Bytes, name: &str) -> Result<Image> {
     Image::open(kind, bytes).with_context(|| name.to_owned())
 }
 
-/// The architecture, from a core image of the same directory: names of flags and signals depend on it.
-fn mtype(evidence: &Evidence, folder: &[u8]) -> Option<u32> {
+/// The machine that was dumped: names of flags and signals depend on it.
+#[derive(Clone, Copy)]
+struct Machine {
+    mtype: u32,
+    order: ByteOrder,
+}
+
+/// The machine, from a core image of the same directory.
+fn machine(evidence: &Evidence, folder: &[u8]) -> Option<Machine> {
     let cores = evidence.members().iter().filter(|member| {
         let core = matches!(classify(member.file_name()), Classified::Image(image) if image.kind == ImageKind::Core);
         core && member.parent() == folder
     });
     cores.into_iter().find_map(|member| {
         let bytes = evidence.content(member).ok()?.bytes().ok()?;
-        let core: CoreEntry = Image::open(ImageKind::Core, bytes).ok()?.single().ok()??;
-        Some(core.mtype)
+        let image = Image::open(ImageKind::Core, bytes).ok()?;
+        let core: CoreEntry = image.single().ok()??;
+        Some(Machine { mtype: core.mtype, order: image.order()? })
     })
 }
 

@@ -41,6 +41,9 @@ fn bundled_checkpoints() {
         "pagemap-2.img",
         "files.img",
         "stats-dump",
+        "ifaddr-10.img",
+        "rule-10.img",
+        "nftables-10.img",
     ] {
         let ran = run_in(&folder, &["show", "looper-criu-4.2.tar.zst", image]);
         insta::assert_snapshot!(format!("show-{image}"), ran.transcript());

@@ -64,6 +64,7 @@ pub mod netlink;
 pub mod pagemap;
 pub mod schema;
 pub mod show;
+pub mod show_raw;
 pub mod wire;
 
 pub use extra::{Extra, GhostChunk, GhostChunks, IpcMessage, IpcMessages, Semaphores};

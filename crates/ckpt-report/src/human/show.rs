@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use anstyle::Style;
 use criu_image::kind::Content;
 use criu_image::schema::{FieldSchema, Show};
-use criu_image::show::show_record;
+use criu_image::show::{escape, show_record};
+use criu_image::show_raw::{MessageShown, RawShown, show_raw};
 use criu_image::wire::missing_required;
 use criu_image::{ByteOrder, FieldLabel, Image, Record, ShowContext, Shown};
 
@@ -15,6 +16,9 @@ use super::units::{count, exact_size};
 
 /// Bytes of a blob that are shown.
 const MOST_BYTES: usize = 256;
+
+/// Columns that a tab at the start of a line of text stands for.
+const TAB: usize = 4;
 
 /// Columns that a message is indented by.
 const INDENT: usize = 2;
@@ -67,7 +71,41 @@ impl<W: Write> Sheet<'_, W> {
                 }
             }
         }
-        Ok(())
+        self.raw(image, context)
+    }
+
+    /// What a file without records shows.
+    fn raw(&mut self, image: &Image, context: &ShowContext) -> io::Result<()> {
+        match show_raw(image, context.order) {
+            RawShown::Opaque => Ok(()),
+            RawShown::Text(text) => {
+                writeln!(self.out)?;
+                let text = text.strip_suffix(b"\n").unwrap_or(&text);
+                text.split(|byte| *byte == b'\n').try_for_each(|line| {
+                    let tabs = line.iter().take_while(|byte| **byte == b'\t').count();
+                    let rest = line.get(tabs..).unwrap_or_default();
+                    let indent = tabs.saturating_mul(TAB);
+                    writeln!(self.out, "{:indent$}{}", "", escape(rest))
+                })
+            }
+            RawShown::Messages(messages, error) => {
+                for MessageShown { offset, name, message } in messages {
+                    let (title, place) =
+                        (paint(self.palette.heading, name), format!("at {offset}"));
+                    writeln!(self.out, "\n{title} {}", paint(self.palette.dim, &place))?;
+                    if let Shown::Message(fields) = message {
+                        self.message(&fields, INDENT, false)?;
+                    }
+                }
+                match error {
+                    None => Ok(()),
+                    Some(error) => {
+                        let ended = paint(self.palette.warning, "reading ended:");
+                        writeln!(self.out, "\n{ended} {}", escaped_once(&error.to_string()))
+                    }
+                }
+            }
+        }
     }
 
     fn record(&mut self, record: &Record, context: &ShowContext) -> io::Result<()> {

@@ -4,13 +4,14 @@ use ckpt_model::Defect;
 use criu_image::kind::Content;
 use criu_image::schema::{FieldSchema, Label, Show};
 use criu_image::show::show_record;
+use criu_image::show_raw::{MessageShown, RawShown, show_raw};
 use criu_image::wire::missing_required;
 use criu_image::{ByteOrder, FieldLabel, Image, Record, ShowContext, Shown};
 use data_encoding::BASE64;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use super::shared::{DefectRecord, EvidenceRecord, lossless};
+use super::shared::{DefectRecord, EvidenceRecord, base64, lossless};
 
 /// `ckpt-inspect/show/1`.
 #[derive(Clone, Debug, Serialize)]
@@ -31,7 +32,13 @@ pub struct ShowDocument<'a> {
     pub byte_order: Option<&'static str>,
     /// Bytes of the file.
     pub size: usize,
-    /// Its records.
+    /// The text of a file that is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Its bytes, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_base64: Option<String>,
+    /// Its records, or its netlink messages.
     pub records: Vec<RecordRecord>,
     /// Why reading ended early.
     pub error: Option<String>,
@@ -57,6 +64,15 @@ pub fn show<'a>(
             Err(end) => error = Some(end.to_string()),
         }
     }
+    let mut text = None;
+    match show_raw(image, context.order) {
+        RawShown::Opaque => {}
+        RawShown::Text(bytes) => text = Some(bytes),
+        RawShown::Messages(messages, end) => {
+            records.extend(messages.into_iter().enumerate().map(RecordRecord::of_message));
+            error = end.map(|end| end.to_string());
+        }
+    }
     ShowDocument {
         schema: "ckpt-inspect/show/1",
         evidence,
@@ -72,6 +88,8 @@ pub fn show<'a>(
             ByteOrder::Big => "big",
         }),
         size: image.bytes().len(),
+        text: text.as_ref().map(|bytes| lossless(bytes).into_owned()),
+        text_base64: text.as_ref().and_then(|bytes| base64(bytes)),
         records,
         error,
         defects: defects.iter().cloned().map(DefectRecord::from).collect(),
@@ -98,6 +116,17 @@ pub struct RecordRecord {
 }
 
 impl RecordRecord {
+    fn of_message((index, message): (usize, MessageShown)) -> Self {
+        Self {
+            index,
+            offset: message.offset,
+            name: message.name,
+            message: Tree(message.message),
+            extra: None,
+            missing_required: Vec::new(),
+        }
+    }
+
     fn of(record: &Record, context: &ShowContext) -> Self {
         let mut message = show_record(record, context);
         let mut extra = None;
