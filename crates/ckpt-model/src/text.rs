@@ -32,9 +32,7 @@ impl Text {
                 let mut out = String::new();
                 for chunk in self.0.utf8_chunks() {
                     out.push_str(chunk.valid());
-                    for byte in chunk.invalid() {
-                        push_byte(&mut out, *byte);
-                    }
+                    out.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
                 }
                 Cow::Owned(out)
             }
@@ -114,49 +112,17 @@ impl Strings {
     }
 }
 
-/// Escapes bytes for a terminal: control characters of ASCII and Latin-1, characters that reorder or hide text, bytes
-/// that are not UTF-8, and the backslash, so that the escaped form says exactly what was there.
+/// Escapes bytes for a terminal: control characters, characters that reorder or hide text, bytes that are not UTF-8, and
+/// the backslash, so that the escaped form says exactly what was there.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && text.chars().all(is_plain)
-    {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c {
-                '\n' => out.push_str("\\n"),
-                '\t' => out.push_str("\\t"),
-                '\r' => out.push_str("\\r"),
-                '\\' => out.push_str("\\\\"),
-                c if is_plain(c) => out.push(c),
-                c if c.is_ascii() => push_byte(&mut out, u32::from(c).to_le_bytes()[0]),
-                c => out.extend(c.escape_unicode()),
-            }
+    match std::str::from_utf8(bytes) {
+        // Most text needs nothing, and then nothing is copied.
+        Ok(text) if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\') => {
+            Cow::Borrowed(text)
         }
-        for byte in chunk.invalid() {
-            push_byte(&mut out, *byte);
-        }
+        _ => Cow::Owned(criu_image::show::escape(bytes)),
     }
-    Cow::Owned(out)
-}
-
-fn push_byte(out: &mut String, byte: u8) {
-    const HEX: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    out.push_str("\\x");
-    out.extend([byte >> 4, byte & 0xf].iter().filter_map(|nibble| HEX.get(usize::from(*nibble))));
-}
-
-fn is_plain(c: char) -> bool {
-    !(c.is_control()
-        || c == '\\'
-        || matches!(c,
-            // Marks and overrides that reorder what follows, zero-width characters, line separators, tags.
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'))
 }
 
 #[cfg(test)]
