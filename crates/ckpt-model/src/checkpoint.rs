@@ -16,14 +16,20 @@ use crate::container::Container;
 use crate::defect::{Defect, DefectKind, Defects};
 use crate::dump_log::DumpLog;
 use crate::engine;
+use crate::fds::Descriptors;
 use crate::files::FileTable;
 use crate::images::Images;
 use crate::locate::{self, ContainerPlace, DumpKind, ImageDirectory};
+use crate::locks::FileLock;
 use crate::memory::Memory;
 use crate::metadata::Metadata;
+use crate::mounts::Mount;
+use crate::net::Network;
+use crate::pipes::Pipe;
 use crate::processes::{Processes, Reader};
 use crate::registers::Arch;
 use crate::select::{Need, Selector};
+use crate::sockets::Socket;
 use crate::stale::{self, StaleImage};
 use crate::{Pid, Text};
 
@@ -313,7 +319,7 @@ fn names(path: &[u8], typed: &str) -> bool {
     ends || last == typed || stem == typed
 }
 
-fn kind_of(defect: &ckpt_archive::Defect) -> DefectKind {
+pub(crate) fn kind_of(defect: &ckpt_archive::Defect) -> DefectKind {
     use ckpt_archive::DefectKind as Archive;
     match defect.kind {
         Archive::MissingBlob { .. } | Archive::DanglingLink { .. } => DefectKind::Missing,
@@ -397,6 +403,12 @@ pub struct Checkpoint {
     arch: OnceLock<Option<Arch>>,
     statistics: OnceLock<Option<DumpStatsEntry>>,
     processes: OnceLock<Processes>,
+    pub(crate) descriptors: OnceLock<Descriptors>,
+    pub(crate) sockets: OnceLock<Vec<Socket>>,
+    pub(crate) pipes: OnceLock<Vec<Pipe>>,
+    pub(crate) mounts: OnceLock<Vec<Mount>>,
+    pub(crate) locks: OnceLock<Vec<FileLock>>,
+    pub(crate) networks: OnceLock<Vec<Network>>,
     stale: Vec<StaleImage>,
     defects: Defects,
 }
@@ -439,6 +451,12 @@ impl Checkpoint {
             arch: OnceLock::new(),
             statistics: OnceLock::new(),
             processes: OnceLock::new(),
+            descriptors: OnceLock::new(),
+            sockets: OnceLock::new(),
+            pipes: OnceLock::new(),
+            mounts: OnceLock::new(),
+            locks: OnceLock::new(),
+            networks: OnceLock::new(),
             stale: Vec::new(),
             defects,
         };
@@ -565,7 +583,7 @@ impl Checkpoint {
         })
     }
 
-    fn metadata(&self) -> Metadata<'_> {
+    pub(crate) fn metadata(&self) -> Metadata<'_> {
         Metadata::new(&self.evidence, self.place.path.as_bytes(), &self.defects)
     }
 

@@ -107,7 +107,8 @@ impl FileTable {
         for entry in entries.into_iter().flatten() {
             let key = (entry.r#type, entry.id);
             if table.entries.insert(key, entry).is_some() {
-                let what = format!("file {} of type {} is there twice; the last counts", key.1, key.0);
+                let what =
+                    format!("file {} of type {} is there twice; the last counts", key.1, key.0);
                 defects.suspect(place.clone(), what);
             }
         }

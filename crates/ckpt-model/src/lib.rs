@@ -25,23 +25,35 @@
 //! engine never captures ([`Engine::never_captured`]) is absent without a trace.
 
 mod accounting;
+pub mod artifacts;
+mod changes;
 mod checkpoint;
 mod cmdline;
 mod container;
 mod defect;
+mod details;
 mod dump_log;
+mod endpoint;
 mod engine;
+mod fds;
 mod files;
 mod images;
+mod ipc;
 mod listing;
 mod locate;
+mod locks;
 mod memory;
 mod metadata;
+mod mounts;
+mod net;
 mod pid;
+mod pipes;
 mod processes;
 mod recover;
 mod registers;
+mod rtnetlink;
 mod select;
+mod sockets;
 mod spec;
 mod split_layout;
 mod stale;
@@ -50,19 +62,34 @@ mod text;
 mod tree;
 
 pub use accounting::{Account, Accounting, CriuFacts, Standing};
+pub use changes::{
+    Aspect, BaseError, BaseImage, Change, ChangeFilter, ChangeKind, ChangeSource, Changes,
+    ChangesOptions, Executable, FileCapabilities, FileState, FileType, Glob, GlobError,
+    MAX_DELETED, MAX_HOLES, Noise,
+};
 pub use checkpoint::{Checkpoint, OpenError, OpenOptions, Sizes};
 pub use container::{Container, Engine, Event, Host, Interface, Moment, Pod, SpecMount};
 pub use defect::{Defect, DefectKind};
+pub use details::{Details, Watched};
 pub use dump_log::{DumpLog, NotCaptured};
+pub use endpoint::Endpoint;
+pub use fds::{Descriptor, DescriptorType, Descriptors, Holder};
 pub use files::{FileTable, Remap, fd_type};
 pub use images::Images;
+pub use ipc::{IpcNamespace, MessageQueue, SemaphoreSet};
 pub use listing::{KUBELET_CHECKPOINTS, Listed, list};
 pub use locate::{ContainerPlace, DumpKind, ImageDirectory, ParentLink};
+pub use locks::FileLock;
+pub use mounts::Mount;
+pub use net::{Firewall, NetInterface, Network};
 pub use pid::Pid;
+pub use pipes::Pipe;
 pub use processes::Processes;
 pub use recover::{Ghost, Lost, Piece, Recovered, Unhashed};
 pub use registers::Arch;
+pub use rtnetlink::{Address, Route, Rule};
 pub use select::Need;
+pub use sockets::{Family, Queued, Socket};
 pub use stale::{StaleImage, Staleness};
 pub use task::{
     Capabilities, Credentials, FileRef, Mark, Namespace, Namespaces, Rlimit, Seccomp, Share,

@@ -111,6 +111,7 @@ impl Reader<'_> {
         if let Some(ids) = owners.ids.get(&pid) {
             task.namespaces = Some(self.namespaces(ids));
             task.shares = owners.shares(pid, ids);
+            task.files_id = Some(ids.files_id).filter(|id| *id != 0);
         }
         self.threads(&mut task, entry, has_tree);
         if let Some(thread) = core.as_ref().and_then(|core| core.thread_core.as_ref()) {

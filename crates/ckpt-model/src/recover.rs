@@ -125,9 +125,7 @@ impl Recovered {
                 Box::new(space.spans(VirtAddr(0), self.size).map(|span| match span {
                     Span::Bytes { bytes, .. } => Piece::Bytes(bytes),
                     Span::Zero { len, .. } => Piece::Zeros(len),
-                    Span::Missing { len, why, .. } => {
-                        Piece::Missing { len, why: Lost::Pages(why) }
-                    }
+                    Span::Missing { len, why, .. } => Piece::Missing { len, why: Lost::Pages(why) },
                 }))
             }
         }

@@ -61,6 +61,8 @@ pub struct Task {
     pub namespaces: Option<Namespaces>,
     /// What this task shares with another one.
     pub shares: Vec<Share>,
+    /// Number of its descriptor table, N of `fdinfo-N.img`; tasks that share it have the same one.
+    pub files_id: Option<u32>,
     /// What an analyst should notice.
     pub marks: Vec<Mark>,
     /// The raw image of the leading thread.
