@@ -27,6 +27,7 @@ Examples:
   ckpt-inspect tree checkpoint.tar               its processes
   ckpt-inspect tree --env --creds checkpoint.tar
   zstd -dc checkpoint.tar.zst | ckpt-inspect tree -
+  ckpt-inspect diff checkpoint.tar               what changed in its file system
   ckpt-inspect show checkpoint.tar core-1.img    one CRIU image, decoded
 
 Exit status: 0 done; 2 nothing usable; 3 done, with defects.";
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     Info(commands::info::InfoArgs),
     List(commands::list::ListArgs),
     Tree(commands::tree::TreeArgs),
+    Diff(commands::diff::DiffArgs),
     Show(commands::show::ShowArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

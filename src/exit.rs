@@ -8,6 +8,8 @@ use std::process::ExitCode;
 pub(crate) enum Outcome {
     /// Done, and everything was whole.
     Done,
+    /// Done, and something was found; only where the user asked for the status to say so.
+    Found,
     /// Done, with defects.
     Defects,
 }
@@ -19,6 +21,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done => Self::SUCCESS,
+            Outcome::Found => Self::from(1),
             Outcome::Defects => Self::from(3),
         }
     }

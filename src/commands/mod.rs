@@ -1,6 +1,7 @@
 //! The commands, one file each: its arguments and `run`.
 
 pub(crate) mod completions;
+pub(crate) mod diff;
 pub(crate) mod info;
 pub(crate) mod list;
 pub(crate) mod man;
@@ -20,6 +21,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Info(args) => info::run(&args, &context),
         Command::List(args) => list::run(&args, &context),
         Command::Tree(args) => tree::run(&args, &context),
+        Command::Diff(args) => diff::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -11,6 +11,7 @@
 )]
 
 mod cli;
+mod diff;
 mod hostile;
 mod real;
 mod synthetic;

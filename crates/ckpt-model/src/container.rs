@@ -34,6 +34,15 @@ impl Engine {
         }
     }
 
+    /// Whether a file of the image that the container modified may be missing from `rootfs-diff.tar`: the library that
+    /// podman and CRI-O share looks for it in the host's root, and passes over it when it is not there.
+    ///
+    /// Source: `common/pkg/crutils/checkpoint_restore_utils.go`, `CRCreateRootFsDiffTar`.
+    #[must_use]
+    pub fn omits_modified_files(self) -> bool {
+        matches!(self, Self::Podman | Self::CriO)
+    }
+
     /// What archives of this engine never hold, so that nobody takes its absence for a fact about the container.
     #[must_use]
     pub fn never_captured(self) -> &'static [&'static str] {

@@ -23,6 +23,8 @@ use crate::locate::{join, split};
 pub enum Need {
     /// The container, sizes and statistics: no memory at all.
     Facts,
+    /// The container and the changes of its file system: no memory.
+    FileSystem,
     /// Processes with arguments and environment.
     Processes,
     /// Every byte.
@@ -98,7 +100,7 @@ impl Select for Selector {
         let (folder, name) = split(&member.path);
         if let Classified::Image(image) = classify(name) {
             return match (image.kind, self.need) {
-                (ImageKind::Pages, Need::Facts) => Selection::Nothing,
+                (ImageKind::Pages, Need::Facts | Need::FileSystem) => Selection::Nothing,
                 (ImageKind::Pages, _) => {
                     let id = image.id.and_then(|id| u32::try_from(id).ok());
                     match id.and_then(|id| self.strings(member, id, kept)) {
@@ -112,6 +114,9 @@ impl Select for Selector {
             };
         }
         let volume = folder.split(|byte| *byte == b'/').any(|part| part == b"volumes");
+        if self.need == Need::FileSystem && (volume || name == b"rootfs-diff.tar") {
+            return Selection::All;
+        }
         if member.size > SMALL && (NOT_NEEDED.contains(&name) || volume) {
             return Selection::Nothing;
         }

@@ -7,6 +7,7 @@ mod columns;
 mod command;
 mod defects;
 mod details;
+mod diff;
 mod guides;
 mod info;
 mod layout;
@@ -17,6 +18,7 @@ mod tree;
 mod units;
 
 pub use defects::defects;
+pub use diff::diff;
 pub use info::info;
 pub use layout::Layout;
 pub use list::list;

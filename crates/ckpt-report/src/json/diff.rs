@@ -271,7 +271,6 @@ pub struct XattrRecord<'a> {
 
 impl<'a> XattrRecord<'a> {
     fn of(name: &'a [u8], value: &'a [u8]) -> Self {
-
         Self {
             name: lossless(name),
             name_base64: base64(name),

@@ -3,6 +3,7 @@
 //! `null` means *not known*. Addresses are strings such as `"0x7f76c1772190"`, masks 16 hexadecimal digits. Text that is
 //! not UTF-8 has its other bytes as `\xff`, and the same key with the suffix `_base64` carries the bytes themselves.
 
+mod diff;
 mod info;
 mod list;
 mod shared;
@@ -10,6 +11,7 @@ mod show;
 mod tree;
 mod write;
 
+pub use diff::*;
 pub use info::*;
 pub use list::*;
 pub use shared::{DefectRecord, EvidenceRecord, TextRecord};
