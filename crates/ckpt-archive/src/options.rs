@@ -40,6 +40,13 @@ impl Options {
         self
     }
 
+    /// Bounds the bytes that one compressed stream may unpack to, where the limits are not tighter already.
+    #[must_use]
+    pub fn unpack_at_most(mut self, bytes: u64) -> Self {
+        self.limits.max_unpacked = self.limits.max_unpacked.min(bytes);
+        self
+    }
+
     /// What to keep of compressed archives. Plain tar files and directories are not affected: all of them stays at hand.
     #[must_use]
     pub fn select(mut self, select: Arc<dyn Select>) -> Self {

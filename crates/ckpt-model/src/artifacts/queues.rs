@@ -1,0 +1,249 @@
+//! Data in flight: pipes, named pipes, unix sockets, TCP connections, terminals.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use criu_image::messages::{
+    FileEntry, InetSkEntry, PipeDataEntry, ScmEntry, SkPacketEntry, TcpStreamEntry, TtyDataEntry,
+};
+use criu_image::names::FD_TYPES;
+use criu_image::{ByteOrder, Extra, ImageKind};
+
+use super::content::ArtifactContent;
+use super::owners::Owners;
+use super::{Artifact, Details, Direction, Message, Origin, TcpQueue};
+use crate::files::{FileTable, fd_type};
+use crate::images::{Images, decode};
+use crate::{Checkpoint, Text};
+
+/// `SCM_RIGHTS`.
+const RIGHTS: u32 = 1;
+
+/// The bits of the open flags that tell reading from writing; reading is 0.
+const ACCESS_MODE: u32 = 3;
+
+pub(super) fn find(
+    checkpoint: &Checkpoint,
+    images: &Images,
+    owners: &Owners,
+    list: &mut Vec<Artifact>,
+) {
+    let flight = Flight { checkpoint, images, owners };
+    flight.pipes(ImageKind::PipesData, "pipe", list);
+    flight.pipes(ImageKind::FifoData, "fifo", list);
+    flight.unix(list);
+    flight.tcp(list);
+    flight.terminals(list);
+}
+
+struct Flight<'a> {
+    checkpoint: &'a Checkpoint,
+    images: &'a Images,
+    owners: &'a Owners,
+}
+
+impl Flight<'_> {
+    fn pipes(&self, kind: ImageKind, word: &str, list: &mut Vec<Artifact>) {
+        let told = self.checkpoint.told();
+        let files = self.checkpoint.files();
+        for (place, record) in self.images.records(kind, None, told).into_iter().flatten() {
+            let Some(entry) = decode::<PipeDataEntry>(&place, &record, told) else { continue };
+            let Extra::PipeData(data) = record.extra else { continue };
+            if data.is_empty() {
+                continue;
+            }
+            let number = entry.pipe_id;
+            let content = ArtifactContent::parts(vec![data]);
+            let mut artifact =
+                Artifact::new(format!("{word}-{number}"), Origin::Pipe, place, content);
+            let (mut readers, mut writers, mut name) = (Vec::new(), Vec::new(), None);
+            for file in files.all() {
+                if let Some(pipe) = file.pipe.as_ref().filter(|pipe| pipe.pipe_id == number) {
+                    let end =
+                        if pipe.flags & ACCESS_MODE == 0 { &mut readers } else { &mut writers };
+                    end.push((file.r#type, file.id));
+                }
+                if let Some(fifo) = file.fifo.as_ref().filter(|fifo| fifo.pipe_id == number) {
+                    readers.push((file.r#type, file.id));
+                    name = files.path(fifo.regf_id.unwrap_or(file.id)).map(|path| path.path);
+                }
+            }
+            // Who would read it comes first.
+            artifact.holders = self.owners.files(readers);
+            artifact.holders.extend(self.owners.files(writers));
+            artifact.path = Some(name.unwrap_or_else(|| bracketed("pipe", number)));
+            list.push(artifact);
+        }
+    }
+
+    /// Each record is a datagram or a piece of a stream, in the order of arrival, for one receiving socket.
+    fn unix(&self, list: &mut Vec<Artifact>) {
+        let told = self.checkpoint.told();
+        let files = self.checkpoint.files();
+        let mut queues: BTreeMap<u32, (String, Vec<Bytes>, Vec<Message>)> = BTreeMap::new();
+        let records = self.images.records(ImageKind::SkQueues, None, told);
+        for (place, record) in records.into_iter().flatten() {
+            let Some(entry) = decode::<SkPacketEntry>(&place, &record, told) else { continue };
+            let Extra::Packet(data) = record.extra else { continue };
+            let queue = queues.entry(entry.id_for);
+            let (_, parts, messages) =
+                queue.or_insert_with(|| (place.clone(), Vec::new(), Vec::new()));
+            messages.push(Message { size: data.len() as u64, rights: rights(files, &entry.scm) });
+            parts.push(data);
+        }
+        for (id, (place, parts, messages)) in queues {
+            let socket =
+                files.get(fd_type::UNIXSK, id).and_then(|entry| Some((entry, entry.usk.as_ref()?)));
+            let name = socket.map_or_else(
+                || format!("socket-queue-file-{id}"),
+                |(_, socket)| format!("unix-{}", socket.ino),
+            );
+            let content = ArtifactContent::parts(parts);
+            let mut artifact = Artifact::new(name, Origin::SocketQueue, place, content);
+            artifact.path = socket.map(|(_, socket)| bracketed("socket", socket.ino));
+            artifact.holders = self.owners.files([(fd_type::UNIXSK, id)]);
+            let name = socket.and_then(|(_, socket)| unix_name(&socket.name));
+            artifact.details = Some(Box::new(Details { messages, name, ..Details::default() }));
+            list.push(artifact);
+        }
+    }
+
+    fn tcp(&self, list: &mut Vec<Artifact>) {
+        let told = self.checkpoint.told();
+        let mut sockets: BTreeMap<u64, (&FileEntry, &InetSkEntry)> = BTreeMap::new();
+        for entry in self.checkpoint.files().all() {
+            if let Some(socket) = &entry.isk {
+                sockets.entry(socket.ino.into()).or_insert((entry, socket));
+            }
+        }
+        let order = self.checkpoint.byte_order();
+        for ino in self.images.ids(ImageKind::TcpStream) {
+            let records = self.images.records(ImageKind::TcpStream, Some(ino), told);
+            let Some((place, record)) = records.and_then(|mut records| records.next()) else {
+                continue;
+            };
+            let Some(entry) = decode::<TcpStreamEntry>(&place, &record, told) else { continue };
+            let Extra::TcpQueues { received, outgoing } = record.extra else { continue };
+            let socket = sockets.get(&ino);
+            for (direction, data, next) in [
+                (Direction::Received, received, entry.inq_seq),
+                (Direction::Sent, outgoing, entry.outq_seq),
+            ] {
+                if data.is_empty() {
+                    continue;
+                }
+                // Sequence numbers wrap.
+                let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
+                let queue = TcpQueue {
+                    direction,
+                    local: socket.and_then(|(_, s)| address(&s.src_addr, s.src_port, order)),
+                    remote: socket.and_then(|(_, s)| address(&s.dst_addr, s.dst_port, order)),
+                    first: next.wrapping_sub(length),
+                    next,
+                    unsent: match direction {
+                        Direction::Sent => entry.unsq_len.unwrap_or_default(),
+                        Direction::Received => 0,
+                    },
+                };
+                let id = format!("tcp-{ino:x}-{}", direction.word());
+                let content = ArtifactContent::parts(vec![data]);
+                let mut artifact = Artifact::new(id, Origin::TcpQueue, place.clone(), content);
+                artifact.path = Some(bracketed("socket", ino));
+                artifact.holders =
+                    self.owners.files(socket.map(|(entry, _)| (entry.r#type, entry.id)));
+                artifact.details =
+                    Some(Box::new(Details { tcp: Some(queue), ..Details::default() }));
+                list.push(artifact);
+            }
+        }
+    }
+
+    fn terminals(&self, list: &mut Vec<Artifact>) {
+        let told = self.checkpoint.told();
+        let files = self.checkpoint.files();
+        let records = self.images.records(ImageKind::TtyData, None, told);
+        for (place, record) in records.into_iter().flatten() {
+            let Some(entry) = decode::<TtyDataEntry>(&place, &record, told) else { continue };
+            if entry.data.is_empty() {
+                continue;
+            }
+            let content = ArtifactContent::parts(vec![Bytes::from(entry.data)]);
+            let id = format!("tty-{}", entry.tty_id);
+            let mut artifact = Artifact::new(id, Origin::Tty, place, content);
+            let info = files.terminal(entry.tty_id);
+            let open = files.all().into_iter().filter(|file| {
+                file.tty.as_ref().is_some_and(|tty| tty.tty_info_id == entry.tty_id)
+            });
+            let open: Vec<&FileEntry> = open.collect();
+            let named = open.iter().find_map(|file| files.path(file.tty.as_ref()?.regf_id?));
+            let slave = info.and_then(|info| info.pty.as_ref());
+            artifact.path = named
+                .map(|named| named.path)
+                .or_else(|| slave.map(|pty| Text(format!("/dev/pts/{}", pty.index).into_bytes())));
+            artifact.uid = info.and_then(|info| info.uid).map(u64::from);
+            artifact.gid = info.and_then(|info| info.gid).map(u64::from);
+            artifact.holders = self.owners.files(open.iter().map(|file| (file.r#type, file.id)));
+            list.push(artifact);
+        }
+    }
+}
+
+/// `pipe:[250880]`, as the kernel calls what has no path.
+fn bracketed(word: &str, number: impl Into<u64>) -> Text {
+    Text(format!("{word}:[{}]", number.into()).into_bytes())
+}
+
+/// The address of a unix socket: a path, or `@` and an abstract name; `None` without one.
+fn unix_name(name: &[u8]) -> Option<Text> {
+    match name.split_first() {
+        None => None,
+        Some((0, name)) => Some(Text([b"@", name].concat())),
+        Some(_) => Some(Text::from(name.strip_suffix(b"\0").unwrap_or(name))),
+    }
+}
+
+/// What was sent with a message.
+fn rights(files: &FileTable, scm: &[ScmEntry]) -> Vec<Text> {
+    let sent = scm.iter().filter(|scm| scm.r#type == RIGHTS).flat_map(|scm| &scm.rights);
+    sent.map(|id| {
+        files.by_id(*id).next().map_or_else(|| bracketed("file", *id), |file| target(files, file))
+    })
+    .collect()
+}
+
+/// What an open file is, in the words of `/proc/PID/fd`.
+fn target(files: &FileTable, file: &FileEntry) -> Text {
+    let path = |id: u32| files.path(id).map(|path| path.path);
+    let known = match file.r#type {
+        fd_type::REG | fd_type::MEMFD => path(file.id),
+        fd_type::PIPE => file.pipe.as_ref().map(|pipe| bracketed("pipe", pipe.pipe_id)),
+        fd_type::FIFO => file.fifo.as_ref().and_then(|fifo| path(fifo.regf_id?)),
+        fd_type::TTY => file.tty.as_ref().and_then(|tty| path(tty.regf_id?)),
+        fd_type::INETSK => file.isk.as_ref().map(|socket| bracketed("socket", socket.ino)),
+        fd_type::UNIXSK => file.usk.as_ref().map(|socket| bracketed("socket", socket.ino)),
+        fd_type::NETLINKSK => file.nlsk.as_ref().map(|socket| bracketed("socket", socket.ino)),
+        _ => None,
+    };
+    known.unwrap_or_else(|| {
+        let word = FD_TYPES.get(i64::from(file.r#type)).unwrap_or("file").to_ascii_lowercase();
+        bracketed(&word, file.id)
+    })
+}
+
+/// One word (IPv4) or four (IPv6): bytes in network order, read as numbers by the dumping host.
+fn address(words: &[u32], port: u32, order: ByteOrder) -> Option<SocketAddr> {
+    let bytes = |word: &u32| match order {
+        ByteOrder::Little => word.to_le_bytes(),
+        ByteOrder::Big => word.to_be_bytes(),
+    };
+    let ip: IpAddr = match words {
+        [word] => bytes(word).into(),
+        [a, b, c, d] => {
+            let all = [bytes(a), bytes(b), bytes(c), bytes(d)].concat();
+            <[u8; 16]>::try_from(all).ok()?.into()
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, u16::try_from(port).ok()?))
+}
