@@ -28,6 +28,7 @@ Examples:
   ckpt-inspect tree --env --creds checkpoint.tar
   zstd -dc checkpoint.tar.zst | ckpt-inspect tree -
   ckpt-inspect diff checkpoint.tar               what changed in its file system
+  ckpt-inspect extract checkpoint.tar            what can be had as a file
   ckpt-inspect show checkpoint.tar core-1.img    one CRIU image, decoded
 
 Exit status: 0 done; 2 nothing usable; 3 done, with defects.";
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     List(commands::list::ListArgs),
     Tree(commands::tree::TreeArgs),
     Diff(commands::diff::DiffArgs),
+    Extract(commands::extract::ExtractArgs),
     Show(commands::show::ShowArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

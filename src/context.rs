@@ -41,6 +41,11 @@ impl Context {
         Layout { width: if terminal { width() } else { None }, color }
     }
 
+    /// Whom to tell how far long work has come: somebody only when standard error is a terminal.
+    pub(crate) fn progress(&self) -> Option<Bar> {
+        self.stderr_is_terminal.then(Bar::default)
+    }
+
     /// Options for opening evidence.
     pub(crate) fn archive_options(&self, spool: &SpoolArgs) -> archive::Options {
         let mut options = archive::Options::default();

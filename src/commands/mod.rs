@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod diff;
+pub(crate) mod extract;
 pub(crate) mod info;
 pub(crate) mod list;
 pub(crate) mod man;
@@ -22,6 +23,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::List(args) => list::run(&args, &context),
         Command::Tree(args) => tree::run(&args, &context),
         Command::Diff(args) => diff::run(&args, &context),
+        Command::Extract(args) => extract::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -88,7 +88,7 @@ impl Flight<'_> {
             let Extra::Packet(data) = record.extra else { continue };
             let queue = queues.entry(entry.id_for);
             let (_, parts, messages) =
-                queue.or_insert_with(|| (place.clone(), Vec::new(), Vec::new()));
+                queue.or_insert_with(|| (place.to_string(), Vec::new(), Vec::new()));
             messages.push(Message { size: data.len() as u64, rights: rights(files, &entry.scm) });
             parts.push(data);
         }

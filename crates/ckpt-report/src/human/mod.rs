@@ -8,6 +8,7 @@ mod command;
 mod defects;
 mod details;
 mod diff;
+mod extract;
 mod guides;
 mod info;
 mod layout;
@@ -19,6 +20,7 @@ mod units;
 
 pub use defects::defects;
 pub use diff::diff;
+pub use extract::extract;
 pub use info::info;
 pub use layout::Layout;
 pub use list::list;

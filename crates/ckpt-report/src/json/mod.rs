@@ -4,6 +4,7 @@
 //! not UTF-8 has its other bytes as `\xff`, and the same key with the suffix `_base64` carries the bytes themselves.
 
 mod diff;
+mod extract;
 mod info;
 mod list;
 mod shared;
@@ -12,6 +13,7 @@ mod tree;
 mod write;
 
 pub use diff::*;
+pub use extract::*;
 pub use info::*;
 pub use list::*;
 pub use shared::{DefectRecord, EvidenceRecord, TextRecord};

@@ -1,0 +1,411 @@
+//! Writing what an attacker may have made into a directory, safely by construction.
+//!
+//! Nothing of the evidence decides where a file is written: its name is the artifact's id and what is left of the last
+//! part of its path after everything but `[A-Za-z0-9._-]` is replaced. All files lie directly in the directory, which is
+//! opened once; each is made anew with mode 0600 under a temporary name and takes its own when it is complete, and only if
+//! nothing has that name. Modes, owners, links and devices of the evidence are in the manifest and nowhere else.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use bytes::Bytes;
+use ckpt::archive::{Progress, Sha256Digest};
+use ckpt::model::artifacts::{Artifact, ArtifactContent, Hashing, Origin};
+use ckpt::model::{Lost, Piece};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+
+use crate::progress::Bar;
+
+/// The file that says what the others are; written last.
+pub(crate) const MANIFEST: &str = "manifest.json";
+
+/// Most bytes of the original name in a file's name.
+const MAX_TAIL: usize = 80;
+
+/// Bytes that are written at a time.
+const STEP: usize = 1 << 20;
+
+/// Files from this size on are hashed by a thread of their own while they are written.
+const LARGE: u64 = 8 << 20;
+
+/// Pieces that may wait for their hash.
+const AHEAD: usize = 8;
+
+/// A file to be written.
+#[derive(Debug)]
+pub(crate) struct Item<'a> {
+    pub(crate) artifact: &'a Artifact,
+    pub(crate) name: String,
+}
+
+impl<'a> Item<'a> {
+    pub(crate) fn new(artifact: &'a Artifact) -> Self {
+        Self { artifact, name: file_name(artifact) }
+    }
+
+    /// Bytes that it takes on the disk.
+    fn stored(&self) -> u64 {
+        self.artifact.size.saturating_sub(self.artifact.holes)
+    }
+}
+
+/// The name of an artifact's file: ids differ and have no underscore, so that names differ too.
+fn file_name(artifact: &Artifact) -> String {
+    let unnamed = matches!(
+        artifact.origin,
+        Origin::Pipe | Origin::SocketQueue | Origin::TcpQueue | Origin::Shm
+    );
+    let path = artifact.path.as_ref().filter(|_| !unnamed).map(|path| path.as_bytes());
+    let last = path.and_then(|path| path.rsplit(|byte| *byte == b'/').next()).unwrap_or_default();
+    let last = last.strip_prefix(b"memfd:").unwrap_or(last);
+    let clean = |byte: &u8| {
+        let safe = byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        if safe { char::from(*byte) } else { '_' }
+    };
+    let tail: String = last.iter().take(MAX_TAIL).map(clean).collect();
+    let tail = tail.trim_start_matches(['.', '-']);
+    if tail.is_empty() { artifact.id.clone() } else { format!("{}_{tail}", artifact.id) }
+}
+
+/// A file that was written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) sha256: Sha256Digest,
+    /// Bytes that were missing, and why the first of them is: the file has zeros there.
+    pub(crate) missing: Option<(u64, Lost)>,
+}
+
+/// The directory that is written to.
+#[derive(Debug)]
+pub(crate) struct Target {
+    path: PathBuf,
+    handle: OwnedFd,
+}
+
+impl Target {
+    /// Opens the directory, which is made if it does not exist, and refuses before anything is written what could not
+    /// end well: a name that is taken, a disk without the room.
+    pub(crate) fn open(path: &Path, evidence: &Path, items: &[Item<'_>]) -> Result<Self> {
+        let made = match std::fs::create_dir(path) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot make {}", path.display()));
+            }
+        };
+        let target = Self::check(path, evidence, items);
+        if made && target.is_err() {
+            // It is empty, and nobody asked for an empty directory.
+            let _ = std::fs::remove_dir(path);
+        }
+        target
+    }
+
+    fn check(path: &Path, evidence: &Path, items: &[Item<'_>]) -> Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let cannot = || format!("cannot open {} as a directory", path.display());
+        let handle = rustix::fs::open(path, flags, Mode::empty()).with_context(cannot)?;
+        if let (Ok(inside), Ok(evidence)) = (path.canonicalize(), evidence.canonicalize())
+            && evidence.is_dir()
+            && inside.starts_with(&evidence)
+        {
+            bail!("{} lies in the evidence, where nothing is ever written", path.display());
+        }
+        let mut taken = HashSet::new();
+        for entry in std::fs::read_dir(path).with_context(cannot)? {
+            taken.insert(entry.with_context(cannot)?.file_name());
+        }
+        let names = items.iter().map(|item| item.name.as_str()).chain([MANIFEST]);
+        let clashes: Vec<&str> =
+            names.filter(|name| taken.contains(std::ffi::OsStr::new(name))).collect();
+        if let Some(first) = clashes.first() {
+            bail!(
+                "{}: {first} exists{}; nothing was written. Give another directory",
+                path.display(),
+                if clashes.len() > 1 {
+                    format!(" ({} names are taken)", clashes.len())
+                } else {
+                    String::new()
+                }
+            );
+        }
+        let target = Self { path: path.to_owned(), handle };
+        let needed = items.iter().fold(0u64, |sum, item| sum.saturating_add(item.stored()));
+        let available = target.available()?;
+        if needed > available {
+            bail!(
+                "not enough room in {}: {needed} bytes are needed, {available} are available, {} are missing; nothing was written",
+                path.display(),
+                needed.saturating_sub(available)
+            );
+        }
+        Ok(target)
+    }
+
+    fn available(&self) -> Result<u64> {
+        let stat = rustix::fs::fstatvfs(&self.handle).with_context(|| {
+            format!("cannot look at the file system of {}", self.path.display())
+        })?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// Writes the items with as many threads as are given; the results are in the order of the items. The first failure
+    /// ends it: files that are complete stay, there is no partial one and no manifest.
+    pub(crate) fn write_all(
+        &self,
+        items: &[Item<'_>],
+        threads: usize,
+        bar: Option<&Bar>,
+    ) -> Result<Vec<Written>> {
+        let total = items.iter().fold(0u64, |sum, item| sum.saturating_add(item.stored()));
+        if let Some(bar) = bar {
+            bar.begin("writing", Some(total));
+        }
+        let results =
+            in_parallel(items.len(), threads, |at| items.get(at).map(|item| self.write(item, bar)));
+        if let Some(bar) = bar {
+            bar.end();
+        }
+        let complete = results.iter().flatten().filter(|result| result.is_ok()).count();
+        let mut written = Vec::new();
+        for result in results.into_iter().flatten() {
+            written.push(result.with_context(|| {
+                format!(
+                    "{complete} of {} files are complete; {MANIFEST} was not written",
+                    items.len()
+                )
+            })?);
+        }
+        if written.len() < items.len() {
+            bail!("{} of {} files were not written", items.len() - written.len(), items.len());
+        }
+        Ok(written)
+    }
+
+    fn write(&self, item: &Item<'_>, bar: Option<&Bar>) -> Result<Written> {
+        let content = item
+            .artifact
+            .content()
+            .ok_or_else(|| anyhow!("{} claims more holes than are written", item.artifact.id))?;
+        let mut written = None;
+        let mut done = 0u64;
+        let result = self.place(&item.name, |file| {
+            let large = item.stored() >= LARGE;
+            let outcome = if large {
+                pour_and_hash(content, file, bar, &mut done)
+            } else {
+                pour(content, file, bar, &mut done)
+            };
+            written = Some(outcome?);
+            file.set_len(item.artifact.size)
+        });
+        let missing = item.stored().saturating_sub(done);
+        result.map_err(|error| self.explain(error, &item.name, missing))?;
+        written.ok_or_else(|| anyhow!("{} was not written", item.name))
+    }
+
+    /// Writes the manifest.
+    pub(crate) fn finish(&self, document: &[u8]) -> Result<()> {
+        let size = document.len() as u64;
+        self.place(MANIFEST, |file| file.write_all(document))
+            .map_err(|error| self.explain(error, MANIFEST, size))
+    }
+
+    /// Makes a file under a temporary name, lets it be filled, and gives it its name; or leaves nothing.
+    fn place(&self, name: &str, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+        let part = format!(".{name}.part");
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let mut file = File::from(rustix::fs::openat(&self.handle, &part, flags, mode)?);
+        let result = fill(&mut file).and_then(|()| self.name(&part, name));
+        if result.is_err() {
+            let _ = rustix::fs::unlinkat(&self.handle, &part, AtFlags::empty());
+        }
+        result
+    }
+
+    /// Gives a file its name if nothing has it.
+    fn name(&self, part: &str, name: &str) -> io::Result<()> {
+        let dir = &self.handle;
+        match rustix::fs::renameat_with(dir, part, dir, name, RenameFlags::NOREPLACE) {
+            // File systems that cannot do it in one step; that the name was free is known from before.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+                match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+                    Err(_) => Ok(rustix::fs::renameat(dir, part, dir, name)?),
+                }
+            }
+            result => Ok(result?),
+        }
+    }
+
+    fn explain(&self, error: io::Error, name: &str, missing: u64) -> anyhow::Error {
+        let path = self.path.join(name);
+        let full = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        );
+        if full {
+            let available = self.available().unwrap_or_default();
+            return anyhow!(
+                "no room left for {}: {missing} more bytes are needed, {available} are available, {} are missing",
+                path.display(),
+                missing.saturating_sub(available)
+            );
+        }
+        anyhow::Error::new(error).context(format!("cannot write {}", path.display()))
+    }
+}
+
+/// Hashes contents with as many threads as are given; the results are in their order.
+pub(crate) fn hash_all(
+    contents: &[Option<&ArtifactContent>],
+    threads: usize,
+    bar: Option<&Bar>,
+) -> Vec<Result<Sha256Digest, String>> {
+    let refused = || Err("more holes than are read".to_owned());
+    let total = contents.iter().flatten().fold(0u64, |sum, one| sum.saturating_add(one.size()));
+    if let Some(bar) = bar {
+        bar.begin("hashing", Some(total));
+    }
+    let hashes = in_parallel(contents.len(), threads, |at| {
+        let content = (*contents.get(at)?)?;
+        let hash = content.sha256().map_err(|why| why.to_string());
+        if let Some(bar) = bar {
+            bar.advance(content.size());
+        }
+        Some(hash)
+    });
+    if let Some(bar) = bar {
+        bar.end();
+    }
+    hashes.into_iter().map(|hash| hash.unwrap_or_else(refused)).collect()
+}
+
+/// Calls `work` with every number below `count`, in several threads.
+fn in_parallel<T: Send>(
+    count: usize,
+    threads: usize,
+    work: impl Fn(usize) -> Option<T> + Sync,
+) -> Vec<Option<T>> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let run = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= count {
+                return;
+            }
+            let result = work(at);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads.clamp(1, count.max(1)) {
+            scope.spawn(run);
+        }
+        run();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Writes a content and hashes it.
+fn pour(
+    content: &ArtifactContent,
+    file: &mut File,
+    bar: Option<&Bar>,
+    done: &mut u64,
+) -> io::Result<Written> {
+    let mut hashing = Hashing::default();
+    let missing = each(content, file, bar, done, |piece| {
+        hash(&mut hashing, &piece);
+        Ok(())
+    })?;
+    Ok(Written { sha256: hashing.finish(), missing })
+}
+
+/// Writes a content while another thread hashes it.
+fn pour_and_hash(
+    content: &ArtifactContent,
+    file: &mut File,
+    bar: Option<&Bar>,
+    done: &mut u64,
+) -> io::Result<Written> {
+    thread::scope(|scope| {
+        let (send, receive) = sync_channel::<Piece>(AHEAD);
+        let hasher = scope.spawn(move || {
+            let mut hashing = Hashing::default();
+            for piece in receive {
+                hash(&mut hashing, &piece);
+            }
+            hashing.finish()
+        });
+        let gone = |_| io::Error::other("the thread that hashes has ended");
+        let missing = each(content, file, bar, done, |piece| send.send(piece).map_err(gone));
+        drop(send);
+        let sha256 =
+            hasher.join().map_err(|_| io::Error::other("the thread that hashes failed"))?;
+        Ok(Written { sha256, missing: missing? })
+    })
+}
+
+/// What is missing is zeros in the file.
+fn hash(hashing: &mut Hashing, piece: &Piece) {
+    match piece {
+        Piece::Missing { len, .. } => hashing.zeros(*len),
+        // Only missing pieces are refused.
+        piece => drop(hashing.update(piece)),
+    }
+}
+
+/// Writes the pieces in steps, holes as holes, and hands each on.
+fn each(
+    content: &ArtifactContent,
+    file: &mut File,
+    bar: Option<&Bar>,
+    done: &mut u64,
+    mut then: impl FnMut(Piece) -> io::Result<()>,
+) -> io::Result<Option<(u64, Lost)>> {
+    let mut missing: Option<(u64, Lost)> = None;
+    for piece in content.pieces() {
+        match piece {
+            Piece::Bytes(mut bytes) => {
+                while !bytes.is_empty() {
+                    let step: Bytes = bytes.split_to(bytes.len().min(STEP));
+                    file.write_all(&step)?;
+                    let length = step.len() as u64;
+                    *done = done.saturating_add(length);
+                    if let Some(bar) = bar {
+                        bar.advance(length);
+                    }
+                    then(Piece::Bytes(step))?;
+                }
+                continue;
+            }
+            Piece::Zeros(len) => skip(file, len)?,
+            Piece::Missing { len, why } => {
+                let (sum, first) = missing.unwrap_or((0, why));
+                missing = Some((sum.saturating_add(len), first));
+                skip(file, len)?;
+            }
+        }
+        then(piece)?;
+    }
+    Ok(missing)
+}
+
+fn skip(file: &mut File, len: u64) -> io::Result<()> {
+    let too_far = |_| io::Error::from(io::ErrorKind::FileTooLarge);
+    file.seek(SeekFrom::Current(i64::try_from(len).map_err(too_far)?)).map(drop)
+}
