@@ -1,6 +1,7 @@
 //! One image directory: images by kind and id, decoded when asked for.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -142,7 +143,7 @@ impl Images {
         kind: ImageKind,
         id: Option<u64>,
         defects: &'a Defects,
-    ) -> Option<impl Iterator<Item = (String, Record)> + use<'a>> {
+    ) -> Option<impl Iterator<Item = (Place, Record)> + use<'a>> {
         let member = self.member(kind, id)?;
         let place = Text::from(member.path.as_slice()).escaped().into_owned();
         let image = match self.bytes(member) {
@@ -157,10 +158,11 @@ impl Images {
             }
         };
         let records = image.records();
+        let place: Arc<str> = place.into();
         Some(records.filter_map(move |record| match record {
-            Ok(record) => Some((format!("{place}: record {}", record.index), record)),
+            Ok(record) => Some((Place { image: Arc::clone(&place), record: record.index }, record)),
             Err(error) => {
-                defects.damaged(place.clone(), error.to_string());
+                defects.damaged(&*place, error.to_string());
                 None
             }
         }))
@@ -187,6 +189,32 @@ impl Images {
     }
 }
 
+/// Where a record is. Text only when somebody asks: a pagemap has thousands of records that are whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Path of the image, safe for a terminal.
+    image: Arc<str>,
+    record: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: record {}", self.image, self.record)
+    }
+}
+
+impl From<Place> for String {
+    fn from(place: Place) -> Self {
+        place.to_string()
+    }
+}
+
+impl From<Place> for Arc<str> {
+    fn from(place: Place) -> Self {
+        place.to_string().into()
+    }
+}
+
 /// Unknown fields as a sentence: how many, and the first of them.
 pub(crate) fn told(first: &UnknownField, count: usize) -> String {
     let UnknownField { path, number, wire_type, size, .. } = first;
@@ -198,18 +226,18 @@ pub(crate) fn told(first: &UnknownField, count: usize) -> String {
 
 /// Decodes a record; one that is broken costs itself, and fields that this version does not know are told.
 pub(crate) fn decode<M: Described + Message + Default>(
-    place: &str,
+    place: &(impl fmt::Display + ?Sized),
     record: &Record,
     defects: &Defects,
 ) -> Option<M> {
     let unknown = unknown_fields(&record.payload, M::schema());
     if let Some(first) = unknown.first() {
-        defects.tell(DefectKind::Unknown, place, told(first, unknown.len()));
+        defects.tell(DefectKind::Unknown, place.to_string(), told(first, unknown.len()));
     }
     match record.decode::<M>() {
         Ok(message) => Some(message),
         Err(error) => {
-            defects.damaged(place, error.to_string());
+            defects.damaged(place.to_string(), error.to_string());
             None
         }
     }

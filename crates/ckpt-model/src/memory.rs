@@ -1,5 +1,6 @@
 //! Memory of tasks: pagemaps and pages of the image directory and of its parents, joined.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -28,6 +29,8 @@ pub(crate) struct Memory {
     order: ByteOrder,
     /// Pages that only a parent holds which is not here, by task.
     orphaned: Mutex<HashMap<Pid, u64>>,
+    /// The pagemap that told the page size, decoded already.
+    first: Option<(u64, PagemapImage)>,
     /// The first task whose pagemap names a pages file.
     users: Mutex<HashMap<u32, Pid>>,
 }
@@ -40,12 +43,13 @@ impl Memory {
         defects: &Defects,
     ) -> Self {
         let default = arch.map_or(4096, Arch::usual_page_size);
-        let (page_size, source) = page_size(&chain, default, defects);
+        let ((page_size, source), first) = page_size(&chain, default, defects);
         Self {
             chain,
             page_size,
             source,
             order,
+            first,
             orphaned: Mutex::default(),
             users: Mutex::default(),
         }
@@ -66,7 +70,10 @@ impl Memory {
         let id = Some(u64::from(owner.0));
         let mut links = Vec::new();
         for (depth, images) in self.chain.iter().enumerate() {
-            let Some(pagemap) = pagemap(images, ImageKind::Pagemap, id, defects) else {
+            let decoded = self.first.as_ref().filter(|(pid, _)| depth == 0 && Some(*pid) == id);
+            let decoded = decoded.map(|(_, pagemap)| Cow::Borrowed(pagemap));
+            let read = || pagemap(images, ImageKind::Pagemap, id, defects).map(Cow::Owned);
+            let Some(pagemap) = decoded.or_else(read) else {
                 // A parent that does not know the process ends its chain; without this dump's own there is nothing.
                 break;
             };
@@ -181,11 +188,20 @@ pub(crate) fn pagemap(
     Some(pagemap)
 }
 
+/// Bytes of a page, and how that is known.
+type PageSize = (u64, PageSizeSource);
+
 /// Looks at pagemaps until one tells the page size; of a dump with many processes the first does.
-fn page_size(chain: &[Images], default: u64, defects: &Defects) -> (u64, PageSizeSource) {
-    let quiet = Defects::default();
-    for images in chain {
+///
+/// A pagemap of the first directory that told it and is whole comes back with it: reading it again would be for nothing.
+fn page_size(
+    chain: &[Images],
+    default: u64,
+    defects: &Defects,
+) -> (PageSize, Option<(u64, PagemapImage)>) {
+    for (depth, images) in chain.iter().enumerate() {
         for id in images.ids(ImageKind::Pagemap) {
+            let quiet = Defects::default();
             let Some(pagemap) = pagemap(images, ImageKind::Pagemap, Some(id), &quiet) else {
                 continue;
             };
@@ -195,10 +211,12 @@ fn page_size(chain: &[Images], default: u64, defects: &Defects) -> (u64, PageSiz
             };
             let found = derive_page_size([(&pagemap, pages.size)], None, default);
             if found.1 == PageSizeSource::PagesFile {
-                return found;
+                let whole = depth == 0 && quiet.list().is_empty();
+                return (found, whole.then_some((id, pagemap)));
             }
         }
     }
+    let quiet = Defects::default();
     let auxv = chain.iter().find_map(|images| {
         images.ids(ImageKind::Mm).into_iter().find_map(|id| {
             let mm: MmEntry = images.one(ImageKind::Mm, Some(id), &quiet)?;
@@ -217,5 +235,5 @@ fn page_size(chain: &[Images], default: u64, defects: &Defects) -> (u64, PageSiz
             format!("nothing tells the page size; {default} bytes are assumed"),
         );
     }
-    found
+    (found, None)
 }
