@@ -107,7 +107,7 @@ pub struct Change {
     pub path: Text,
     /// How it changed.
     pub kind: ChangeKind,
-    /// What it is now; `None` for what was deleted.
+    /// What it is now; `None` for what was deleted, and for a directory that nothing but its opaque marker tells of.
     pub state: Option<FileState>,
     /// What the base has there.
     pub before: Option<FileState>,

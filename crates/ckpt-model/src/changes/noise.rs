@@ -1,13 +1,14 @@
 //! What engines do to a container's file system by themselves.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use ckpt_archive::normalise;
 
 use super::change::{Aspect, Change, ChangeKind, ChangeSource};
 use super::state::{FileState, FileType};
 use crate::container::Container;
-use crate::locate::{ancestors, split};
+use crate::locate::split;
 
 /// Why a change is the engine's doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,34 +114,38 @@ fn is_empty(state: &FileState) -> bool {
     }
 }
 
-/// Directories that hold nothing but noise and lead to a mount point.
+/// Marks directories that lead to a mount point and hold nothing but noise. The changes are sorted by path.
 fn above(changes: &mut [Change], mounts: &BTreeSet<Vec<u8>>) {
-    let mut lived_in: BTreeSet<&[u8]> = BTreeSet::new();
-    let mut leading: BTreeSet<&[u8]> = BTreeSet::new();
-    for mount in mounts {
-        leading.extend(ancestors(mount).skip(1));
-    }
-    for change in changes.iter().filter(|change| {
-        // A volume lies on a mount, not in the directory.
-        let mounted = matches!(change.source, ChangeSource::Volume(_));
-        !mounted && change.noise.is_none() && !may_lead(change, &leading)
-    }) {
-        lived_in.extend(ancestors(change.path.as_bytes()).skip(1));
-    }
-    let empty: Vec<bool> = changes
-        .iter()
-        .map(|change| may_lead(change, &leading) && !lived_in.contains(change.path.as_bytes()))
-        .collect();
-    for (change, empty) in changes.iter_mut().zip(empty) {
-        if empty {
+    // From the last to the first, what lies in a directory is judged before the directory.
+    for index in (0..changes.len()).rev() {
+        let Some(change) = changes.get(index) else { continue };
+        let path = change.path.as_bytes();
+        if !is_made(change) || !leads_to_mount(path, mounts) {
+            continue;
+        }
+        let folder = [path.strip_suffix(b"/").unwrap_or(path), b"/"].concat();
+        let from = changes.partition_point(|other| other.path.as_bytes() <= folder.as_slice());
+        let lived_in = changes
+            .iter()
+            .skip(from)
+            .take_while(|other| other.path.as_bytes().starts_with(&folder))
+            // A volume lies on a mount, not in the directory.
+            .any(|other| other.noise.is_none() && !matches!(other.source, ChangeSource::Volume(_)));
+        if !lived_in && let Some(change) = changes.get_mut(index) {
             change.noise = Some(Noise::AboveMountPoint);
         }
     }
 }
 
-/// Whether a change is a directory above a mount point and nothing else is known of it.
-fn may_lead(change: &Change, leading: &BTreeSet<&[u8]>) -> bool {
+/// Whether a change is a directory that was made, as far as anything tells, and is no noise yet.
+fn is_made(change: &Change) -> bool {
     let is_directory = change.state.as_ref().is_some_and(|state| state.kind == FileType::Directory);
     let made = matches!(change.kind, ChangeKind::Added | ChangeKind::Written);
-    is_directory && made && change.noise.is_none() && leading.contains(change.path.as_bytes())
+    is_directory && made && change.noise.is_none() && !change.opaque
+}
+
+fn leads_to_mount(path: &[u8], mounts: &BTreeSet<Vec<u8>>) -> bool {
+    let folder = [path.strip_suffix(b"/").unwrap_or(path), b"/"].concat();
+    let from = (Bound::Excluded(folder.as_slice()), Bound::Unbounded);
+    mounts.range::<[u8], _>(from).next().is_some_and(|mount| mount.starts_with(&folder))
 }
