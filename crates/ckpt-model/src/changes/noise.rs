@@ -7,6 +7,7 @@ use ckpt_archive::normalise;
 
 use super::change::{Aspect, Change, ChangeKind, ChangeSource};
 use super::state::{FileState, FileType};
+use crate::Text;
 use crate::container::Container;
 use crate::locate::split;
 
@@ -86,7 +87,7 @@ fn alone(
     let state = change.state.as_ref().filter(|_| change.kind != ChangeKind::Deleted)?;
     let path = change.path.as_bytes();
     if state.kind == FileType::Symlink {
-        let target = state.target.as_ref().map(|target| target.as_bytes());
+        let target = state.target.as_ref().map(Text::as_bytes);
         let mtab = path == b"/etc/mtab" && target == Some(b"/proc/mounts");
         return mtab.then_some(Noise::MtabLink);
     }

@@ -219,7 +219,7 @@ fn write_base<W: Write>(out: &mut W, base: &BaseImage, palette: &Palette) -> io:
     };
     let style = if base.is_the_containers == Some(false) { palette.warning } else { palette.dim };
     let id = base.image_id.as_deref().map(|id| format!(" {}", plain(id))).unwrap_or_default();
-    let text = format!("({})", known);
+    let text = format!("({known})");
     writeln!(
         out,
         "{} {}{id} {}",

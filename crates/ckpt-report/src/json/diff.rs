@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use ckpt_model::{
-    BaseImage, Change, ChangeFilter, ChangeKind, ChangeSource, Changes, Checkpoint, FileState,
+    BaseImage, Change, ChangeFilter, ChangeKind, ChangeSource, Changes, Checkpoint, Executable,
+    FileState, Noise,
 };
 use serde::Serialize;
 
@@ -147,7 +148,7 @@ impl<'a> ChangeRecord<'a> {
             what: change.what.iter().map(|aspect| aspect.word()).collect(),
             before: change.before.as_ref().map(StateRecord::of),
             opaque: change.opaque,
-            noise: change.noise.map(|noise| noise.word()),
+            noise: change.noise.map(Noise::word),
             source: change.source.word(),
             volume: match &change.source {
                 ChangeSource::Volume(name) => Some(name.lossless()),
@@ -217,7 +218,7 @@ impl<'a> StateRecord<'a> {
             hard_link,
             hard_link_base64,
             device: state.device.map(|(major, minor)| DeviceRecord { major, minor }),
-            executable: state.executable.map(|why| why.word()),
+            executable: state.executable.map(Executable::word),
             capabilities: state.capabilities().map(|caps| FileCapabilitiesRecord {
                 text: caps.to_string(),
                 permitted: mask(caps.permitted),
