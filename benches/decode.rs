@@ -1,5 +1,5 @@
 //! Decoding images: framing, messages, unknown fields, and the tree that `show` prints.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::expect_used)]
 
 use std::hint::black_box;
 

@@ -1,5 +1,5 @@
 //! Indexing a plain tar: cost by the number of members, and none by their size.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::expect_used)]
 
 use std::hint::black_box;
 

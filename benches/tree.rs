@@ -1,5 +1,5 @@
 //! The whole tree: open, decode, join, write; by the number of processes.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::expect_used)]
 
 use std::hint::black_box;
 
