@@ -29,6 +29,7 @@ Examples:
   zstd -dc checkpoint.tar.zst | ckpt-inspect tree -
   ckpt-inspect diff checkpoint.tar               what changed in its file system
   ckpt-inspect extract checkpoint.tar            what can be had as a file
+  ckpt-inspect files --sockets checkpoint.tar    who talks to whom, bytes in flight
   ckpt-inspect show checkpoint.tar core-1.img    one CRIU image, decoded
 
 Exit status: 0 done; 2 nothing usable; 3 done, with defects.";
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Tree(commands::tree::TreeArgs),
     Diff(commands::diff::DiffArgs),
     Extract(commands::extract::ExtractArgs),
+    Files(commands::files::FilesArgs),
     Show(commands::show::ShowArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod extract;
+pub(crate) mod files;
 pub(crate) mod info;
 pub(crate) mod list;
 pub(crate) mod man;
@@ -24,6 +25,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Tree(args) => tree::run(&args, &context),
         Command::Diff(args) => diff::run(&args, &context),
         Command::Extract(args) => extract::run(&args, &context),
+        Command::Files(args) => files::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

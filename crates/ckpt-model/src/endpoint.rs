@@ -35,7 +35,7 @@ pub enum Endpoint {
     },
     /// What a packet socket listens to.
     Packet {
-        /// `ETH_P_*`, in network byte order read as the dumping host's number.
+        /// `ETH_P_*`.
         protocol: u32,
         /// Index of the interface; 0 is any.
         interface: u32,

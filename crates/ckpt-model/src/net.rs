@@ -178,12 +178,13 @@ impl Checkpoint {
     }
 }
 
-/// Whether rules of CRIU's own are among them: iptables has a chain `CRIU`, nftables a table `CRIU-PID`; both let packets
-/// with mark 0xc114 pass and drop the rest.
+/// Whether rules of CRIU's own are among them: a chain `CRIU` when it used iptables (which `nft` shows as well), a table
+/// `CRIU-PID` when it used nftables; both let packets with mark 0xc114 pass and drop the rest.
 fn locks_network(rules: &[u8]) -> bool {
     let chain = |line: &[u8]| {
         let line = line.trim_ascii_start();
         line.starts_with(b":CRIU ")
+            || line == b"chain CRIU {"
             || (line.starts_with(b"table ")
                 && line.split(|byte| *byte == b' ').any(|word| word.starts_with(b"CRIU-")))
     };
@@ -200,6 +201,7 @@ mod tests {
             b"*filter\n:CRIU - [0:0]\n-A CRIU -m mark --mark 0xc114 -j ACCEPT\n"
         ));
         assert!(locks_network(b"table inet CRIU-42 {\n\tchain input {\n"));
+        assert!(locks_network(b"table ip filter {\n\tchain CRIU {\n"));
         assert!(!locks_network(b":INPUT ACCEPT [0:0]\n-A INPUT -m comment --comment CRIU\n"));
     }
 }

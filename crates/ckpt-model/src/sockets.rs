@@ -220,7 +220,7 @@ impl Reader<'_> {
             fd_type::INETSK => self.inet(file.isk.as_ref()?),
             fd_type::UNIXSK => unix(file.usk.as_ref()?),
             fd_type::NETLINKSK => netlink(file.nlsk.as_ref()?),
-            fd_type::PACKETSK => packet(file.psk.as_ref()?),
+            fd_type::PACKETSK => packet(file.psk.as_ref()?, self.order),
             _ => return None,
         };
         socket.file_id = file.id;
@@ -379,13 +379,18 @@ fn netlink(raw: &NetlinkSkEntry) -> Socket {
     }
 }
 
-fn packet(raw: &PacketSockEntry) -> Socket {
+fn packet(raw: &PacketSockEntry, order: ByteOrder) -> Socket {
+    // 16 bits of the network's order, read as a number of the dumping host's.
+    let protocol = match order {
+        ByteOrder::Little => raw.protocol.swap_bytes() >> 16,
+        ByteOrder::Big => raw.protocol,
+    };
     Socket {
         family: Family::Packet,
         kind: raw.r#type,
-        protocol: raw.protocol,
+        protocol,
         state: state::CLOSE,
-        local: Some(Endpoint::Packet { protocol: raw.protocol, interface: raw.ifindex }),
+        local: Some(Endpoint::Packet { protocol, interface: raw.ifindex }),
         net_ns: raw.ns_id,
         ..empty()
     }

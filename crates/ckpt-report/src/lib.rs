@@ -26,6 +26,7 @@ pub mod json;
 
 mod failure;
 mod logs;
+mod services;
 mod subtree;
 mod times;
 mod words;

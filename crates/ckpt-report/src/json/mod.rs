@@ -5,18 +5,30 @@
 
 mod diff;
 mod extract;
+mod file_details;
+mod files;
 mod info;
 mod list;
+mod network;
 mod shared;
 mod show;
+mod sockets;
+mod system;
 mod tree;
 mod write;
 
 pub use diff::*;
 pub use extract::*;
+pub use file_details::*;
+pub use files::*;
+pub(crate) use files::files_lists;
 pub use info::*;
 pub use list::*;
+pub use network::*;
 pub use shared::{DefectRecord, EvidenceRecord, TextRecord};
 pub use show::*;
+pub use sockets::*;
+pub(crate) use sockets::{endpoint, kind, socket_options, state};
+pub use system::*;
 pub use tree::*;
 pub use write::{write, write_line, write_lines};

@@ -1,0 +1,316 @@
+//! What is behind a descriptor.
+
+use std::borrow::Cow;
+
+use ckpt_model::{Checkpoint, Descriptor, Details, Remap, Task};
+use criu_image::names;
+use serde::Serialize;
+
+use super::shared::{base64, lossless, mask};
+
+/// What is behind a descriptor; `kind` tells which fields there are.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum DetailsRecord<'a> {
+    /// A file with a path.
+    File {
+        /// Permissions, octal.
+        mode: Option<String>,
+        /// Bytes when it was dumped.
+        size: Option<u64>,
+        /// How a file that had lost its name is kept: `linked`, `ghost`, `procfs`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        remap: Option<&'static str>,
+        /// Number of the ghost, the link or the process.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        remap_id: Option<u32>,
+        /// Given by the engine from outside.
+        external: bool,
+    },
+    /// An eventfd. Whether it is a semaphore is in no image.
+    Eventfd {
+        /// The counter.
+        counter: u64,
+    },
+    /// An epoll.
+    Epoll {
+        /// What it watches.
+        watches: Vec<WatchRecord<'a>>,
+    },
+    /// A signalfd.
+    Signalfd {
+        /// Its signals as a mask.
+        mask: String,
+        /// Their names.
+        signals: String,
+    },
+    /// A timerfd.
+    Timerfd {
+        /// Its clock.
+        clock: String,
+        /// Expirations that were not read.
+        ticks: u64,
+        /// Flags it was set with.
+        settime_flags: String,
+        /// Seconds and nanoseconds that were left.
+        value: [u64; 2],
+        /// Interval in seconds and nanoseconds.
+        interval: [u64; 2],
+    },
+    /// An inotify instance.
+    Inotify {
+        /// What it watches.
+        watches: Vec<InotifyRecord<'a>>,
+    },
+    /// A fanotify group.
+    Fanotify {
+        /// `FAN_*` flags of the group.
+        flags: String,
+        /// Flags of the files that it opens.
+        event_flags: String,
+        /// What it watches.
+        marks: Vec<FanotifyRecord<'a>>,
+    },
+    /// A terminal.
+    Tty {
+        /// `pty`, `console`, `vt`, `ctty`, `ext_tty`, `serial`.
+        tty: String,
+        /// The session that it controls.
+        sid: u32,
+        /// The process group in front.
+        pgrp: u32,
+        /// Rows and columns.
+        window: Option<[u32; 2]>,
+        /// N of `/dev/pts/N`.
+        index: Option<u32>,
+        /// The slave is locked.
+        locked: bool,
+        /// Exclusive use.
+        exclusive: bool,
+        /// Packet mode.
+        packet_mode: bool,
+    },
+    /// A namespace.
+    Namespace {
+        /// `CLONE_NEW*`.
+        namespace: String,
+        /// CRIU's small id.
+        ns_id: u32,
+    },
+    /// A TUN or TAP device.
+    Tun {
+        /// Name of the device.
+        device: Option<Cow<'a, str>>,
+        /// Detached from its queue.
+        detached: bool,
+    },
+    /// A memfd.
+    Memfd {
+        /// Bytes.
+        size: u64,
+        /// Seals.
+        seals: String,
+        /// Owner and group.
+        owner: [u32; 2],
+        /// Permissions, octal.
+        mode: Option<String>,
+    },
+    /// A process.
+    Pidfd {
+        /// Its pid; `null` when it had been reaped.
+        pid: Option<u32>,
+    },
+    /// A BPF map.
+    BpfMap {
+        /// Type of the map.
+        map_type: String,
+        /// Its name.
+        name: Cow<'a, str>,
+        /// Bytes of a key.
+        key_size: u32,
+        /// Bytes of a value.
+        value_size: u32,
+        /// Most entries.
+        max_entries: u32,
+        /// Frozen.
+        frozen: bool,
+    },
+    /// Kept by a plugin of CRIU.
+    External {},
+}
+
+/// What an epoll watches.
+#[derive(Clone, Debug, Serialize)]
+pub struct WatchRecord<'a> {
+    /// Number of the descriptor when it was added.
+    pub fd: u32,
+    /// Events.
+    pub events: String,
+    /// What the program stored beside it.
+    pub data: String,
+    /// What that number is now.
+    pub target: Option<Cow<'a, str>>,
+}
+
+/// What inotify watches.
+#[derive(Clone, Debug, Serialize)]
+pub struct InotifyRecord<'a> {
+    /// Watch descriptor.
+    pub wd: u32,
+    /// Events.
+    pub events: String,
+    /// Inode.
+    pub ino: u64,
+    /// Device, `major:minor`.
+    pub device: String,
+    /// Path, where CRIU found it.
+    pub path: Option<Cow<'a, str>>,
+    /// Bytes of `path`, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_base64: Option<String>,
+}
+
+/// What fanotify watches.
+#[derive(Clone, Debug, Serialize)]
+pub struct FanotifyRecord<'a> {
+    /// `inode` or `mount`.
+    pub mark: String,
+    /// Events.
+    pub events: String,
+    /// Events that are left out.
+    pub ignored: String,
+    /// Inode.
+    pub ino: Option<u64>,
+    /// Mount.
+    pub mnt_id: Option<u32>,
+    /// Path, where CRIU found it.
+    pub path: Option<Cow<'a, str>>,
+}
+
+impl<'a> DetailsRecord<'a> {
+    pub(super) fn of(
+        checkpoint: &'a Checkpoint,
+        task: &Task,
+        descriptor: &Descriptor,
+    ) -> Option<Self> {
+        let machine = task.core.as_ref().map(|core| core.mtype);
+        let named = |table: &names::NumberNames, number: u32| table.text(i64::from(number));
+        Some(match checkpoint.details(task.pid, descriptor) {
+            Details::File { reg, remap } => {
+                let (remap, remap_id) = match remap {
+                    Some(Remap::Linked(id)) => (Some("linked"), Some(id)),
+                    Some(Remap::Ghost(id)) => (Some("ghost"), Some(id)),
+                    Some(Remap::Procfs(pid)) => (Some("procfs"), Some(pid)),
+                    Some(Remap::Unknown(_, id)) => (Some("unknown"), Some(id)),
+                    _ => (None, None),
+                };
+                Self::File {
+                    mode: reg.mode.map(|mode| format!("{:04o}", mode & 0o7777)),
+                    size: reg.size,
+                    remap,
+                    remap_id,
+                    external: reg.ext.unwrap_or_default(),
+                }
+            }
+            Details::Eventfd { counter } => Self::Eventfd { counter },
+            Details::Epoll(watches) => Self::Epoll {
+                watches: watches
+                    .into_iter()
+                    .map(|watch| WatchRecord {
+                        fd: watch.fd,
+                        events: names::EPOLL_EVENTS.text(u64::from(watch.events)),
+                        data: format!("{:#x}", watch.data),
+                        target: watch
+                            .target
+                            .map(|target| Cow::Owned(target.lossless().into_owned())),
+                    })
+                    .collect(),
+            },
+            Details::Signalfd(signals) => Self::Signalfd {
+                mask: mask(signals),
+                signals: names::signal_set_text(machine, signals),
+            },
+            Details::Timerfd(timer) => Self::Timerfd {
+                clock: named(&names::CLOCKS, timer.clockid),
+                ticks: timer.ticks,
+                settime_flags: names::TIMERFD_FLAGS.text(u64::from(timer.settime_flags)),
+                value: [timer.vsec, timer.vnsec],
+                interval: [timer.isec, timer.insec],
+            },
+            Details::Inotify(watches) => Self::Inotify {
+                watches: watches
+                    .iter()
+                    .map(|watch| InotifyRecord {
+                        wd: watch.wd,
+                        events: names::INOTIFY_MASK.text(u64::from(watch.mask)),
+                        ino: watch.i_ino,
+                        device: device(watch.s_dev),
+                        path: watch.f_handle.path.as_deref().map(lossless),
+                        path_base64: watch.f_handle.path.as_deref().and_then(base64),
+                    })
+                    .collect(),
+            },
+            Details::Fanotify(group) => Self::Fanotify {
+                flags: format!("{:#x}", group.faflags),
+                event_flags: names::open_flags(machine).text(u64::from(group.evflags)),
+                marks: group
+                    .mark
+                    .iter()
+                    .map(|mark| FanotifyRecord {
+                        mark: named(&names::FANOTIFY_MARK_TYPES, mark.r#type).to_ascii_lowercase(),
+                        events: names::FANOTIFY_MASK.text(u64::from(mark.mask)),
+                        ignored: names::FANOTIFY_MASK.text(u64::from(mark.ignored_mask)),
+                        ino: mark.ie.as_ref().map(|inode| inode.i_ino),
+                        mnt_id: mark.me.as_ref().map(|mount| mount.mnt_id),
+                        path: mark
+                            .ie
+                            .as_ref()
+                            .and_then(|inode| inode.f_handle.path.as_deref())
+                            .or(mark.me.as_ref().and_then(|mount| mount.path.as_deref()))
+                            .map(lossless),
+                    })
+                    .collect(),
+            },
+            Details::Terminal(tty) => Self::Tty {
+                tty: named(&names::TTY_TYPES, tty.r#type).to_ascii_lowercase(),
+                sid: tty.sid,
+                pgrp: tty.pgrp,
+                window: tty.winsize.as_ref().map(|size| [size.ws_row, size.ws_col]),
+                index: tty.pty.as_ref().map(|pty| pty.index),
+                locked: tty.locked,
+                exclusive: tty.exclusive,
+                packet_mode: tty.packet_mode,
+            },
+            Details::Namespace(namespace) => Self::Namespace {
+                namespace: named(&names::NAMESPACES, namespace.ns_cflag),
+                ns_id: namespace.ns_id,
+            },
+            Details::Tun(tun) => Self::Tun {
+                device: tun.netdev.as_deref().map(lossless),
+                detached: tun.detached.unwrap_or_default(),
+            },
+            Details::Memfd(inode) => Self::Memfd {
+                size: inode.size,
+                seals: names::SEALS.text(u64::from(inode.seals)),
+                owner: [inode.uid, inode.gid],
+                mode: inode.mode.map(|mode| format!("{:04o}", mode & 0o7777)),
+            },
+            Details::Pidfd(pid) => Self::Pidfd { pid: pid.map(|pid| pid.0) },
+            Details::BpfMap(map) => Self::BpfMap {
+                map_type: named(&names::BPF_MAP_TYPES, map.map_type),
+                name: lossless(&map.map_name),
+                key_size: map.key_size,
+                value_size: map.value_size,
+                max_entries: map.max_entries,
+                frozen: map.frozen,
+            },
+            Details::External => Self::External {},
+            _ => return None,
+        })
+    }
+}
+
+/// A kernel's own device number: 12 bits of major over 20 of minor.
+fn device(number: u32) -> String {
+    format!("{}:{}", number >> 20, number & 0xf_ffff)
+}

@@ -1,0 +1,267 @@
+//! `files`: descriptors, and on request sockets, mounts, locks, pipes, networks and System V objects.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use ckpt_model::{Checkpoint, Descriptor, FileRef, Task, Unhashed};
+use serde::Serialize;
+
+use super::file_details::DetailsRecord;
+use super::network::{NetworkRecord, networks};
+use super::shared::{DefectRecord, EvidenceRecord, base64, defects, fields};
+use super::sockets::{PipeRecord, SocketRecord, pipes, sockets};
+use super::system::{IpcRecord, LockRecord, MountRecord, ipc, locks, mounts};
+
+/// Which lists stand beside the processes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilesOptions {
+    /// Only these processes; all when empty.
+    pub pids: Vec<u32>,
+    /// Sockets.
+    pub sockets: bool,
+    /// Mounts.
+    pub mounts: bool,
+    /// File locks.
+    pub locks: bool,
+    /// Pipes.
+    pub pipes: bool,
+    /// Interfaces, addresses, routes, rules, firewalls.
+    pub net: bool,
+    /// System V shared memory, message queues and semaphores.
+    pub ipc: bool,
+    /// Names in place of well-known ports.
+    pub resolve_ports: bool,
+}
+
+impl FilesOptions {
+    /// Whether a list beside the processes is asked for.
+    #[must_use]
+    pub fn any_list(&self) -> bool {
+        self.sockets || self.mounts || self.locks || self.pipes || self.net || self.ipc
+    }
+
+    pub(crate) fn wants(&self, pid: u32) -> bool {
+        self.pids.is_empty() || self.pids.contains(&pid)
+    }
+}
+
+/// `ckpt-inspect/files/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct FilesDocument<'a> {
+    /// Name and version of this form.
+    pub schema: &'static str,
+    /// What was opened.
+    pub evidence: EvidenceRecord<'a>,
+    /// The processes, by pid.
+    pub processes: Vec<FilesRecord<'a>>,
+    /// The sockets, where asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sockets: Option<Vec<SocketRecord<'a>>>,
+    /// The mounts, where asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mounts: Option<Vec<MountRecord<'a>>>,
+    /// The locks, where asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locks: Option<Vec<LockRecord<'a>>>,
+    /// The pipes, where asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipes: Option<Vec<PipeRecord<'a>>>,
+    /// The network namespaces, where asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Vec<NetworkRecord<'a>>>,
+    /// The System V objects, where asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipc: Option<Vec<IpcRecord>>,
+    /// What could not be read.
+    pub defects: Vec<DefectRecord>,
+}
+
+/// The descriptors of the processes and the lists that are asked for.
+#[must_use]
+pub fn files<'a>(checkpoint: &'a Checkpoint, options: &FilesOptions) -> FilesDocument<'a> {
+    let mut recovered = HashMap::new();
+    let tasks = checkpoint.processes().by_pid();
+    let tasks = tasks.into_iter().filter(|task| options.wants(task.pid.0));
+    let processes = tasks.map(|task| FilesRecord::of(checkpoint, task, &mut recovered)).collect();
+    let mut document = files_lists(checkpoint, options);
+    document.processes = processes;
+    document.defects = defects(checkpoint);
+    document
+}
+
+/// The lists that are asked for, without the processes.
+pub(crate) fn files_lists<'a>(
+    checkpoint: &'a Checkpoint,
+    options: &FilesOptions,
+) -> FilesDocument<'a> {
+    FilesDocument {
+        schema: "ckpt-inspect/files/1",
+        evidence: EvidenceRecord::of(checkpoint),
+        processes: Vec::new(),
+        sockets: options.sockets.then(|| sockets(checkpoint, options)),
+        mounts: options.mounts.then(|| mounts(checkpoint, options)),
+        locks: options.locks.then(|| locks(checkpoint, options)),
+        pipes: options.pipes.then(|| pipes(checkpoint, options)),
+        networks: options.net.then(|| networks(checkpoint)),
+        ipc: options.ipc.then(|| ipc(checkpoint)),
+        defects: Vec::new(),
+    }
+}
+
+/// A process.
+#[derive(Clone, Debug, Serialize)]
+pub struct FilesRecord<'a> {
+    /// Process id in the container.
+    pub pid: u32,
+    /// Name.
+    pub comm: Option<Cow<'a, str>>,
+    /// Bytes of `comm`, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comm_base64: Option<String>,
+    /// Executable.
+    pub exe: Option<PathRecord<'a>>,
+    /// Working directory.
+    pub cwd: Option<PathRecord<'a>>,
+    /// Root directory.
+    pub root: Option<PathRecord<'a>>,
+    /// Files that are mapped into its memory, each once.
+    pub mapped: Vec<PathRecord<'a>>,
+    /// Descriptors, by number.
+    pub fds: Vec<DescriptorRecord<'a>>,
+}
+
+type Hashes = HashMap<u32, Option<RecoveredRecord>>;
+
+impl<'a> FilesRecord<'a> {
+    fn of(checkpoint: &'a Checkpoint, task: &'a Task, recovered: &mut Hashes) -> Self {
+        let (comm, comm_base64) = fields(task.comm.as_ref());
+        let path = |file: &'a FileRef| PathRecord::of(Cow::Borrowed(file));
+        let descriptors = checkpoint.descriptors().of(task.pid).iter();
+        let mapped = checkpoint.mapped_files(task.pid).into_iter();
+        Self {
+            pid: task.pid.0,
+            comm,
+            comm_base64,
+            exe: task.exe.as_ref().map(path),
+            cwd: task.cwd.as_ref().map(path),
+            root: task.root.as_ref().map(path),
+            mapped: mapped.map(|file| PathRecord::of(Cow::Owned(file))).collect(),
+            fds: descriptors
+                .map(|descriptor| DescriptorRecord::of(checkpoint, task, descriptor, recovered))
+                .collect(),
+        }
+    }
+}
+
+/// A path.
+#[derive(Clone, Debug, Serialize)]
+pub struct PathRecord<'a> {
+    /// As `/proc` shows it.
+    pub path: Cow<'a, str>,
+    /// Bytes of `path`, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_base64: Option<String>,
+    /// Whether the file had been deleted.
+    pub deleted: bool,
+    /// Whether it is a memfd.
+    pub memfd: bool,
+}
+
+impl<'a> PathRecord<'a> {
+    fn of(file: Cow<'a, FileRef>) -> Self {
+        let (path_base64, deleted, memfd) =
+            (base64(file.path.as_bytes()), file.deleted, file.memfd);
+        let path = match file {
+            Cow::Borrowed(file) => file.path.lossless(),
+            Cow::Owned(file) => Cow::Owned(file.path.lossless().into_owned()),
+        };
+        Self { path, path_base64, deleted, memfd }
+    }
+}
+
+/// A descriptor.
+#[derive(Clone, Debug, Serialize)]
+pub struct DescriptorRecord<'a> {
+    /// The number.
+    pub fd: u32,
+    /// `reg`, `dir`, `chr`, `blk`, `fifo`, `pipe`, `socket`, `memfd`, `anon` or `unknown`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// What `readlink` of `/proc/PID/fd/N` said.
+    pub target: Option<Cow<'a, str>>,
+    /// Bytes of `target`, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_base64: Option<String>,
+    /// Offset, bytes.
+    pub pos: Option<u64>,
+    /// Flags as `/proc/PID/fdinfo/N` shows them, octal.
+    pub flags: Option<String>,
+    /// Closed on `execve`.
+    pub cloexec: bool,
+    /// The file had lost its name.
+    pub deleted: bool,
+    /// Number of the mount it is on.
+    pub mnt_id: Option<i32>,
+    /// Number of the open file in the images: the same for descriptors that share it.
+    pub file_id: u32,
+    /// Content of a deleted file or memfd that is in the evidence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<RecoveredRecord>,
+    /// What is behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<DetailsRecord<'a>>,
+}
+
+impl<'a> DescriptorRecord<'a> {
+    fn of(
+        checkpoint: &'a Checkpoint,
+        task: &Task,
+        descriptor: &'a Descriptor,
+        recovered: &mut Hashes,
+    ) -> Self {
+        let (target, target_base64) = fields(descriptor.target.as_ref());
+        let read = || RecoveredRecord::of(checkpoint, descriptor.file_id);
+        let recovered = descriptor
+            .deleted
+            .then(|| recovered.entry(descriptor.file_id).or_insert_with(read).clone())
+            .flatten();
+        Self {
+            fd: descriptor.fd,
+            kind: descriptor.kind.word(),
+            target,
+            target_base64,
+            pos: descriptor.pos,
+            flags: descriptor.flags.map(|flags| format!("0{flags:o}")),
+            cloexec: descriptor.cloexec,
+            deleted: descriptor.deleted,
+            mnt_id: descriptor.mount_id,
+            file_id: descriptor.file_id,
+            recovered,
+            details: DetailsRecord::of(checkpoint, task, descriptor),
+        }
+    }
+}
+
+/// Content that is in the evidence.
+#[derive(Clone, Debug, Serialize)]
+pub struct RecoveredRecord {
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 over all of them; `null` when some are missing or more than 64 GiB are holes.
+    pub sha256: Option<String>,
+    /// Why there is no hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<String>,
+}
+
+impl RecoveredRecord {
+    fn of(checkpoint: &Checkpoint, file_id: u32) -> Option<Self> {
+        let content = checkpoint.recovered(file_id)?;
+        let hash = content.sha256();
+        Some(Self {
+            size: content.size(),
+            sha256: hash.as_ref().ok().map(ToString::to_string),
+            incomplete: hash.err().as_ref().map(Unhashed::to_string),
+        })
+    }
+}
