@@ -10,11 +10,14 @@
     reason = "a test ends where it meets what it does not expect"
 )]
 
+mod artifacts;
 mod changes;
 mod containers;
 mod damage;
 mod dialects;
+mod files;
 mod processes;
+mod sockets;
 
 use ckpt_archive::{Evidence, Options};
 use ckpt_model::{Checkpoint, OpenError, OpenOptions, Pid, Task};
