@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use criu_image::pagemap::{Blocks, PagemapRecord};
+use criu_image::messages::PagemapHead;
+use criu_image::{Blocks, Image, ImageError, PagemapRecord};
 
 use crate::{Defect, VirtAddr};
 
@@ -18,6 +19,24 @@ pub struct PagemapImage {
 }
 
 impl PagemapImage {
+    /// Decodes an image: its head and its entries, up to the first broken one, which is told beside them.
+    ///
+    /// # Errors
+    ///
+    /// When there is no head, so that nothing tells which pages file is meant.
+    pub fn read(image: &Image) -> Result<(Self, Option<ImageError>), ImageError> {
+        let mut records = image.records();
+        let head: PagemapHead = records.next().ok_or(ImageError::Empty)??.decode()?;
+        let mut pagemap = Self { pages_id: head.pages_id, entries: Vec::new() };
+        for entry in PagemapRecord::entries(records) {
+            match entry {
+                Ok(entry) => pagemap.entries.push(entry),
+                Err(error) => return Ok((pagemap, Some(error))),
+            }
+        }
+        Ok((pagemap, None))
+    }
+
     /// Pages whose bytes lie in the pages file one after another; `None` where some are compressed or aligned, so that
     /// the file's size tells nothing of the page size, or where the count overflows.
     #[must_use]

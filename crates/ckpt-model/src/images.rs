@@ -144,6 +144,25 @@ impl Images {
         id: Option<u64>,
         defects: &'a Defects,
     ) -> Option<impl Iterator<Item = (Place, Record)> + use<'a>> {
+        let (place, image) = self.open(kind, id, defects)?;
+        let records = image.records();
+        let place: Arc<str> = place.into();
+        Some(records.filter_map(move |record| match record {
+            Ok(record) => Some((Place { image: Arc::clone(&place), record: record.index }, record)),
+            Err(error) => {
+                defects.damaged(&*place, error.to_string());
+                None
+            }
+        }))
+    }
+
+    /// An image whose header is right, and its path; `None` when there is no such image, or it is told why not.
+    pub(crate) fn open(
+        &self,
+        kind: ImageKind,
+        id: Option<u64>,
+        defects: &Defects,
+    ) -> Option<(String, Image)> {
         let member = self.member(kind, id)?;
         let place = Text::from(member.path.as_slice()).escaped().into_owned();
         let image = match self.bytes(member) {
@@ -157,15 +176,7 @@ impl Images {
                 return None;
             }
         };
-        let records = image.records();
-        let place: Arc<str> = place.into();
-        Some(records.filter_map(move |record| match record {
-            Ok(record) => Some((Place { image: Arc::clone(&place), record: record.index }, record)),
-            Err(error) => {
-                defects.damaged(&*place, error.to_string());
-                None
-            }
-        }))
+        Some((place, image))
     }
 
     fn bytes(&self, member: &Member) -> Result<Bytes, String> {

@@ -8,8 +8,8 @@ use ckpt_memory::{
     AddressSpace, Defect as MemoryDefect, Link, PageSizeSource, PagemapImage, PagesFile,
     derive_page_size,
 };
-use criu_image::messages::{MmEntry, PagemapHead, VmaEntry};
-use criu_image::{ByteOrder, ImageKind, PagemapRecord};
+use criu_image::messages::{MmEntry, VmaEntry};
+use criu_image::{ByteOrder, ImageKind};
 
 use crate::Pid;
 use crate::defect::{DefectKind, Defects};
@@ -171,21 +171,19 @@ pub(crate) fn pagemap(
     id: Option<u64>,
     defects: &Defects,
 ) -> Option<PagemapImage> {
-    let mut records = images.records(kind, id, defects)?;
-    let (place, head) = records.next()?;
-    let head: PagemapHead = crate::images::decode(&place, &head, defects)?;
-    let mut pagemap = PagemapImage { pages_id: head.pages_id, entries: Vec::new() };
-    for (place, record) in records {
-        match PagemapRecord::from_record(&record) {
-            Ok(entry) => pagemap.entries.push(entry),
-            Err(error) => {
+    let (place, image) = images.open(kind, id, defects)?;
+    match PagemapImage::read(&image) {
+        Ok((pagemap, broken)) => {
+            if let Some(error) = broken {
                 defects.damaged(place, error.to_string());
-                // The offsets of all later entries hang on this one.
-                break;
             }
+            Some(pagemap)
+        }
+        Err(error) => {
+            defects.damaged(place, error.to_string());
+            None
         }
     }
-    Some(pagemap)
 }
 
 /// Bytes of a page, and how that is known.

@@ -11,8 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use ckpt_archive::{Kept, Member, Select, Selection};
 use ckpt_memory::{PagemapImage, RunKind, derive_page_size};
-use criu_image::messages::{MmEntry, PagemapHead};
-use criu_image::{Classified, Image, ImageKind, PagemapRecord, classify};
+use criu_image::messages::MmEntry;
+use criu_image::{Classified, Image, ImageKind, classify};
 
 use crate::cmdline::MAX_AREA;
 use crate::locate::{join, split};
@@ -150,11 +150,7 @@ fn first_record<M: criu_image::Message + Default>(kind: ImageKind, bytes: Bytes)
 
 fn pagemap(bytes: Bytes) -> Option<PagemapImage> {
     let image = Image::open(ImageKind::Pagemap, bytes).ok()?;
-    let mut records = image.records();
-    let head: PagemapHead = records.next()?.ok()?.decode().ok()?;
-    let mut entries = Vec::new();
-    for record in records {
-        entries.push(PagemapRecord::from_record(&record.ok()?).ok()?);
-    }
-    Some(PagemapImage { pages_id: head.pages_id, entries })
+    // With a broken entry nobody can say where later pages lie: then all are kept.
+    let (pagemap, broken) = PagemapImage::read(&image).ok()?;
+    broken.is_none().then_some(pagemap)
 }

@@ -8,9 +8,9 @@ use bytes::Bytes;
 
 pub use crate::error::ImageError;
 use crate::extra::{self, Extra};
-use crate::kind::{Content, Header, ImageKind};
+use crate::kind::{Content, ExtraRule, Header, ImageKind};
 use crate::messages::PagemapHead;
-use crate::pagemap;
+use crate::pagemap::{self, PagemapRecord};
 use crate::schema::{Described, MessageSchema};
 
 /// First magic of images since about 2015.
@@ -312,7 +312,26 @@ impl Iterator for Records {
 impl std::iter::FusedIterator for Records {}
 
 impl Records {
-    fn read(&self) -> Result<(Record, usize), ImageError> {
+    /// The next record as an entry of a pagemap, without what only showing needs: pagemaps have thousands.
+    pub(crate) fn next_pagemap_record(&mut self) -> Option<Result<PagemapRecord, ImageError>> {
+        if self.at >= self.bytes.len() {
+            return None;
+        }
+        let offset = count(self.at);
+        let entry = self.frame().and_then(|(start, end)| {
+            let payload = self.bytes.get(start..end).unwrap_or_default();
+            let entry = PagemapRecord::decode(payload).map_err(|error| {
+                ImageError::BadProtobuf { record: self.index, offset, message: error.to_string() }
+            })?;
+            Ok((entry, end))
+        });
+        self.at = entry.as_ref().map_or(self.bytes.len(), |(_, end)| *end);
+        self.index = self.index.saturating_add(1);
+        Some(entry.map(|(entry, _)| entry))
+    }
+
+    /// Where the payload of the next record begins and ends.
+    fn frame(&self) -> Result<(usize, usize), ImageError> {
         let offset = count(self.at);
         let left = self.bytes.len().saturating_sub(self.at);
         let info = self.kind.info();
@@ -346,6 +365,13 @@ impl Records {
         let end = start
             .saturating_add(usize::try_from(length).unwrap_or(usize::MAX))
             .min(self.bytes.len());
+        Ok((start, end))
+    }
+
+    fn read(&self) -> Result<(Record, usize), ImageError> {
+        let (start, end) = self.frame()?;
+        let info = self.kind.info();
+        let offset = count(self.at);
         let payload = self.bytes.slice(start..end);
         let schema = match info.content {
             Content::Single(schema) | Content::Array(schema) => schema(),
@@ -360,6 +386,9 @@ impl Records {
             extra: Extra::None,
             extra_bytes: Bytes::new(),
         };
+        if info.extra == ExtraRule::None {
+            return Ok((record, end));
+        }
         let rest = self.bytes.slice(end..);
         let (extra, length) = extra::follow(info.extra, &record, &rest, count(end), self.order)?;
         record.extra_bytes = rest.slice(..length.min(rest.len()));

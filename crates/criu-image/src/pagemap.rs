@@ -3,7 +3,7 @@
 //! CRIU after 4.2 can compress pages files (raw LZ4 blocks). Two layouts of the block list were merged one after the
 //! other, and both use field number 6 for different types; which one an entry has is told by how it is coded.
 
-use crate::frame::{ImageError, Record};
+use crate::frame::{ImageError, Record, Records};
 use crate::messages::{PagemapBlocks, PagemapEntry, PagemapEntryLayoutA, PagemapEntryLayoutB};
 use crate::schema::{Described, MessageSchema};
 use crate::wire::{WireValue, walk};
@@ -92,6 +92,17 @@ impl PagemapRecord {
         Ok(Self { entry: PagemapEntry::decode(payload)?, blocks })
     }
 
+    /// The entries of a pagemap: what follows its head. Ends after the first broken one, because the offsets of all later
+    /// ones hang on it.
+    pub fn entries(mut records: Records) -> impl Iterator<Item = Result<Self, ImageError>> {
+        let mut whole = true;
+        std::iter::from_fn(move || {
+            let entry = whole.then(|| records.next_pagemap_record())??;
+            whole = entry.is_ok();
+            Some(entry)
+        })
+    }
+
     /// Decodes a record of a pagemap other than its first.
     ///
     /// # Errors
@@ -168,6 +179,9 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
 /// Which block list the payload of a pagemap entry has, if any.
 #[must_use]
 pub fn layout(payload: &[u8]) -> Option<BlockLayout> {
+    if plain(payload).is_some() {
+        return None;
+    }
     let mut sixth = None;
     for field in walk(payload).map_while(Result::ok) {
         match (field.number, field.value) {
