@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
 use ckpt::archive::{Progress, Sha256Digest};
 use ckpt::model::artifacts::{Artifact, ArtifactContent, Hashing, Origin};
-use ckpt::model::{Lost, Piece};
+use ckpt::model::{Lost, Piece, Text};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 
 use crate::progress::Bar;
@@ -63,7 +63,7 @@ fn file_name(artifact: &Artifact) -> String {
         artifact.origin,
         Origin::Pipe | Origin::SocketQueue | Origin::TcpQueue | Origin::Shm
     );
-    let path = artifact.path.as_ref().filter(|_| !unnamed).map(|path| path.as_bytes());
+    let path = artifact.path.as_ref().filter(|_| !unnamed).map(Text::as_bytes);
     let last = path.and_then(|path| path.rsplit(|byte| *byte == b'/').next()).unwrap_or_default();
     let last = last.strip_prefix(b"memfd:").unwrap_or(last);
     let clean = |byte: &u8| {

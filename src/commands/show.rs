@@ -211,7 +211,7 @@ fn broken_records(name: &str, image: &Image) -> Vec<Defect> {
     for record in image.records() {
         match record {
             Ok(record) => {
-                defects.extend(record.check().err().map(|error| problem(error.to_string())))
+                defects.extend(record.check().err().map(|error| problem(error.to_string())));
             }
             Err(error) => defects.push(problem(error.to_string())),
         }

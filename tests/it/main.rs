@@ -12,6 +12,7 @@
 
 mod cli;
 mod diff;
+mod extract;
 mod hostile;
 mod real;
 mod synthetic;

@@ -5,15 +5,15 @@ use std::process::{Command, Stdio};
 
 /// What a run of the program gave.
 #[derive(Debug)]
-pub struct Ran {
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
     /// Everything, for a snapshot.
-    pub fn transcript(&self) -> String {
+    pub(crate) fn transcript(&self) -> String {
         let mut all = self.stdout.clone();
         if !self.stderr.is_empty() {
             all.push_str("--- stderr\n");
@@ -23,7 +23,7 @@ impl Ran {
         all
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
             panic!("{error} in {:?} (stderr {:?})", self.stdout, self.stderr)
         })
@@ -31,12 +31,12 @@ impl Ran {
 }
 
 /// Runs the program in `folder`.
-pub fn run_in(folder: &Path, args: &[&str]) -> Ran {
+pub(crate) fn run_in(folder: &Path, args: &[&str]) -> Ran {
     run_with(folder, args, Stdio::null())
 }
 
 /// Runs the program in `folder` with something on standard input.
-pub fn run_with(folder: &Path, args: &[&str], stdin: Stdio) -> Ran {
+pub(crate) fn run_with(folder: &Path, args: &[&str], stdin: Stdio) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_ckpt-inspect"))
         .args(args)
         .current_dir(folder)
@@ -53,12 +53,12 @@ pub fn run_with(folder: &Path, args: &[&str], stdin: Stdio) -> Ran {
 }
 
 /// The bundled real checkpoints.
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/real")
 }
 
 /// The folder of real archives that `CKPT_ARCHIVES` names; without it the test says that it was skipped.
-pub fn archives(test: &str) -> Option<PathBuf> {
+pub(crate) fn archives(test: &str) -> Option<PathBuf> {
     match std::env::var_os("CKPT_ARCHIVES") {
         Some(folder) => {
             let folder = PathBuf::from(folder);
@@ -82,7 +82,7 @@ pub fn archives(test: &str) -> Option<PathBuf> {
 }
 
 /// Every checkpoint below a folder of cases, relative to it, sorted.
-pub fn checkpoints(archives: &Path) -> Vec<String> {
+pub(crate) fn checkpoints(archives: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for case in std::fs::read_dir(archives).expect("cases") {
         let case = case.expect("a case").path();

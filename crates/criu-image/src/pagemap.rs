@@ -230,12 +230,7 @@ mod tests {
         let value = prop_oneof![any::<u64>(), 0..300u64, Just(u64::MAX), Just(u64::from(u32::MAX))];
         (0..10u8, 0..6u8, value).prop_map(|(number, wire_type, value)| {
             let mut bytes = vec![number << 3 | if wire_type < 5 { 0 } else { 2 }];
-            let mut rest = value;
-            while rest >= 0x80 {
-                bytes.push((rest & 0x7f) as u8 | 0x80);
-                rest >>= 7;
-            }
-            bytes.push(rest as u8);
+            prost::encoding::encode_varint(value, &mut bytes);
             bytes
         })
     }

@@ -40,7 +40,7 @@ fn files_of_a_tmpfs_have_their_paths_owners_and_hashes() {
     let secret = by_path(&artifacts, "/dev/secret");
     assert_eq!((secret.origin, secret.id.as_str()), (Origin::Tmpfs, "tmpfs-134-2"));
     assert_eq!((secret.mode, secret.uid, secret.gid), (Some(0o4711), Some(3), Some(4)));
-    assert_eq!(secret.mtime.map(|time| time.as_second()), Some(1_795_000_000));
+    assert_eq!(secret.mtime.map(jiff::Timestamp::as_second), Some(1_795_000_000));
     assert_eq!((secret.pid().map(|pid| pid.0), secret.fd()), (Some(9), Some(3)));
     let hash = secret.content().expect("content").sha256();
     assert_eq!(hash, Ok(sha256_bytes(b"of pid 9")));
@@ -94,7 +94,7 @@ fn a_volume_is_where_it_was_mounted_and_whiteouts_are_no_files() {
     let kept = artifacts.get("volume-1-1").expect("the file of the volume");
     assert_eq!(kept.origin, Origin::Volume);
     // Nothing says where it was mounted.
-    assert_eq!(kept.path.as_ref().map(|path| path.as_bytes()), Some(&b"kept"[..]));
+    assert_eq!(kept.path.as_ref().map(ckpt_model::Text::as_bytes), Some(&b"kept"[..]));
     assert_eq!(by_path(&artifacts, "/etc/new").size, 3);
     let diff = artifacts.list.iter().filter(|one| one.origin == Origin::RootfsDiff);
     assert_eq!(diff.count(), 1);

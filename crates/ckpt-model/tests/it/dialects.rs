@@ -88,7 +88,7 @@ fn pages_of_every_size() {
         dump.arch(Arch::Aarch64 { page_size });
         family(&mut dump);
         let checkpoint = assert_family(&Archive::podman(&dump));
-        assert_eq!(checkpoint.page_size(), (u64::from(page_size), PageSizeSource::PagesFile));
+        assert_eq!(checkpoint.page_size(), (page_size, PageSizeSource::PagesFile));
     }
 }
 

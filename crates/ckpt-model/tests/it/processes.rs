@@ -177,7 +177,7 @@ fn control_bytes_never_leave_unescaped() {
     );
     let checkpoint = open(&Archive::podman(&dump));
     let init = task(&checkpoint, 1);
-    assert_eq!(init.comm.as_ref().map(|comm| comm.as_bytes()), Some(&b"\x1b[2J\x07"[..]));
+    assert_eq!(init.comm.as_ref().map(ckpt_model::Text::as_bytes), Some(&b"\x1b[2J\x07"[..]));
     for text in [
         init.comm.as_ref().map(ToString::to_string),
         init.exe.as_ref().map(|exe| exe.path.to_string()),
