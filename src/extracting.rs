@@ -30,8 +30,8 @@ pub(crate) const MANIFEST: &str = "manifest.json";
 /// Most bytes of the original name in a file's name.
 const MAX_TAIL: usize = 80;
 
-/// Bytes that are written at a time.
-const STEP: usize = 1 << 20;
+/// Bytes that are hashed and then written at a time: few enough to be in the processor's cache still.
+const STEP: usize = 256 << 10;
 
 /// Files from this size on are hashed by a thread of their own while they are written.
 const LARGE: u64 = 8 << 20;
@@ -369,7 +369,7 @@ fn hash(hashing: &mut Hashing, piece: &Piece) {
     }
 }
 
-/// Writes the pieces in steps, holes as holes, and hands each on.
+/// Hands each piece on, in steps, and writes it; holes stay holes.
 fn each(
     content: &ArtifactContent,
     file: &mut File,
@@ -383,13 +383,13 @@ fn each(
             Piece::Bytes(mut bytes) => {
                 while !bytes.is_empty() {
                     let step: Bytes = bytes.split_to(bytes.len().min(STEP));
-                    file.write_all(&step)?;
                     let length = step.len() as u64;
+                    then(Piece::Bytes(step.clone()))?;
+                    file.write_all(&step)?;
                     *done = done.saturating_add(length);
                     if let Some(bar) = bar {
                         bar.advance(length);
                     }
-                    then(Piece::Bytes(step))?;
                 }
                 continue;
             }
