@@ -97,3 +97,18 @@ fn compression_changes_nothing() {
         assert_eq!(tree["defects"], serde_json::json!([]), "{ending}");
     }
 }
+
+/// `ks` sends itself SIGUSR1 and twice SIGRTMIN+3 with values that follow one another, all blocked.
+#[test]
+fn pending_signals_carry_their_values() {
+    let Some(folder) = archives("pending_signals_carry_their_values") else { return };
+    let tree = run_in(&folder, &["tree", "04-kitchen-sink/checkpoint.tar.zst", "--format", "json"]).json();
+    let pending = tree["processes"][0]["pending"].as_array().expect("signals").clone();
+    let signals: Vec<_> = pending.iter().map(|signal| signal["signo"].as_u64()).collect();
+    assert_eq!(signals, [Some(10), Some(37), Some(37)]);
+    assert_eq!(pending[0]["code_name"], "SI_USER");
+    assert_eq!(pending[1]["code_name"], "SI_QUEUE");
+    assert_eq!(pending[1]["value"].as_u64().map(|value| value & 0xffff_ffff), Some(4242 + 17));
+    assert_eq!(pending[2]["value"].as_u64().map(|value| value & 0xffff_ffff), Some(4243 + 17));
+    assert!(pending.iter().all(|signal| signal["pid"] == 1));
+}

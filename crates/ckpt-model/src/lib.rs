@@ -53,6 +53,7 @@ mod recover;
 mod registers;
 mod rtnetlink;
 mod select;
+mod signals;
 mod sockets;
 mod spec;
 mod split_layout;
@@ -89,6 +90,7 @@ pub use recover::{Ghost, Lost, Piece, Recovered, Unhashed};
 pub use registers::Arch;
 pub use rtnetlink::{Address, Route, Rule};
 pub use select::Need;
+pub use signals::PendingSignal;
 pub use sockets::{Family, Queued, Socket};
 pub use stale::{StaleImage, Staleness};
 pub use task::{

@@ -15,7 +15,8 @@ use crate::defect::Defects;
 use crate::files::FileTable;
 use crate::images::Images;
 use crate::memory::Memory;
-use crate::registers;
+use crate::registers::{self, Arch};
+use crate::signals::PendingSignal;
 use crate::task::{
     Capabilities, Credentials, Mark, Namespace, Namespaces, Rlimit, Seccomp, Share, Shared, Task,
     TaskState, Thread,
@@ -161,9 +162,12 @@ impl Reader<'_> {
         let mode = thread.and_then(|thread| thread.seccomp_mode).or(tc.old_seccomp_mode);
         // CRIU leaves the mode out when there is none.
         task.seccomp = Some(mode.map_or(Seccomp::Disabled, Seccomp::from_raw));
-        task.shdpnd = Some(self.pending(tc.signals_s.as_ref(), ImageKind::SignalShared, id));
+        let arch = Arch::from_raw(core.mtype);
+        task.pending = self.pending(tc.signals_s.as_ref(), ImageKind::SignalShared, id, arch);
+        task.shdpnd = Some(task.pending.iter().fold(0, |set, signal| set | signal.bit()));
         let private = thread.and_then(|thread| thread.signals_p.as_ref());
-        task.sigpnd = Some(self.pending(private, ImageKind::SignalPrivate, id));
+        let private = self.pending(private, ImageKind::SignalPrivate, id, arch);
+        task.sigpnd = Some(private.iter().fold(0, |set, signal| set | signal.bit()));
         let limit = |limit: &RlimitEntry| Rlimit { cur: limit.cur, max: limit.max };
         task.rlimits = match &tc.rlimits {
             Some(limits) => limits.rlimits.iter().map(limit).collect(),
@@ -174,25 +178,24 @@ impl Reader<'_> {
         };
     }
 
-    /// The set of pending signals, from the core or, in dumps before CRIU 2, from an image of their own.
-    fn pending(&self, queue: Option<&SignalQueueEntry>, old: ImageKind, id: Option<u64>) -> u64 {
+    /// Signals that wait, from the core or, in dumps before CRIU 2, from an image of their own.
+    fn pending(
+        &self,
+        queue: Option<&SignalQueueEntry>,
+        old: ImageKind,
+        id: Option<u64>,
+        arch: Arch,
+    ) -> Vec<PendingSignal> {
         let of = |signals: &[SiginfoEntry]| {
-            signals.iter().fold(0, |set, info| set | self.signal_bit(info))
+            let parse = |info: &SiginfoEntry| {
+                PendingSignal::parse(&info.siginfo, self.memory.order(), Some(arch))
+            };
+            signals.iter().filter_map(parse).collect()
         };
         match queue {
             Some(queue) => of(&queue.signals),
             None => of(&self.images.many(old, id, self.defects).unwrap_or_default()),
         }
-    }
-
-    /// `si_signo`, the first field of a raw `siginfo_t`, as a bit.
-    fn signal_bit(&self, info: &SiginfoEntry) -> u64 {
-        let Some(raw) = info.siginfo.first_chunk::<4>() else { return 0 };
-        let signo = match self.memory.order() {
-            criu_image::ByteOrder::Little => u32::from_le_bytes(*raw),
-            criu_image::ByteOrder::Big => u32::from_be_bytes(*raw),
-        };
-        signo.checked_sub(1).and_then(|bit| 1u64.checked_shl(bit)).unwrap_or(0)
     }
 
     fn threads(&self, task: &mut Task, entry: &PstreeEntry, has_tree: bool) {
@@ -204,9 +207,16 @@ impl Reader<'_> {
             } else {
                 self.core(tid, has_tree).map(Arc::new)
             };
-            task.threads.push(
-                core.map_or_else(|| Thread { tid, ..Thread::default() }, |core| thread(tid, core)),
-            );
+            task.threads.push(core.map_or_else(
+                || Thread { tid, ..Thread::default() },
+                |core| {
+                    let private = core.thread_core.as_ref();
+                    let private = private.and_then(|thread| thread.signals_p.as_ref());
+                    let (id, arch) = (Some(u64::from(tid.0)), Arch::from_raw(core.mtype));
+                    let pending = self.pending(private, ImageKind::SignalPrivate, id, arch);
+                    Thread { pending, ..thread(tid, core) }
+                },
+            ));
         }
         let foreign = entry.threads.iter().all(|tid| *tid != entry.pid);
         if has_tree && foreign && !entry.threads.is_empty() {
@@ -446,6 +456,7 @@ fn thread(tid: Pid, core: Arc<CoreEntry>) -> Thread {
         sched_policy: thread.and_then(|thread| thread.sched_policy),
         nice: thread.and_then(|thread| thread.sched_nice),
         core: Some(core),
+        ..Thread::default()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ckpt_memory::VirtAddr;
 use criu_image::messages::{CoreEntry, MmEntry};
 
+use crate::signals::PendingSignal;
 use crate::text::Strings;
 use crate::{Pid, Text};
 
@@ -47,6 +48,8 @@ pub struct Task {
     pub seccomp: Option<Seccomp>,
     /// Threads, the leading one first.
     pub threads: Vec<Thread>,
+    /// Signals that wait for the process, with what they carry; those for one thread are with the thread.
+    pub pending: Vec<PendingSignal>,
     /// Signals pending for the leading thread, bit n-1 for signal n.
     pub sigpnd: Option<u64>,
     /// Signals pending for the process, bit n-1 for signal n.
@@ -137,6 +140,8 @@ pub struct Thread {
     pub sp: Option<VirtAddr>,
     /// Instruction pointer. A thread that waits in a system call is on the instruction that will make it again.
     pub ip: Option<VirtAddr>,
+    /// Signals that wait for this thread, with what they carry.
+    pub pending: Vec<PendingSignal>,
     /// Seccomp mode.
     pub seccomp: Option<Seccomp>,
     /// Scheduling policy number (0 other, 1 FIFO, 2 round robin, 3 batch, 5 idle, 6 deadline).

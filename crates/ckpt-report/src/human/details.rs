@@ -1,6 +1,6 @@
 //! What `tree` shows below a process when it is asked for: threads, credentials, namespaces, environment.
 
-use ckpt_model::{Credentials, Namespaces, Seccomp, Task, Thread, escape};
+use ckpt_model::{Credentials, Namespaces, PendingSignal, Seccomp, Task, Thread, escape};
 use criu_image::names;
 
 use super::tree::TreeOptions;
@@ -16,7 +16,11 @@ pub(super) struct Detail {
 pub(super) fn details(task: &Task, options: &TreeOptions, in_pod: bool) -> Vec<Detail> {
     let mut details = Vec::new();
     if options.threads {
-        details.extend(task.threads.iter().map(thread));
+        for of in &task.threads {
+            details.push(thread(of));
+            details.extend(of.pending.iter().map(|signal| pending(signal, task)));
+        }
+        details.extend(task.pending.iter().map(|signal| pending(signal, task)));
     }
     if options.creds {
         creds(task, &mut details);
@@ -60,6 +64,29 @@ fn thread(thread: &Thread) -> Detail {
         text.push_str(&format!("  nice {nice}"));
     }
     Detail { label: "thread", text }
+}
+
+/// A signal that waits, with its sender and what it carries.
+fn pending(signal: &PendingSignal, task: &Task) -> Detail {
+    let machine = task.core.as_ref().map(|core| core.mtype);
+    let mut text = names::signal_text(machine, signal.signo.into());
+    match signal.code_name() {
+        Some(name) => text.push_str(&format!("  {name}")),
+        None => text.push_str(&format!("  code {}", signal.code)),
+    }
+    if let Some(pid) = signal.pid {
+        text.push_str(&format!("  from pid {pid}"));
+    }
+    if let Some(uid) = signal.uid {
+        text.push_str(&format!(" of uid {uid}"));
+    }
+    if let Some(timer) = signal.timer {
+        text.push_str(&format!("  timer {timer}"));
+    }
+    if let Some(value) = signal.value {
+        text.push_str(&format!("  value {value}"));
+    }
+    Detail { label: "pending", text }
 }
 
 fn creds(task: &Task, details: &mut Vec<Detail>) {

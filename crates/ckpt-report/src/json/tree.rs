@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use ckpt_model::{
-    Capabilities, Checkpoint, FileRef, Namespace, Namespaces, NotCaptured, StaleImage, Strings,
-    Task, Thread,
+    Capabilities, Checkpoint, FileRef, Namespace, Namespaces, NotCaptured, PendingSignal,
+    StaleImage, Strings, Task, Thread,
 };
+use criu_image::names::signal_text;
 use serde::{Serialize, Serializer};
 
 use super::shared::{
@@ -127,6 +128,8 @@ pub struct ProcessRecord<'a> {
     pub seccomp: Option<Word>,
     /// Threads, the leading one first.
     pub threads: Vec<ThreadRecord<'a>>,
+    /// Signals that wait for the process, with what they carry.
+    pub pending: Vec<SignalRecord>,
     /// Signals pending for the leading thread.
     pub sigpnd: Option<String>,
     /// Signals pending for the process.
@@ -183,7 +186,8 @@ impl<'a> ProcessRecord<'a> {
             lsm_profile,
             lsm_profile_base64,
             seccomp: task.seccomp.map(words::seccomp),
-            threads: task.threads.iter().map(ThreadRecord::of).collect(),
+            threads: task.threads.iter().map(|thread| ThreadRecord::of(thread, task)).collect(),
+            pending: SignalRecord::list(&task.pending, task),
             sigpnd: task.sigpnd.map(mask),
             shdpnd: task.shdpnd.map(mask),
             rlimits: RlimitRecords::of(task),
@@ -283,10 +287,50 @@ pub struct ThreadRecord<'a> {
     pub sched_policy: Option<Word>,
     /// Nice value.
     pub nice: Option<i32>,
+    /// Signals that wait for this thread, with what they carry.
+    pub pending: Vec<SignalRecord>,
+}
+
+/// A signal that was sent and not yet taken.
+#[derive(Clone, Debug, Serialize)]
+pub struct SignalRecord {
+    /// Its number.
+    pub signo: u32,
+    /// Its name.
+    pub name: String,
+    /// `si_code`.
+    pub code: i32,
+    /// Name of the code, where it does not depend on the signal.
+    pub code_name: Option<&'static str>,
+    /// Process that sent it.
+    pub pid: Option<u32>,
+    /// Real user id of the sender.
+    pub uid: Option<u32>,
+    /// Value that was sent along.
+    pub value: Option<u64>,
+    /// Timer that sent it.
+    pub timer: Option<u32>,
+}
+
+impl SignalRecord {
+    fn list(signals: &[PendingSignal], task: &Task) -> Vec<Self> {
+        let mtype = task.core.as_ref().map(|core| core.mtype);
+        let of = |signal: &PendingSignal| Self {
+            signo: signal.signo,
+            name: signal_text(mtype, signal.signo.into()),
+            code: signal.code,
+            code_name: signal.code_name(),
+            pid: signal.pid.map(|pid| pid.0),
+            uid: signal.uid,
+            value: signal.value,
+            timer: signal.timer,
+        };
+        signals.iter().map(of).collect()
+    }
 }
 
 impl<'a> ThreadRecord<'a> {
-    fn of(thread: &'a Thread) -> Self {
+    fn of(thread: &'a Thread, task: &Task) -> Self {
         let (comm, comm_base64) = fields(thread.comm.as_ref());
         Self {
             tid: thread.tid.0,
@@ -298,6 +342,7 @@ impl<'a> ThreadRecord<'a> {
             seccomp: thread.seccomp.map(words::seccomp),
             sched_policy: thread.sched_policy.map(words::sched_policy),
             nice: thread.nice,
+            pending: SignalRecord::list(&thread.pending, task),
         }
     }
 }

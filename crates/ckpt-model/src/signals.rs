@@ -1,0 +1,126 @@
+//! Pending signals: who sent them, and what they carry.
+//!
+//! CRIU stores the kernel's raw `siginfo_t`. CRIU is a 64-bit program on every machine it runs on but 32-bit ARM, so that
+//! the layout is that of 64-bit kernels: `si_signo`, `si_errno`, `si_code`, then at 16 what the code says.
+//!
+//! Source: `include/uapi/asm-generic/siginfo.h` (Linux 6.12); MIPS swaps `si_errno` and `si_code`
+//! (`arch/mips/include/uapi/asm/siginfo.h`).
+
+use criu_image::ByteOrder;
+
+use crate::Pid;
+use crate::registers::Arch;
+
+/// A signal that was sent and not yet taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PendingSignal {
+    /// Its number.
+    pub signo: u32,
+    /// `si_code`: why it was sent.
+    pub code: i32,
+    /// `si_errno`.
+    pub errno: i32,
+    /// Process that sent it, for codes that tell one.
+    pub pid: Option<Pid>,
+    /// Real user id of the sender, for codes that tell one.
+    pub uid: Option<u32>,
+    /// Value that was sent along with `sigqueue(3)`, or by a timer or message queue: an `int` or a pointer.
+    pub value: Option<u64>,
+    /// Timer that sent it.
+    pub timer: Option<u32>,
+}
+
+/// `si_code` of signals that a process or the kernel sent on purpose.
+mod si {
+    pub(super) const USER: i32 = 0;
+    pub(super) const QUEUE: i32 = -1;
+    pub(super) const TIMER: i32 = -2;
+    pub(super) const MESGQ: i32 = -3;
+    pub(super) const ASYNCIO: i32 = -4;
+    pub(super) const TKILL: i32 = -6;
+}
+
+impl PendingSignal {
+    /// The name of the code, where it does not depend on the signal.
+    #[must_use]
+    pub fn code_name(&self) -> Option<&'static str> {
+        match self.code {
+            si::USER => Some("SI_USER"),
+            0x80 => Some("SI_KERNEL"),
+            si::QUEUE => Some("SI_QUEUE"),
+            si::TIMER => Some("SI_TIMER"),
+            si::MESGQ => Some("SI_MESGQ"),
+            si::ASYNCIO => Some("SI_ASYNCIO"),
+            -5 => Some("SI_SIGIO"),
+            si::TKILL => Some("SI_TKILL"),
+            -60 => Some("SI_ASYNCNL"),
+            _ => None,
+        }
+    }
+
+    /// The signal as a bit of a signal set: bit n-1 for signal n.
+    #[must_use]
+    pub fn bit(&self) -> u64 {
+        self.signo.checked_sub(1).and_then(|bit| 1u64.checked_shl(bit)).unwrap_or(0)
+    }
+
+    /// Reads a raw `siginfo_t`; `None` when it is too short to name a signal.
+    pub(crate) fn parse(raw: &[u8], order: ByteOrder, arch: Option<Arch>) -> Option<Self> {
+        let word = |offset: usize| order.u32_at(raw, offset);
+        let signed = |offset: usize| word(offset).map(u32::cast_signed);
+        let long = |offset: usize| raw.get(offset..)?.first_chunk().map(|bytes| order.u64(*bytes));
+        let (second, third) = (signed(4)?, signed(8)?);
+        let (errno, code) =
+            if arch == Some(Arch::Mips) { (third, second) } else { (second, third) };
+        let mut signal =
+            Self { signo: word(0)?, code, errno, pid: None, uid: None, value: None, timer: None };
+        match code {
+            si::USER | si::QUEUE | si::TKILL | si::MESGQ => {
+                signal.pid = word(16).map(Pid);
+                signal.uid = word(20);
+                if matches!(code, si::QUEUE | si::MESGQ) {
+                    signal.value = long(24);
+                }
+            }
+            si::TIMER => {
+                signal.timer = word(16);
+                signal.value = long(24);
+            }
+            si::ASYNCIO => signal.value = long(24),
+            _ => {}
+        }
+        Some(signal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queued_signal_carries_sender_and_value() {
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            let big = order == ByteOrder::Big;
+            let word = |n: u32| if big { n.to_be_bytes() } else { n.to_le_bytes() };
+            let mut raw = [37, 0, u32::MAX, 0, 7, 1000].map(word).concat();
+            let value = if big { 4259u64.to_be_bytes() } else { 4259u64.to_le_bytes() };
+            raw.extend(value);
+            raw.resize(128, 0);
+            let signal = PendingSignal::parse(&raw, order, None).unwrap();
+            assert_eq!((signal.signo, signal.code_name()), (37, Some("SI_QUEUE")));
+            assert_eq!(
+                (signal.pid, signal.uid, signal.value),
+                (Some(Pid(7)), Some(1000), Some(4259))
+            );
+            assert_eq!(signal.bit(), 1 << 36);
+        }
+    }
+
+    #[test]
+    fn short_and_odd_ones_cost_nothing() {
+        assert_eq!(PendingSignal::parse(&[1, 2, 3], ByteOrder::Little, None), None);
+        let odd = PendingSignal::parse(&[0xff; 12], ByteOrder::Little, None).unwrap();
+        assert_eq!((odd.bit(), odd.pid, odd.value), (0, None, None));
+    }
+}
