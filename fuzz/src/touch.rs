@@ -6,7 +6,8 @@ use std::io::{self, Read as _};
 use bytes::Bytes;
 use ckpt_archive::{Chunk, Evidence};
 use ckpt_memory::{AddressSpace, Link, PagemapImage, PagesFile, Span, VirtAddr};
-use ckpt_model::{Checkpoint, Need};
+use ckpt_model::artifacts::Artifact;
+use ckpt_model::{ChangeFilter, ChangesOptions, Checkpoint, Need};
 use ckpt_report::{human, json};
 use criu_image::netlink::NlRecords;
 use criu_image::show::{ShowContext, ShowLimits, show_payload, show_record};
@@ -214,6 +215,27 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
         human::TreeOptions { env: true, threads: true, creds: true, ns: true, pids: Vec::new() };
     human::tree(&mut out, &checkpoint, &details, &layout).expect("a Vec takes all");
     human::info(&mut out, &checkpoint, &layout).expect("a Vec takes all");
+    let processes = json::FilesOptions::default();
+    let lists = json::FilesOptions {
+        sockets: true,
+        mounts: true,
+        locks: true,
+        pipes: true,
+        net: true,
+        ipc: true,
+        resolve_ports: true,
+        ..json::FilesOptions::default()
+    };
+    for options in [&processes, &lists] {
+        human::files(&mut out, &checkpoint, options, &layout).expect("a Vec takes all");
+    }
+    let inner = crate::options();
+    let changes = checkpoint.changes(&ChangesOptions::default().archive(inner.clone()));
+    let (changes, filter) = (changes.expect("no base to fail"), ChangeFilter::default());
+    human::diff(&mut out, &changes, &filter, &layout).expect("a Vec takes all");
+    let artifacts = checkpoint.artifacts(&inner);
+    let list: Vec<&Artifact> = artifacts.list.iter().collect();
+    human::extract(&mut out, &list, &layout).expect("a Vec takes all");
     checkpoint.look_for_unknown();
     for defect in checkpoint.defects() {
         out.extend(defect.to_string().bytes());
@@ -223,6 +245,15 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     assert_eq!(unfit, None, "a control character reaches the terminal");
     json::write(&mut out, &json::tree(&checkpoint, &[])).expect("a Vec takes all");
     json::write(&mut out, &json::info(&checkpoint)).expect("a Vec takes all");
+    json::write(&mut out, &json::files(&checkpoint, &lists)).expect("a Vec takes all");
+    json::write(&mut out, &json::diff(&checkpoint, &changes, &filter)).expect("a Vec takes all");
+    for content in list.iter().filter_map(|artifact| artifact.content()) {
+        if content.size() <= 1 << 20 {
+            out.extend(
+                content.sha256().map(|digest| digest.to_string()).unwrap_or_default().bytes(),
+            );
+        }
+    }
     black_box(checkpoint.accounting());
     black_box(checkpoint.sizes());
     for task in checkpoint.processes().tasks.iter().take(8) {

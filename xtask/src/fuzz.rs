@@ -84,9 +84,9 @@ struct Workspace {
 
 impl Workspace {
     fn find() -> Result<Self> {
-        let project =
-            Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the project")?;
-        let root = project.join("fuzz");
+        // Set by `cargo run`: where this xtask was built from says nothing when target directories are shared.
+        let xtask = env::var_os("CARGO_MANIFEST_DIR").context("run it as `cargo xtask`")?;
+        let root = Path::new(&xtask).parent().context("xtask lies in the project")?.join("fuzz");
         // Apart from the project's own build: the flags differ, and neither should rebuild the other.
         let target_dir = match env::var_os("CARGO_TARGET_DIR") {
             Some(shared) => PathBuf::from(shared).join("fuzz"),
