@@ -102,7 +102,8 @@ fn compression_changes_nothing() {
 #[test]
 fn pending_signals_carry_their_values() {
     let Some(folder) = archives("pending_signals_carry_their_values") else { return };
-    let tree = run_in(&folder, &["tree", "04-kitchen-sink/checkpoint.tar.zst", "--format", "json"]).json();
+    let tree =
+        run_in(&folder, &["tree", "04-kitchen-sink/checkpoint.tar.zst", "--format", "json"]).json();
     let pending = tree["processes"][0]["pending"].as_array().expect("signals").clone();
     let signals: Vec<_> = pending.iter().map(|signal| signal["signo"].as_u64()).collect();
     assert_eq!(signals, [Some(10), Some(37), Some(37)]);
