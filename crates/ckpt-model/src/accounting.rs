@@ -1,5 +1,7 @@
 //! Nothing in the evidence is dropped in silence: every member, and what was made of it.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use criu_image::messages::{CgroupEntry, DumpStatsEntry, StatsEntry, UtsnsEntry};
 use criu_image::wire::unknown_fields;
@@ -66,7 +68,7 @@ impl Accounting {
 }
 
 /// Engine members whose content is read.
-const PARSED: [&[u8]; 13] = [
+const PARSED: [&[u8]; 20] = [
     b"config.dump",
     b"spec.dump",
     b"spec.any",
@@ -80,10 +82,6 @@ const PARSED: [&[u8]; 13] = [
     b"config.json",
     b"dump.log",
     b"stats-dump",
-];
-
-/// Engine members that are known by name.
-const RECOGNISED: [&[u8]; 22] = [
     b"rootfs-diff.tar",
     b"deleted.files",
     b"devshm-checkpoint.tar",
@@ -91,6 +89,10 @@ const RECOGNISED: [&[u8]; 22] = [
     b"container.log",
     b"bind.mounts",
     b"io.kubernetes.cri-o.LogPath",
+];
+
+/// Engine members that are known by name.
+const RECOGNISED: [&[u8]; 15] = [
     b"descriptors.json",
     b"restore.log",
     b"criu.log",
@@ -103,8 +105,8 @@ const RECOGNISED: [&[u8]; 22] = [
     b"hostname",
     b"resolv.conf",
     b"resolv.conf.hash",
-    b"checkpoint.options",
-    b"runtime.options",
+    b"options.any",
+    b"runtime-options.any",
     b"irmap-cache",
 ];
 
@@ -113,16 +115,17 @@ pub(crate) fn account(checkpoint: &Checkpoint) -> Accounting {
     let regular = members.filter(|member| {
         matches!(member.kind, ckpt_archive::MemberKind::File | ckpt_archive::MemberKind::HardLink)
     });
+    let stale: HashSet<&Text> = checkpoint.stale().iter().map(|stale| &stale.path).collect();
     let accounts = regular.map(|member| {
         let (folder, name) = split(&member.path);
         let path = Text::from(member.path.as_slice());
-        let standing = if checkpoint.stale().iter().any(|stale| stale.path == path) {
+        let standing = if stale.contains(&path) {
             Standing::Stale
         } else if let Classified::Image(image) = classify(name) {
             if image.kind.info().analysed { Standing::Parsed } else { Standing::Recognised }
-        } else if PARSED.contains(&name) {
+        } else if PARSED.contains(&name) || is_volume_or_log(folder, name) {
             Standing::Parsed
-        } else if is_recognised(folder, name) {
+        } else if RECOGNISED.contains(&name) {
             Standing::Recognised
         } else {
             Standing::Unknown
@@ -132,10 +135,9 @@ pub(crate) fn account(checkpoint: &Checkpoint) -> Accounting {
     Accounting { members: accounts.collect() }
 }
 
-fn is_recognised(folder: &[u8], name: &[u8]) -> bool {
+fn is_volume_or_log(folder: &[u8], name: &[u8]) -> bool {
     let in_volumes = split(folder).1 == b"volumes" && name.ends_with(b".tar");
-    let docker_log = name.ends_with(b"-json.log");
-    in_volumes || docker_log || RECOGNISED.contains(&name)
+    in_volumes || name.ends_with(b"-json.log")
 }
 
 /// `stats-dump`, a service image without the ending of the others.

@@ -125,6 +125,8 @@ pub struct Container {
     pub cgroups_path: Option<String>,
     /// Mounts that the runtime spec asks for.
     pub mounts: Vec<SpecMount>,
+    /// Mount points that the engine made for bind mounts from outside (CRI-O's `bind.mounts`).
+    pub bind_mounts: Vec<BindMount>,
     /// Network interfaces and addresses.
     pub network: Vec<Interface>,
     /// Everything that happened to the container, each time with its source.
@@ -164,6 +166,23 @@ pub struct SpecMount {
     pub source: Option<String>,
     /// Mount options.
     pub options: Vec<String>,
+}
+
+/// A mount point that the engine has to make before a bind mount from outside.
+///
+/// Source: `cri-o/internal/lib/checkpoint.go`, `ExternalBindMount`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+pub struct BindMount {
+    /// Path on the host.
+    pub source: String,
+    /// Path inside the container.
+    pub destination: String,
+    /// `directory` or `file`.
+    #[serde(default)]
+    pub file_type: String,
+    /// Permission bits of the mount point.
+    #[serde(default)]
+    pub permissions: u32,
 }
 
 /// A network interface of the container, as its engine tells it.

@@ -69,7 +69,7 @@ pub use changes::{
     MAX_DELETED, MAX_HOLES, Noise,
 };
 pub use checkpoint::{Checkpoint, OpenError, OpenOptions, Sizes};
-pub use container::{Container, Engine, Event, Host, Interface, Moment, Pod, SpecMount};
+pub use container::{BindMount, Container, Engine, Event, Host, Interface, Moment, Pod, SpecMount};
 pub use defect::{Defect, DefectKind};
 pub use details::{Details, Watched};
 pub use dump_log::{DumpLog, NotCaptured};

@@ -16,6 +16,16 @@ pub(super) fn describe(metadata: &Metadata<'_>, container: &mut Container, defec
     {
         container_config(&config, &place, container, defects);
     }
+    if let Some((place, json)) = metadata.find(&["bind.mounts"]) {
+        match serde_json::from_slice(&json) {
+            Ok(mounts) => container.bind_mounts = mounts,
+            Err(error) => {
+                let error = error.to_string();
+                let error = crate::text::escape(error.as_bytes());
+                defects.damaged(place, format!("not a list of bind mounts: {error}"));
+            }
+        }
+    }
     let annotation = |key: &str| container.annotations.get(key).filter(|v| !v.is_empty()).cloned();
     let pod = Pod {
         name: annotation("io.kubernetes.pod.name"),

@@ -36,6 +36,7 @@ pub fn info<W: Write>(out: &mut W, checkpoint: &Checkpoint, layout: &Layout) -> 
         moments(container),
         network(container),
         mounts(container),
+        bind_mounts(container),
         sizes(checkpoint),
         statistics(checkpoint.statistics()),
         criu(checkpoint, &checkpoint.criu()),
@@ -244,6 +245,16 @@ fn mounts(container: &Container) -> Section {
     let mut section = Section::new("Mounts asked for");
     for mount in &container.mounts {
         section.row(plain(&mount.destination), describe_mount(mount));
+    }
+    section
+}
+
+fn bind_mounts(container: &Container) -> Section {
+    let mut section = Section::new("Bind mounts from outside");
+    for mount in &container.bind_mounts {
+        let (source, kind) = (plain(&mount.source), plain(&mount.file_type));
+        section
+            .row(plain(&mount.destination), format!("{source} ({kind}, {:o})", mount.permissions));
     }
     section
 }

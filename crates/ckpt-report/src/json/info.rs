@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ckpt_model::{
-    Account, Accounting, Arch, Checkpoint, Container, CriuFacts, Event, Host, ImageDirectory,
-    Interface, Moment, Pod, Sizes, SpecMount, Standing,
+    Account, Accounting, Arch, BindMount, Checkpoint, Container, CriuFacts, Event, Host,
+    ImageDirectory, Interface, Moment, Pod, Sizes, SpecMount, Standing,
 };
 use criu_image::ByteOrder;
 use criu_image::messages::DumpStatsEntry;
@@ -44,6 +44,8 @@ pub struct InfoDocument<'a> {
     pub network: Vec<InterfaceRecord<'a>>,
     /// Mounts that the runtime spec asks for.
     pub mounts: Vec<SpecMountRecord<'a>>,
+    /// Mount points that the engine made for bind mounts from outside.
+    pub bind_mounts: Vec<BindMountRecord<'a>>,
     /// Annotations of the runtime spec and of the checkpoint image.
     pub annotations: &'a BTreeMap<String, String>,
     /// The CRIU that dumped.
@@ -84,6 +86,7 @@ pub fn info(checkpoint: &Checkpoint) -> InfoDocument<'_> {
         times: container.times.iter().map(MomentRecord::of).collect(),
         network: container.network.iter().map(InterfaceRecord::of).collect(),
         mounts: container.mounts.iter().map(SpecMountRecord::of).collect(),
+        bind_mounts: container.bind_mounts.iter().map(BindMountRecord::of).collect(),
         annotations: &container.annotations,
         criu: CriuRecord::of(checkpoint, checkpoint.criu()),
         host: HostRecord::of(&container.host),
@@ -318,6 +321,30 @@ impl<'a> SpecMountRecord<'a> {
             kind: mount.kind.as_deref(),
             source: mount.source.as_deref(),
             options: &mount.options,
+        }
+    }
+}
+
+/// A mount point that the engine made for a bind mount.
+#[derive(Clone, Debug, Serialize)]
+pub struct BindMountRecord<'a> {
+    /// Path inside the container.
+    pub destination: &'a str,
+    /// Path on the host.
+    pub source: &'a str,
+    /// `directory` or `file`.
+    pub file_type: &'a str,
+    /// Permission bits, octal.
+    pub mode: String,
+}
+
+impl<'a> BindMountRecord<'a> {
+    fn of(mount: &'a BindMount) -> Self {
+        Self {
+            destination: &mount.destination,
+            source: &mount.source,
+            file_type: &mount.file_type,
+            mode: format!("{:o}", mount.permissions),
         }
     }
 }
