@@ -7,6 +7,7 @@ mod exit;
 mod extracting;
 mod output;
 mod progress;
+mod selecting;
 
 use std::process::ExitCode;
 
