@@ -252,9 +252,7 @@ impl AddressSpace {
             Backing::Nothing => Place { len, what: What::Zero },
             Backing::Unavailable(why) => Place::missing(at, end, *why),
             Backing::Shared(memory) => match self.left(memory.size, offset) {
-                Some(left) => {
-                    Place { len: len.min(left), what: What::Shared { memory, offset } }
-                }
+                Some(left) => Place { len: len.min(left), what: What::Shared { memory, offset } },
                 None => Place::missing(at, end, Missing::BeyondEnd),
             },
             Backing::File(file) => match self.left(file.content.size(), offset) {
