@@ -203,25 +203,21 @@ impl AddressSpace {
         match &mapping.backing {
             Backing::Nothing => Place { len, what: What::Zero },
             Backing::Unavailable(why) => Place::missing(at, end, *why),
-            Backing::Shared(memory) => match memory.size.checked_sub(offset) {
-                Some(left) if left > 0 => {
-                    // The rest of the last page reads as zeros.
-                    let left = left.checked_next_multiple_of(self.page_size).unwrap_or(left);
-                    Place { len: len.min(left), what: What::Shared { memory, offset } }
-                }
-                _ => Place::missing(at, end, Missing::BeyondEnd),
+            Backing::Shared(memory) => match self.left(memory.size, offset) {
+                0 => Place::missing(at, end, Missing::BeyondEnd),
+                left => Place { len: len.min(left), what: What::Shared { memory, offset } },
             },
-            Backing::File(file) => {
-                let size = file.content.size();
-                let whole = size.checked_next_multiple_of(self.page_size).unwrap_or(size);
-                match whole.checked_sub(offset) {
-                    Some(left) if left > 0 => {
-                        Place { len: len.min(left), what: What::File { file, offset } }
-                    }
-                    _ => Place::missing(at, end, Missing::BeyondEnd),
-                }
-            }
+            Backing::File(file) => match self.left(file.content.size(), offset) {
+                0 => Place::missing(at, end, Missing::BeyondEnd),
+                left => Place { len: len.min(left), what: What::File { file, offset } },
+            },
         }
+    }
+
+    /// Bytes from an offset to the end of the last page of something of `size` bytes: the rest of that page reads as
+    /// zeros.
+    fn left(&self, size: u64, offset: u64) -> u64 {
+        size.checked_next_multiple_of(self.page_size).unwrap_or(size).saturating_sub(offset)
     }
 
     /// The span that begins at `at` and ends at `end` at the latest.
