@@ -42,6 +42,7 @@ pub(crate) enum Command {
     Diff(commands::diff::DiffArgs),
     Extract(commands::extract::ExtractArgs),
     Files(commands::files::FilesArgs),
+    Maps(commands::maps::MapsArgs),
     Show(commands::show::ShowArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

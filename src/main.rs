@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod context;
+mod directory;
 mod exit;
 mod extracting;
 mod output;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::compressed;
 use crate::pagemap::CompressedRun;
-use crate::source::Piece;
+use crate::source::{ByteSource, Piece};
 use crate::{
     Backing, Defect, FileBacking, Mapping, MappingKind, Missing, Origin, Pagemap, PagesFile,
     ReadError, Run, RunKind, SharedMemory, Span, VirtAddr,
@@ -264,8 +264,11 @@ impl Origin {
     }
 }
 
-impl SharedMemory {
-    /// What lies at an offset.
+impl ByteSource for SharedMemory {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
     fn piece(&self, offset: u64, len: u64) -> Piece {
         let left = self.size.saturating_sub(offset);
         if left == 0 {
