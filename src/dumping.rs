@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use ckpt::archive::Progress;
+use ckpt::coredump::{Core, CoreOptions};
 use ckpt::memory::{AddrRange, AddressSpace, Mapping, Missing, Span};
 use ckpt::model::{Checkpoint, Task};
 use ckpt::report::json::{self, IndexRecord};
@@ -179,6 +180,41 @@ fn fill(
         at = at.saturating_add(span.len());
     }
     Ok(end)
+}
+
+/// Writes the core of each task to `core.PID` in `to`.
+pub(crate) fn cores(
+    parts: &[Part<'_>],
+    options: &CoreOptions,
+    to: &Path,
+    evidence: &Path,
+) -> Result<()> {
+    let cores: Vec<(String, &Task, Core<'_>)> = parts
+        .iter()
+        .map(|part| {
+            let core = Core::of(part.task, &part.space, options);
+            (format!("core.{}", part.task.pid), part.task, core)
+        })
+        .collect();
+    let names: Vec<&str> = cores.iter().map(|(name, ..)| name.as_str()).collect();
+    let needed = cores.iter().fold(0u64, |sum, (.., core)| sum.saturating_add(core.size()));
+    let directory = Directory::open(to, evidence, &names, needed)?;
+    for (name, task, core) in &cores {
+        let size = core.size();
+        directory
+            .place(name, |file| core.write_sparse_to(file))
+            .map_err(|error| directory.explain(error, name, size))?;
+        tell_lacks(task, core);
+    }
+    Ok(())
+}
+
+/// Says on standard error what a core has not.
+pub(crate) fn tell_lacks(task: &Task, core: &Core<'_>) {
+    let mut stderr = io::stderr().lock();
+    for lack in core.lacks() {
+        let _ = writeln!(stderr, "note: core of process {}: {lack}", task.pid);
+    }
 }
 
 /// Fails when an address range is not in the memory of a task, and says what is near.

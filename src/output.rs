@@ -48,6 +48,14 @@ impl Output {
         matches!(self, Self::File(..))
     }
 
+    /// The file, when it goes to one and nothing was written yet.
+    pub(crate) fn as_file(&mut self) -> Option<&mut std::fs::File> {
+        match self {
+            Self::File(out, _) => Some(out.get_mut().as_file_mut()),
+            _ => None,
+        }
+    }
+
     /// Writes what is left, and gives a file its name.
     pub(crate) fn finish(self) -> Result<()> {
         match self {

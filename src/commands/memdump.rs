@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
+use ckpt::coredump::{Core, CoreOptions};
 use ckpt::memory::AddrRange;
 use ckpt::model::{Checkpoint, MemorySizes, Need, Pid, Task};
 use ckpt::report::{human, json};
@@ -255,10 +256,30 @@ fn raw(
 
 fn core(
     args: &MemdumpArgs,
-    _checkpoint: &Checkpoint,
-    _parts: &[Part<'_>],
-    _context: &Context,
+    checkpoint: &Checkpoint,
+    parts: &[Part<'_>],
+    context: &Context,
 ) -> Result<()> {
-    let _ = args;
-    bail!("not yet")
+    if args.range.is_some() || !args.select.vma.is_empty() {
+        bail!("a core holds all of a process: --range and --vma are for --as hex and --as raw");
+    }
+    let options = CoreOptions::of(checkpoint);
+    if let Some(to) = &args.to {
+        return dumping::cores(parts, &options, to, &args.evidence.evidence);
+    }
+    let [part] = parts else {
+        bail!("a core is of one process: name it with --pid, or give --to DIR for all of them");
+    };
+    let core = Core::of(part.task, &part.space, &options);
+    let mut out = Output::open(args.output.output.as_deref())?;
+    if !out.is_file() && context.stdout_is_terminal() {
+        bail!("a core does not belong on a terminal: give -o FILE");
+    }
+    match out.as_file() {
+        Some(file) => core.write_sparse_to(file)?,
+        None => core.write_to(&mut out)?,
+    }
+    out.finish()?;
+    dumping::tell_lacks(part.task, &core);
+    Ok(())
 }
