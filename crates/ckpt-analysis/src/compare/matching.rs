@@ -74,6 +74,8 @@ pub struct Matching<'a> {
     /// Whether any process of the first goes on in the second.
     pub continued: bool,
     partners: HashMap<Pid, Pid>,
+    /// Pids of the second that have a partner.
+    matched_b: HashSet<Pid>,
 }
 
 impl<'a> Matching<'a> {
@@ -92,6 +94,7 @@ impl<'a> Matching<'a> {
             one_container,
             continued: false,
             partners: HashMap::new(),
+            matched_b: HashSet::new(),
         };
         if !needed {
             return none();
@@ -143,6 +146,7 @@ impl<'a> Matching<'a> {
         };
         let partners = pairs.iter().rev().map(|pair| (pair.a.pid, pair.b.pid)).collect();
         Self {
+            matched_b: pairs.iter().map(|pair| pair.b.pid).collect(),
             pairs,
             only_a: found.only_a,
             only_b: found.only_b,
@@ -151,6 +155,11 @@ impl<'a> Matching<'a> {
             continued,
             partners,
         }
+    }
+
+    /// Whether a process of the second checkpoint has a partner.
+    pub(super) fn is_matched(&self, pid: Pid) -> bool {
+        self.matched_b.contains(&pid)
     }
 
     /// The pid in the second checkpoint of a process of the first.

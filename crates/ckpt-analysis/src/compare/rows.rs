@@ -118,15 +118,15 @@ fn part(bytes: &Bytes, from: u64, len: u64) -> &[u8] {
     rest.get(..usize::try_from(len).unwrap_or(usize::MAX)).unwrap_or(rest)
 }
 
-/// Whether a part differs; bytes against nothing do, unless something is lost there.
+/// Whether a part differs. Where the other side has nothing, bytes other than zeros are shown; where something of it is
+/// lost, nobody knows.
 fn differ(piece: &Piece, from: u64, len: u64) -> bool {
     match (&piece.a, &piece.b) {
         (Side::Bytes(a), Side::Bytes(b)) => part(a, from, len) != part(b, from, len),
-        (Side::Bytes(bytes), Side::Zero) | (Side::Zero, Side::Bytes(bytes)) => {
+        (Side::Lost(_), _) | (_, Side::Lost(_)) => false,
+        (Side::Bytes(bytes), _) | (_, Side::Bytes(bytes)) => {
             part(bytes, from, len).iter().any(|byte| *byte != 0)
         }
-        (Side::Lost(_), _) | (_, Side::Lost(_)) => false,
-        (Side::Bytes(_), _) | (_, Side::Bytes(_)) => true,
         _ => false,
     }
 }

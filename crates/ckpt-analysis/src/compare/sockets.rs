@@ -31,7 +31,7 @@ pub enum SocketFact {
     Shutdown,
     /// Connections that may wait for `accept`.
     Backlog,
-    /// Who has it open.
+    /// Which of the matched processes have it open, and by which numbers.
     Holders,
 }
 
@@ -180,12 +180,15 @@ fn differences(a: &Socket, b: &Socket, matching: &Matching<'_>, kept: bool) -> V
         matches!((a, b), (Some(a), Some(b)) if a != b)
     }
     let shut = |a: &Option<Endpoint>, b: &Option<Endpoint>| a != b;
+    // A process that came or went took its descriptors along; that is no change of the socket.
     let mut holders: Vec<Holder> = a
         .holders
         .iter()
         .filter_map(|holder| Some(Holder { pid: matching.partner(holder.pid)?, ..*holder }))
         .collect();
     holders.sort_unstable();
+    let still = b.holders.iter().filter(|holder| matching.is_matched(holder.pid));
+    let holders = !still.eq(&holders);
     [
         (a.state != b.state, SocketFact::State),
         (shut(&a.local, &b.local), SocketFact::Local),
@@ -195,7 +198,7 @@ fn differences(a: &Socket, b: &Socket, matching: &Matching<'_>, kept: bool) -> V
         (known(a.outgoing, b.outgoing), SocketFact::Outgoing),
         (a.shutdown != b.shutdown, SocketFact::Shutdown),
         (known(a.backlog, b.backlog), SocketFact::Backlog),
-        (holders != b.holders || holders.len() != a.holders.len(), SocketFact::Holders),
+        (holders, SocketFact::Holders),
     ]
     .into_iter()
     .filter_map(|(differs, fact)| differs.then_some(fact))
