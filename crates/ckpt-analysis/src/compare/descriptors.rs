@@ -7,6 +7,10 @@ use ckpt_model::{Checkpoint, Descriptor, Pid};
 use super::inodes::{Inodes, without_number};
 use super::matching::Matching;
 
+/// `O_CLOEXEC`, the same on every architecture that CRIU knows; `/proc` shows it among the flags of the open file, though it
+/// belongs to the descriptor.
+const O_CLOEXEC: u32 = 0o2_000_000;
+
 /// What of a descriptor is different.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -118,11 +122,14 @@ fn differences(a: &Descriptor, b: &Descriptor, inodes: Inodes) -> Vec<Descriptor
         (Some(one), Some(other)) => without_number(one) != without_number(other),
         _ => false,
     };
+    // Told by itself.
+    let own = |flags: u32| flags & !O_CLOEXEC;
+    let flags = matches!((a.flags, b.flags), (Some(a), Some(b)) if own(a) != own(b));
     [
         (a.kind != b.kind, DescriptorFact::Type),
         (target, DescriptorFact::Target),
         (matches!((a.pos, b.pos), (Some(a), Some(b)) if a != b), DescriptorFact::Pos),
-        (matches!((a.flags, b.flags), (Some(a), Some(b)) if a != b), DescriptorFact::Flags),
+        (flags, DescriptorFact::Flags),
         (a.cloexec != b.cloexec, DescriptorFact::Cloexec),
         (a.deleted != b.deleted, DescriptorFact::Deleted),
     ]
