@@ -1,5 +1,11 @@
 //! Counting, held against a naive model that goes cell by cell.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "a test ends where it meets what it does not expect"
+)]
+
 use bytes::Bytes;
 use ckpt_archive::Content;
 use ckpt_memory::{AddressSpace, Link, Mapping, PagemapImage, PagesFile};
