@@ -11,9 +11,11 @@
 )]
 
 mod cli;
+mod compare;
 mod diff;
 mod extract;
 mod hostile;
+mod memory;
 mod real;
 mod synthetic;
 mod world;

@@ -100,6 +100,38 @@ pub struct FileBacking {
     pub content: Arc<dyn ByteSource>,
 }
 
+impl FileBacking {
+    /// Whether the file has these bytes at an offset, zeros behind its end; `None` when its own are not all there.
+    #[must_use]
+    pub fn holds(&self, offset: u64, bytes: &[u8]) -> Option<bool> {
+        let (mut at, mut rest) = (offset, bytes);
+        while !rest.is_empty() {
+            let left = self.content.size().saturating_sub(at);
+            let len = left.min(rest.len() as u64);
+            let piece = match len {
+                0 => Piece::Zeros(rest.len() as u64),
+                len => self.content.piece(at, len),
+            };
+            let step = match &piece {
+                Piece::Bytes(bytes) => bytes.len(),
+                Piece::Zeros(len) => usize::try_from(*len).unwrap_or(usize::MAX),
+                Piece::Missing(..) => return None,
+            };
+            let (here, behind) = rest.split_at(step.min(rest.len()));
+            let same = match &piece {
+                Piece::Bytes(bytes) => bytes.starts_with(here),
+                _ => here.iter().all(|byte| *byte == 0),
+            };
+            if !same || here.is_empty() {
+                return Some(false);
+            }
+            at = at.saturating_add(here.len() as u64);
+            rest = behind;
+        }
+        Some(true)
+    }
+}
+
 /// Shared memory: memfds, shared anonymous memory, System V segments. Offsets in it are addresses from 0 on.
 #[derive(Clone, Debug)]
 pub struct SharedMemory {

@@ -33,20 +33,17 @@ mod container;
 mod defect;
 mod details;
 mod dump_log;
-mod elf;
 mod endpoint;
 mod engine;
 mod fds;
 mod files;
-mod fill;
 mod images;
 mod ipc;
 mod listing;
 mod locate;
 mod locks;
-mod mapping_filter;
-mod mappings;
 mod memory;
+mod memory_map;
 mod metadata;
 mod mounts;
 mod net;
@@ -78,17 +75,19 @@ pub use container::{BindMount, Container, Engine, Event, Host, Interface, Moment
 pub use defect::{Defect, DefectKind};
 pub use details::{Details, Watched};
 pub use dump_log::{DumpLog, NotCaptured};
-pub use elf::{Identity, machine_name};
 pub use endpoint::Endpoint;
 pub use fds::{Descriptor, DescriptorType, Descriptors, Holder};
 pub use files::{FileTable, Remap, fd_type};
-pub use fill::{FileSources, FillError, FillOptions};
 pub use images::Images;
 pub use ipc::{IpcNamespace, MessageQueue, SemaphoreSet};
 pub use listing::{KUBELET_CHECKPOINTS, Listed, list};
 pub use locate::{ContainerPlace, DumpKind, ImageDirectory, ParentLink};
 pub use locks::FileLock;
-pub use mapping_filter::{MappingFilter, MappingFilterError, holds_stack_of};
+pub use memory_map::{
+    Examined, FileSources, FillError, FillOptions, Identity, IdentitySource, MappingFilter,
+    MappingFilterError, MappingMark, MemoryMap, MemorySizes, Module, TextCheck, holds_stack_of,
+    machine_name,
+};
 pub use mounts::Mount;
 pub use net::{Firewall, NetInterface, Network};
 pub use pid::Pid;

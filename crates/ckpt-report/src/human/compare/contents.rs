@@ -44,6 +44,11 @@ pub(super) fn filesystem<W: Write>(
     for change in found.unchanged.iter().filter(|_| show.unchanged) {
         file(sheet, Sign::Same, change)?;
     }
+    let written =
+        |change: &FileChange| change.kind == ChangeKind::Written && change.volume.is_none();
+    if found.changes.iter().any(written) {
+        sheet.note("  written in B alone: added or modified, --base tells which")?;
+    }
     for gap in &found.gaps {
         let mut label = "  gap: ";
         for line in wrap(gap, sheet.width.map(|width| width.saturating_sub(label.len()))) {

@@ -31,12 +31,14 @@ pub(super) fn write<W: Write>(
 ) -> io::Result<()> {
     for (sign, list) in [(Sign::Added, pages.mapped), (Sign::Removed, pages.unmapped)] {
         for mapped in list.iter().take(most) {
-            sheet.labelled(2, sign, "mapping", region(&mapped.region))?;
+            let notice = sign == Sign::Added && writable_code(&mapped.region);
+            mapping_line(sheet, sign, region(&mapped.region), notice)?;
         }
         sheet.more(2, list.len().saturating_sub(most))?;
     }
     for change in pages.mappings.iter().take(most) {
-        sheet.labelled(2, Sign::Changed, "mapping", mapping(change))?;
+        let notice = writable_code(&change.b.region) && !writable_code(&change.a.region);
+        mapping_line(sheet, Sign::Changed, mapping(change), notice)?;
     }
     sheet.more(2, pages.mappings.len().saturating_sub(most))?;
     if pages.memory.len() > 1 {
@@ -62,6 +64,23 @@ pub(super) fn write<W: Write>(
         }
     }
     sheet.more(2, pages.memory.len().saturating_sub(most))
+}
+
+fn mapping_line<W: Write>(
+    sheet: &mut Sheet<'_, W>,
+    sign: Sign,
+    text: String,
+    notice: bool,
+) -> io::Result<()> {
+    let mut line = sheet.labelled_line(2, sign, "mapping", text);
+    if notice {
+        line.push(sheet.palette.warning, " [writable and executable]");
+    }
+    sheet.write(line)
+}
+
+fn writable_code(region: &Region) -> bool {
+    region.perms.writable && region.perms.executable
 }
 
 fn page_line<W: Write>(

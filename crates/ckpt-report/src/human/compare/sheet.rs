@@ -98,10 +98,22 @@ impl<W: Write> Sheet<'_, W> {
         label: &str,
         text: impl Into<String>,
     ) -> io::Result<()> {
+        let line = self.labelled_line(level, sign, label, text);
+        self.write(line)
+    }
+
+    /// As [`labelled`](Self::labelled), to be added to.
+    pub(super) fn labelled_line(
+        &self,
+        level: usize,
+        sign: Sign,
+        label: &str,
+        text: impl Into<String>,
+    ) -> Line {
         let mut line = self.signed(level, sign);
         line.push(self.palette.label, format!("{label:<LABEL$}  "));
         line.push_cuttable(Style::new(), text, LEAST);
-        self.write(line)
+        line
     }
 
     /// A line of a word and what it was and is.

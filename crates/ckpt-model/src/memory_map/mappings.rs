@@ -5,8 +5,8 @@ use std::sync::Arc;
 use ckpt_memory::{AddressSpace, Backing, Mapping, MappingKind, Missing, VirtAddr};
 use criu_image::messages::{MmEntry, VmaEntry};
 
+use super::fill::FileSources;
 use crate::files::fd_type;
-use crate::fill::FileSources;
 use crate::shared::{ANONYMOUS, SharedTable};
 use crate::{Checkpoint, Pid};
 

@@ -24,9 +24,9 @@ use ckpt_memory::{ByteSource, FileBacking, Missing, Piece};
 use criu_image::messages::RegFileEntry;
 use thiserror::Error;
 
+use super::elf::Identity;
 use crate::artifacts::{Artifact, Artifacts, Origin};
 use crate::changes::base;
-use crate::elf::Identity;
 use crate::files::{Remap, fd_type};
 use crate::recover::Recovered;
 use crate::{BaseError, Checkpoint, DefectKind, Mount, Text};
