@@ -30,6 +30,7 @@ Examples:
   ckpt-inspect diff checkpoint.tar               what changed in its file system
   ckpt-inspect extract checkpoint.tar            what can be had as a file
   ckpt-inspect files --sockets checkpoint.tar    who talks to whom, bytes in flight
+  ckpt-inspect timeline checkpoint.tar           what happened when, as far as anything tells
   ckpt-inspect show checkpoint.tar core-1.img    one CRIU image, decoded
 
 Exit status: 0 done; 2 nothing usable; 3 done, with defects.";
@@ -45,6 +46,7 @@ pub(crate) enum Command {
     Maps(commands::maps::MapsArgs),
     Memdump(commands::memdump::MemdumpArgs),
     Show(commands::show::ShowArgs),
+    Timeline(commands::timeline::TimelineArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
 }

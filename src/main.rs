@@ -7,6 +7,7 @@ mod directory;
 mod dumping;
 mod exit;
 mod extracting;
+mod moment;
 mod output;
 mod pager;
 mod progress;

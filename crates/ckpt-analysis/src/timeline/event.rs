@@ -1,5 +1,7 @@
 //! An event: when, how exactly, what, and what tells of it.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use ckpt_model::artifacts::Origin;
@@ -139,6 +141,21 @@ impl Source {
             Origin::Ghost => Some(Self::Ghost),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Source {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|source| source.word() == text);
+        known.ok_or_else(|| format!("one of {}", Self::ALL.map(Self::word).join(", ")))
     }
 }
 

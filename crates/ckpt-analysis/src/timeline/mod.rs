@@ -80,10 +80,9 @@ impl Timeline {
         })
     }
 
-    /// What happened, and nothing says when.
-    #[must_use]
-    pub fn undated(&self) -> &[Undated] {
-        &self.undated
+    /// What happened, and nothing says when: of the sources that the filter shows, whatever its times are.
+    pub fn undated<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a Undated> {
+        self.undated.iter().filter(|undated| filter.shows_source(undated.source()))
     }
 
     /// Lines of logs that have a time.

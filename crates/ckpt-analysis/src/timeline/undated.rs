@@ -2,7 +2,7 @@
 
 use ckpt_model::{Change, ChangeKind, ChangeSource, Noise, Text};
 
-use super::{Building, Timer};
+use super::{Building, Source, Timer};
 
 /// Something without a time of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,17 @@ pub enum Undated {
     Deleted(Deletion),
     /// A timer that counts processor time: when so much will be used up is not known.
     CpuTimer(Timer),
+}
+
+impl Undated {
+    /// The source that its events would have.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        match self {
+            Self::Deleted(_) => Source::RootfsDiff,
+            Self::CpuTimer(_) => Source::Timer,
+        }
+    }
 }
 
 /// A file that is gone.

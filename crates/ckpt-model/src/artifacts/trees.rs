@@ -53,12 +53,15 @@ impl Mount {
     fn path(&self, inside: &[u8]) -> Option<Vec<u8>> {
         let rest = if self.root.is_empty() {
             inside
+        } else if inside == self.root {
+            b""
         } else {
             inside.strip_prefix(self.root.as_slice())?.strip_prefix(b"/")?
         };
         let (point, _) = normalise(&self.point);
         let mut path = b"/".to_vec();
-        path.extend_from_slice(&join(&point, rest));
+        // The top of the file system is the mount point itself.
+        path.extend_from_slice(&if rest.is_empty() { point } else { join(&point, rest) });
         Some(path)
     }
 }
@@ -308,6 +311,10 @@ mod tests {
         let part = Mount { point: b"/mnt".to_vec(), root: b"lock".to_vec() };
         assert_eq!(part.path(b"lock/a").as_deref(), Some(&b"/mnt/a"[..]));
         assert_eq!(part.path(b"lockx/a"), None);
+        assert_eq!(part.path(b"lock").as_deref(), Some(&b"/mnt"[..]));
+        assert_eq!(part.path(b""), None);
+        assert_eq!(whole.path(b"").as_deref(), Some(&b"/run"[..]));
+        assert_eq!(Mount::at(b"/").path(b"").as_deref(), Some(&b"/"[..]));
         assert_eq!(Mount::at(b"/").path(b"etc/x").as_deref(), Some(&b"/etc/x"[..]));
     }
 }

@@ -20,6 +20,7 @@ mod list;
 mod maps;
 mod memdump;
 mod show;
+mod timeline;
 mod tree;
 mod units;
 
@@ -35,4 +36,5 @@ pub use list::list;
 pub use maps::maps;
 pub use memdump::memory;
 pub use show::show;
+pub use timeline::timeline;
 pub use tree::{TreeOptions, tree};

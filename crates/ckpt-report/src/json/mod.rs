@@ -17,6 +17,7 @@ mod shared;
 mod show;
 mod sockets;
 mod system;
+mod timeline;
 mod tree;
 mod write;
 
@@ -36,5 +37,6 @@ pub use show::*;
 pub use sockets::*;
 pub(crate) use sockets::{endpoint, kind, socket_options, state};
 pub use system::*;
+pub use timeline::*;
 pub use tree::*;
 pub use write::{write, write_line, write_lines};
