@@ -21,6 +21,7 @@ fn help_of_every_command() {
         "extract",
         "diff",
         "show",
+        "timeline",
         "completions",
         "man",
     ] {

@@ -22,7 +22,7 @@ pub(crate) fn message(event: &Event<'_>) -> String {
         }
         (_, What::DumpBegan) => format!("first image of the dump written: {place}"),
         (_, What::DumpEnded) => format!("last image of the dump written: {place}"),
-        (_, What::MemberWritten) => format!("member of the archive written: {place}"),
+        (_, What::Written) => format!("member of the archive written: {place}"),
         (_, What::Booted) => format!("host booted ({place})"),
         (_, what) => format!("container {} ({place})", what.word()),
     }

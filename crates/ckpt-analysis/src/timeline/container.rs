@@ -58,7 +58,7 @@ pub(super) fn members(building: &mut Building<'_>) {
         building.push(Dated {
             time,
             precision: Precision::of(time),
-            what: What::MemberWritten,
+            what: What::Written,
             source: Source::Member,
             place: Arc::from(place),
             derived: None,

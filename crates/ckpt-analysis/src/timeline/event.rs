@@ -32,7 +32,7 @@ pub enum What {
     /// An image of an earlier dump was written.
     StaleImage,
     /// A member of the archive was last written.
-    MemberWritten,
+    Written,
     /// A file was last modified.
     Modified,
     /// A file was last read.
@@ -59,7 +59,7 @@ impl What {
             Self::DumpBegan => "dump-began",
             Self::DumpEnded => "dump-ended",
             Self::StaleImage => "stale-image",
-            Self::MemberWritten => "member-written",
+            Self::Written => "written",
             Self::Modified => "modified",
             Self::Accessed => "accessed",
             Self::Changed => "changed",

@@ -16,7 +16,7 @@ use crate::message::{seconds, timer};
 
 /// Columns of the longest time (`~00:00:00.000000000`), word of what happened, and source.
 const TIME: usize = 19;
-const WHAT: usize = 14;
+const WHAT: usize = 13;
 const SOURCE: usize = 11;
 
 /// Fewest columns that what it happened to, and the target of a link, are cut to.
@@ -61,7 +61,9 @@ pub fn timeline<W: Write>(
     if derived > 0 {
         line.push_str(&format!("; {derived} of them worked out, not recorded (~)"));
     }
-    writeln!(out, "{}", paint(palette.name, &line))?;
+    for line in wrap(&line, layout.width) {
+        writeln!(out, "{}", paint(palette.name, line))?;
+    }
     let never = "when a process was started is in no checkpoint: CRIU does not record it";
     for line in wrap(never, layout.width) {
         writeln!(out, "{}", paint(palette.dim, line))?;

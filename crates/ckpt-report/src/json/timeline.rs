@@ -73,7 +73,7 @@ pub struct EventRecord<'a> {
     /// Last place of the time that means something: `s`, `us`, `ns`.
     pub precision: &'static str,
     /// `created`, `started`, `checkpointed`, `restored`, `image-created`, `booted`, `dump-began`, `dump-ended`,
-    /// `stale-image`, `member-written`, `modified`, `accessed`, `changed`, `log`, `timer-due`.
+    /// `stale-image`, `written`, `modified`, `accessed`, `changed`, `log`, `timer-due`.
     pub what: &'static str,
     /// `host`, `container`, `images`, `member`, `log`, `rootfs-diff`, `tmpfs`, `dev-shm`, `volume`, `ghost`, `timer`.
     pub source: &'static str,

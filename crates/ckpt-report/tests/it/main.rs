@@ -5,3 +5,4 @@
 mod human;
 mod json;
 mod stories;
+mod timeline;

@@ -17,7 +17,7 @@ pub(super) use merge::Lines;
 
 /// Most stretches of ascending times that are merged. Engines write lines as they come: more than a few stretches mean
 /// that the clock was set back, or that the log was made up.
-pub const MAX_RUNS: usize = 1 << 20;
+pub const MAX_RUNS: usize = 1 << 19;
 
 /// The logs of a container.
 #[derive(Clone, Debug, Default)]
