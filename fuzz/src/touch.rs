@@ -5,11 +5,12 @@ use std::io::{self, Read as _};
 
 use bytes::Bytes;
 use ckpt_analysis::compare::{self, CompareOptions};
+use ckpt_analysis::timeline::{self, Filter, Source, Timeline};
 use ckpt_archive::{Chunk, Evidence};
 use ckpt_memory::{AddressSpace, Link, Mapping, PagemapImage, PagesFile, Span, VirtAddr};
 use ckpt_model::artifacts::Artifact;
 use ckpt_model::{ChangeFilter, ChangesOptions, Checkpoint, Need};
-use ckpt_report::{human, json};
+use ckpt_report::{bodyfile, human, json, timesketch};
 use criu_image::netlink::NlRecords;
 use criu_image::show::{ShowContext, ShowLimits, show_payload, show_record};
 use criu_image::{
@@ -221,6 +222,41 @@ pub fn compare(a: &[u8], b: &[u8]) {
     assert!(differences(&a, &b).1 == differences(&a, &b).1, "the same input gave other output");
     assert!(!differences(&a, &a).0, "a checkpoint differs from itself");
     assert!(!differences(&b, &b).0, "a checkpoint differs from itself");
+}
+
+/// Everything that has a time, in every form: in order, and the same each time it is asked for.
+pub fn timeline(tar: &[u8]) {
+    let options = Checkpoint::options().archive(crate::options()).need(Need::Files);
+    let Some(evidence) = crate::evidence(tar) else { return };
+    let Ok(checkpoint) = options.open_evidence(evidence) else { return };
+    let (found, all) = (timeline::timeline(&checkpoint, &crate::options()), Filter::default());
+    let keys: Vec<_> = found.events(&all).map(|event| (event.time, event.source)).collect();
+    assert!(keys.is_sorted(), "events are not in order");
+    let mut logs = Filter::default();
+    logs.sources = vec![Source::Log];
+    assert_eq!(found.events(&logs).count() as u64, found.log_lines(), "lines are lost");
+    assert!(forms(&checkpoint, &found) == forms(&checkpoint, &found), "other output");
+}
+
+/// A timeline in every form. What is text must be fit for a terminal.
+fn forms(checkpoint: &Checkpoint, found: &Timeline) -> Vec<u8> {
+    let all = Filter::default();
+    let mut out = Vec::new();
+    for width in [None, Some(40)] {
+        let layout = human::Layout { width, color: false };
+        human::timeline(&mut out, found, &all, &layout).expect("a Vec takes all");
+    }
+    bodyfile::write(&mut out, found, &all).expect("a Vec takes all");
+    for defect in found.defects() {
+        out.extend(defect.to_string().bytes());
+    }
+    let text = std::str::from_utf8(&out).expect("text is UTF-8");
+    let unfit = text.chars().find(|letter| letter.is_control() && *letter != '\n');
+    assert_eq!(unfit, None, "a control character reaches the terminal");
+    timesketch::jsonl(&mut out, checkpoint, found, &all).expect("a Vec takes all");
+    timesketch::csv(&mut out, checkpoint, found, &all).expect("a Vec takes all");
+    json::write(&mut out, &json::timeline(checkpoint, found, &all)).expect("a Vec takes all");
+    out
 }
 
 /// Whether two checkpoints differ, and all that can be said of it.
