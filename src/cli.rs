@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Extract(commands::extract::ExtractArgs),
     Files(commands::files::FilesArgs),
     Maps(commands::maps::MapsArgs),
+    Memdump(commands::memdump::MemdumpArgs),
     Show(commands::show::ShowArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use criu_image::messages::VmaEntry;
 
-use crate::{FileBacking, Missing, SharedMemory, VirtAddr};
+use crate::{AddrRange, FileBacking, Missing, SharedMemory, VirtAddr};
 
 /// Bits of `vma_entry.status`.
 ///
@@ -233,6 +233,12 @@ impl Mapping {
     #[must_use]
     pub fn len(&self) -> u64 {
         self.end.since(self.start)
+    }
+
+    /// Its addresses.
+    #[must_use]
+    pub fn range(&self) -> AddrRange {
+        AddrRange { start: self.start, end: self.end }
     }
 
     /// Offset of the first byte in the file or segment, bytes.

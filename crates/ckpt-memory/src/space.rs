@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::compressed;
+use crate::compressed::{self, Block};
 use crate::pagemap::CompressedRun;
 use crate::source::{ByteSource, Piece};
 use crate::{
-    Backing, Defect, FileBacking, Mapping, MappingKind, Missing, Origin, Pagemap, PagesFile,
-    ReadError, Run, RunKind, SharedMemory, Span, VirtAddr,
+    AddrRange, Backing, Defect, FileBacking, Mapping, MappingKind, Missing, Origin, Pagemap,
+    PagesFile, ReadError, Run, RunKind, SharedMemory, Span, VirtAddr,
 };
 
 /// One dump's part of an address space: its runs and its pages file.
@@ -142,6 +142,54 @@ impl AddressSpace {
         (out, None)
     }
 
+    /// What of `len` bytes from `start` is not there, by address. Nothing is expanded: that a compressed block is damaged
+    /// shows only when it is read.
+    pub fn gaps(
+        &self,
+        start: VirtAddr,
+        len: u64,
+    ) -> impl Iterator<Item = (AddrRange, Missing)> + '_ {
+        let end = VirtAddr(start.0.saturating_add(len));
+        let mut at = start;
+        std::iter::from_fn(move || {
+            while at < end {
+                let from = at;
+                let (len, why) = self.gap(at, end);
+                at = VirtAddr(at.0.saturating_add(len.max(1)));
+                if let Some(why) = why {
+                    return Some((AddrRange { start: from, end: at.min(end) }, why));
+                }
+            }
+            None
+        })
+    }
+
+    /// How far what lies at `at` goes, and why it is not there when it is not.
+    fn gap(&self, at: VirtAddr, end: VirtAddr) -> (u64, Option<Missing>) {
+        let Place { len, what } = self.locate(at, end);
+        let piece = match what {
+            What::Zero => return (len, None),
+            What::Missing(why) => return (len, Some(why)),
+            What::Compressed { link, run, blocks, .. } => {
+                let block = Block::of(run, blocks, at);
+                let there = block.is_zero() || block.is_there(&link.pages);
+                let why = (!there).then_some(Missing::PagesTruncated);
+                return (len.min(block.left()), why);
+            }
+            What::Stored { link, offset, .. } => link.pages.piece(offset, len),
+            What::Shared { memory, offset } => memory.piece(offset, len),
+            What::File { file, offset } => match file.content.size().saturating_sub(offset) {
+                0 => return (len, None),
+                left => file.content.piece(offset, len.min(left)),
+            },
+        };
+        match piece {
+            Piece::Bytes(bytes) => (len.min(bytes.len() as u64), None),
+            Piece::Zeros(zeros) => (len.min(zeros), None),
+            Piece::Missing(missing, why) => (len.min(missing), Some(why)),
+        }
+    }
+
     /// The place of what lies at `at`, at least a byte and not beyond `end`. Nothing is expanded or copied.
     pub(crate) fn locate(&self, at: VirtAddr, end: VirtAddr) -> Place<'_> {
         let mapping = match find(&self.mappings, at) {
@@ -204,20 +252,21 @@ impl AddressSpace {
             Backing::Nothing => Place { len, what: What::Zero },
             Backing::Unavailable(why) => Place::missing(at, end, *why),
             Backing::Shared(memory) => match self.left(memory.size, offset) {
-                0 => Place::missing(at, end, Missing::BeyondEnd),
-                left => Place { len: len.min(left), what: What::Shared { memory, offset } },
+                Some(left) => Place { len: len.min(left), what: What::Shared { memory, offset } },
+                None => Place::missing(at, end, Missing::BeyondEnd),
             },
             Backing::File(file) => match self.left(file.content.size(), offset) {
-                0 => Place::missing(at, end, Missing::BeyondEnd),
-                left => Place { len: len.min(left), what: What::File { file, offset } },
+                Some(left) => Place { len: len.min(left), what: What::File { file, offset } },
+                None => Place::missing(at, end, Missing::BeyondEnd),
             },
         }
     }
 
-    /// Bytes from an offset to the end of the last page of something of `size` bytes: the rest of that page reads as
-    /// zeros.
-    fn left(&self, size: u64, offset: u64) -> u64 {
-        size.checked_next_multiple_of(self.page_size).unwrap_or(size).saturating_sub(offset)
+    /// Bytes from an offset to the end of the last page of what has `size` bytes: what follows those reads as zeros.
+    /// `None` behind that page.
+    fn left(&self, size: u64, offset: u64) -> Option<u64> {
+        let whole = size.checked_next_multiple_of(self.page_size).unwrap_or(size);
+        whole.checked_sub(offset).filter(|left| *left > 0)
     }
 
     /// The span that begins at `at` and ends at `end` at the latest.

@@ -85,7 +85,8 @@ pub use locate::{ContainerPlace, DumpKind, ImageDirectory, ParentLink};
 pub use locks::FileLock;
 pub use memory_map::{
     Examined, FileSources, FillError, FillOptions, Identity, IdentitySource, MappingFilter,
-    MappingFilterError, MappingMark, MemoryMap, Module, TextCheck, holds_stack_of, machine_name,
+    MappingFilterError, MappingMark, MemoryMap, MemorySizes, Module, TextCheck, holds_stack_of,
+    machine_name,
 };
 pub use mounts::Mount;
 pub use net::{Firewall, NetInterface, Network};

@@ -13,6 +13,8 @@ use crate::task::Task;
 pub enum MappingMark {
     /// Executable memory that no file is behind: programs that compile while they run have it, and injected code.
     AnonymousExecutable,
+    /// Executable memory of a memfd: code that never was in a file system.
+    MemfdExecutable,
     /// Writable and executable at once.
     WritableExecutable,
     /// A stack that is executable.
@@ -34,6 +36,7 @@ impl MappingMark {
     pub fn word(self) -> &'static str {
         match self {
             Self::AnonymousExecutable => "anonymous-executable",
+            Self::MemfdExecutable => "memfd-executable",
             Self::WritableExecutable => "writable-executable",
             Self::StackExecutable => "stack-executable",
             Self::ElfHeader => "elf-header",
@@ -84,6 +87,9 @@ fn marks(space: &AddressSpace, mapping: &Mapping, examined: &Examined) -> Vec<Ma
     if mapping.executable() {
         if without_file {
             marks.push(MappingMark::AnonymousExecutable);
+        }
+        if matches!(mapping.kind, MappingKind::MemfdPrivate | MappingKind::MemfdShared) {
+            marks.push(MappingMark::MemfdExecutable);
         }
         if mapping.writable() {
             marks.push(MappingMark::WritableExecutable);

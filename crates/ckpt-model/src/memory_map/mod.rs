@@ -6,12 +6,14 @@ mod filter;
 mod mappings;
 mod marks;
 mod modules;
+mod sizes;
 
 pub use elf::{Identity, machine_name};
 pub use fill::{FileSources, FillError, FillOptions};
 pub use filter::{MappingFilter, MappingFilterError, holds_stack_of};
 pub use marks::{MappingMark, TextCheck};
 pub use modules::{IdentitySource, Module};
+pub use sizes::MemorySizes;
 
 use ckpt_memory::{AddressSpace, Mapping, Tally};
 

@@ -36,11 +36,15 @@ pub fn maps<'a, W: Write>(
 ) -> io::Result<()> {
     let palette = Palette::of(layout);
     let page = checkpoint.page_size().0;
-    for (at, map) in maps.iter().enumerate() {
-        if at > 0 {
+    let mut first = true;
+    for map in maps {
+        let shown: Vec<_> = map.mappings().filter(|(mapping, _)| keep(mapping, map)).collect();
+        if shown.is_empty() {
+            continue;
+        }
+        if !std::mem::take(&mut first) {
             writeln!(out)?;
         }
-        let shown: Vec<_> = map.mappings().filter(|(mapping, _)| keep(mapping, map)).collect();
         heading(out, map, &shown, page, &palette, layout)?;
         if modules {
             let modules = map.modules(checkpoint);
@@ -52,6 +56,9 @@ pub fn maps<'a, W: Write>(
         } else {
             mappings(out, &shown, page, &palette, layout)?;
         }
+    }
+    if first {
+        writeln!(out, "no mapping to show")?;
     }
     Ok(())
 }
@@ -77,7 +84,7 @@ fn heading<W: Write>(
     let mappings = count(shown.len(), "mapping", "mappings");
     let mut facts = format!(": {mappings}, {} captured", bytes(sum.in_images()));
     if sum.missing > 0 {
-        facts.push_str(&format!(", {} not", bytes(sum.missing)));
+        facts.push_str(&format!(", {} missing", bytes(sum.missing)));
     }
     line.push(Style::new(), facts);
     writeln!(out, "{}", line.render(layout.width))
