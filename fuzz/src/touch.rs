@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 
 use bytes::Bytes;
 use ckpt_archive::{Chunk, Evidence};
+use ckpt_coredump::{Core, CoreOptions};
 use ckpt_memory::{AddressSpace, Link, Mapping, PagemapImage, PagesFile, Span, VirtAddr};
 use ckpt_model::artifacts::Artifact;
 use ckpt_model::{ChangeFilter, ChangesOptions, Checkpoint, Need};
@@ -209,6 +210,31 @@ pub fn checkpoint(tar: &[u8]) {
 pub fn checkpoint_twice(tar: &[u8]) {
     assert!(answers(tar) == answers(tar), "the same input gave different output");
 }
+
+/// Lays out the core of every process, and writes those that are no larger than [`LARGEST_CORE`].
+pub fn cores(tar: &[u8]) {
+    let options = Checkpoint::options().archive(crate::options()).need(Need::Everything);
+    let Some(checkpoint) =
+        crate::evidence(tar).and_then(|evidence| options.open_evidence(evidence).ok())
+    else {
+        return;
+    };
+    for task in &checkpoint.processes().tasks {
+        let Some(memory) = checkpoint.memory(task.pid) else { continue };
+        let core = Core::of(task, &memory, &CoreOptions::of(&checkpoint));
+        if core.size() <= LARGEST_CORE {
+            let mut written = Vec::new();
+            core.write_to(&mut written).expect("a Vec takes all, and the evidence stays");
+            assert_eq!(written.len() as u64, core.size());
+        }
+        for lack in core.lacks() {
+            black_box(lack.to_string());
+        }
+    }
+}
+
+/// Shared memory that is mapped a thousand times is a thousand times in a core.
+const LARGEST_CORE: u64 = 16 << 20;
 
 /// All that can be said of a checkpoint. What is text must be fit for a terminal.
 fn answers(tar: &[u8]) -> Option<Vec<u8>> {
