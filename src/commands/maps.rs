@@ -16,8 +16,8 @@ use crate::selecting::SelectArgs;
 
 /// Memory map of each process: what backs each mapping, what of it was captured, what to notice
 ///
-/// As /proc/PID/maps, with the pages that are in the images (DUMPED), that were never written (ZERO), that a file at hand
-/// has (FILE), and that are not there (MISSING). Files are looked for in the checkpoint itself; --base or --rootfs add
+/// As /proc/PID/maps, with the memory that is in the images (DUMPED), that was never written (ZERO), that the dump left in
+/// the mapped file (IN FILE), and that should be there and is not (MISSING). Files are looked for in the checkpoint itself; --base or --rootfs add
 /// the container's image, so that code can be held against the file it was loaded from.
 #[derive(Debug, Args)]
 #[command(after_help = "\

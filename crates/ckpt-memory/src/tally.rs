@@ -3,7 +3,7 @@
 use crate::compressed::Block;
 use crate::source::Piece;
 use crate::space::{Place, What};
-use crate::{AddressSpace, Mapping, VirtAddr};
+use crate::{AddressSpace, Mapping, Missing, VirtAddr};
 
 /// Pages of a mapping by where their bytes are. The last page of a file counts as whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,14 +17,18 @@ pub struct Tally {
     pub shared: u64,
     /// In the mapped file, which is at hand.
     pub file: u64,
+    /// In the mapped file, which is not at hand: a dump leaves clean pages there.
+    pub in_file: u64,
     /// Never written: they read as zeros.
     pub zero: u64,
-    /// Not there.
+    /// In no dump: of the kernel, of a device, a guard, memory that the kernel may drop, behind the end of the file.
+    pub never: u64,
+    /// They should be there and are not.
     pub missing: u64,
 }
 
 impl Tally {
-    /// Pages whose bytes are at hand, zeros not counted.
+    /// Pages whose bytes are at hand, those that were never written not counted.
     #[must_use]
     pub fn captured(&self) -> u64 {
         [self.dumped, self.parent, self.shared, self.file].into_iter().fold(0, u64::saturating_add)
@@ -39,13 +43,41 @@ impl Tally {
     /// The sum of two.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
+        self.with(&other, u64::saturating_add)
+    }
+
+    /// Each number put together with its fellow.
+    fn with(self, other: &Self, join: impl Fn(u64, u64) -> u64) -> Self {
         Self {
-            dumped: self.dumped.saturating_add(other.dumped),
-            parent: self.parent.saturating_add(other.parent),
-            shared: self.shared.saturating_add(other.shared),
-            file: self.file.saturating_add(other.file),
-            zero: self.zero.saturating_add(other.zero),
-            missing: self.missing.saturating_add(other.missing),
+            dumped: join(self.dumped, other.dumped),
+            parent: join(self.parent, other.parent),
+            shared: join(self.shared, other.shared),
+            file: join(self.file, other.file),
+            in_file: join(self.in_file, other.in_file),
+            zero: join(self.zero, other.zero),
+            never: join(self.never, other.never),
+            missing: join(self.missing, other.missing),
+        }
+    }
+
+    /// So many pages, bytes or whatever is counted, that are not there for this reason.
+    fn of_missing(why: Missing, count: u64) -> Self {
+        match why {
+            Missing::FileBacked | Missing::FileDiffers => {
+                Self { in_file: count, ..Self::default() }
+            }
+            Missing::KernelOwned
+            | Missing::Guard
+            | Missing::Droppable
+            | Missing::BeyondEnd
+            | Missing::Unmapped => Self { never: count, ..Self::default() },
+            Missing::Shared
+            | Missing::InParent
+            | Missing::Lazy
+            | Missing::NoPagemap
+            | Missing::PagesTruncated
+            | Missing::NotKept
+            | Missing::Damaged => Self { missing: count, ..Self::default() },
         }
     }
 }
@@ -90,13 +122,13 @@ impl AddressSpace {
         };
         match what {
             What::Zero => (len, Tally { zero: len, ..none }),
-            What::Missing(_) => (len, Tally { missing: len, ..none }),
+            What::Missing(why) => (len, Tally::of_missing(why, len)),
             What::File { .. } => (len, Tally { file: len, ..none }),
             What::Stored { link, depth, offset } => match link.pages.piece(offset, len) {
                 Piece::Bytes(there) => stored(there.len() as u64, depth),
                 // A hole of a sparse archive stands for pages of zeros that the dump has.
                 Piece::Zeros(len) => stored(len, depth),
-                Piece::Missing(len, _) => (len, Tally { missing: len, ..none }),
+                Piece::Missing(len, why) => (len, Tally::of_missing(why, len)),
             },
             What::Compressed { link, depth, run, blocks } => {
                 let block = Block::of(run, blocks, at);
@@ -111,7 +143,7 @@ impl AddressSpace {
                 let end = offset.saturating_add(len).min(memory.size);
                 let inner = memory.space.bytes_in(VirtAddr(offset), VirtAddr(end));
                 let shared = inner.dumped.saturating_add(inner.parent);
-                (len, Tally { shared, zero: inner.zero, missing: inner.missing, ..none })
+                (len, Tally { shared, dumped: 0, parent: 0, ..inner })
             }
         }
     }
@@ -119,17 +151,9 @@ impl AddressSpace {
 
 impl Tally {
     fn in_pages(self, page_size: u64) -> Self {
-        let pages = |bytes: u64| match page_size {
+        self.with(&self, |bytes, _| match page_size {
             0 => 0,
             page => bytes.div_ceil(page),
-        };
-        Self {
-            dumped: pages(self.dumped),
-            parent: pages(self.parent),
-            shared: pages(self.shared),
-            file: pages(self.file),
-            zero: pages(self.zero),
-            missing: pages(self.missing),
-        }
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! How much memory of a process there is, and where.
 
-use ckpt_memory::{AddressSpace, Backing, Missing};
+use ckpt_memory::AddressSpace;
 
 /// Bytes of a process's memory by where they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,20 +34,8 @@ impl MemorySizes {
             add(&mut sizes.private, tally.dumped.saturating_add(tally.parent));
             add(&mut sizes.shared, tally.shared);
             add(&mut sizes.zero, tally.zero);
-            match &mapping.backing {
-                Backing::Unavailable(Missing::KernelOwned | Missing::Droppable) => {}
-                Backing::Unavailable(Missing::FileBacked) => {
-                    let gaps = space.gaps(mapping.start, mapping.len());
-                    for (range, why) in gaps {
-                        let sum = match why {
-                            Missing::FileBacked => &mut sizes.file_backed,
-                            _ => &mut sizes.missing,
-                        };
-                        *sum = sum.saturating_add(range.len());
-                    }
-                }
-                _ => add(&mut sizes.missing, tally.missing),
-            }
+            add(&mut sizes.file_backed, tally.in_file);
+            add(&mut sizes.missing, tally.missing);
         }
         sizes
     }

@@ -15,7 +15,8 @@ use super::line::Line;
 use super::units::{count, size};
 
 /// Titles of the columns before the name of a mapping.
-const HEADER: [&str; 8] = ["ADDRESS", "PERMS", "SIZE", "DUMPED", "ZERO", "FILE", "MISSING", "KIND"];
+const HEADER: [&str; 8] =
+    ["ADDRESS", "PERMS", "SIZE", "DUMPED", "ZERO", "IN FILE", "MISSING", "KIND"];
 
 /// Fewest columns that a path is cut to.
 const LEAST_PATH: usize = 12;
@@ -83,6 +84,10 @@ fn heading<W: Write>(
     }
     let mappings = count(shown.len(), "mapping", "mappings");
     let mut facts = format!(": {mappings}, {} captured", bytes(sum.in_images()));
+    let in_files = sum.file.saturating_add(sum.in_file);
+    if in_files > 0 {
+        facts.push_str(&format!(", {} in files", bytes(in_files)));
+    }
     if sum.missing > 0 {
         facts.push_str(&format!(", {} missing", bytes(sum.missing)));
     }
@@ -128,7 +133,7 @@ fn mappings<W: Write>(
 }
 
 fn row(mapping: &Mapping, examined: &Examined, page: u64) -> [String; 8] {
-    let Tally { file, zero, missing, .. } = examined.tally;
+    let Tally { file, in_file, zero, missing, .. } = examined.tally;
     let pages = |pages: u64| match pages {
         0 => "-".to_owned(),
         pages => size(pages.saturating_mul(page)),
@@ -139,7 +144,7 @@ fn row(mapping: &Mapping, examined: &Examined, page: u64) -> [String; 8] {
         size(mapping.len()),
         pages(examined.tally.in_images()),
         pages(zero),
-        pages(file),
+        pages(file.saturating_add(in_file)),
         pages(missing),
         mapping.kind.word().to_owned(),
     ]

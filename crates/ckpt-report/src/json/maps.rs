@@ -101,9 +101,13 @@ pub struct VmaRecord {
     pub shared_pages: u64,
     /// Pages that the file at hand has.
     pub file_pages: u64,
+    /// Pages that the dump left in the mapped file, which is not at hand.
+    pub in_file_pages: u64,
     /// Pages that were never written, and read as zeros.
     pub zero_pages: u64,
-    /// Pages that are not there.
+    /// Pages that no dump holds: of the kernel, of a device, guards, behind the end of the file.
+    pub never_dumped_pages: u64,
+    /// Pages that should be there and are not.
     pub missing_pages: u64,
     /// `MAP_*` flags.
     pub flags: Vec<Cow<'static, str>>,
@@ -212,7 +216,7 @@ fn process<'a>(
 }
 
 fn vma(mapping: &Mapping, examined: &Examined, flags: &FlagNames) -> VmaRecord {
-    let Tally { dumped, parent, shared, file, zero, missing, .. } = examined.tally;
+    let Tally { dumped, parent, shared, file, in_file, zero, never, missing, .. } = examined.tally;
     let (path, path_base64) = name(mapping.name.as_deref());
     let source = match &mapping.backing {
         Backing::File(file) => Some(file.source.to_string()),
@@ -233,7 +237,9 @@ fn vma(mapping: &Mapping, examined: &Examined, flags: &FlagNames) -> VmaRecord {
         parent_pages: parent,
         shared_pages: shared,
         file_pages: file,
+        in_file_pages: in_file,
         zero_pages: zero,
+        never_dumped_pages: never,
         missing_pages: missing,
         flags: names(flags.split(mapping.vma.flags.into())),
         madvise: names(MADVISE.split(mapping.vma.madv.unwrap_or_default())),
