@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Diff(commands::diff::DiffArgs),
     Extract(commands::extract::ExtractArgs),
     Files(commands::files::FilesArgs),
+    Maps(commands::maps::MapsArgs),
+    Memdump(commands::memdump::MemdumpArgs),
     Show(commands::show::ShowArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

@@ -3,10 +3,14 @@
 mod cli;
 mod commands;
 mod context;
+mod directory;
+mod dumping;
 mod exit;
 mod extracting;
 mod output;
+mod pager;
 mod progress;
+mod selecting;
 
 use std::process::ExitCode;
 

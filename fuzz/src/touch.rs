@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 
 use bytes::Bytes;
 use ckpt_archive::{Chunk, Evidence};
-use ckpt_memory::{AddressSpace, Link, PagemapImage, PagesFile, Span, VirtAddr};
+use ckpt_memory::{AddressSpace, Link, Mapping, PagemapImage, PagesFile, Span, VirtAddr};
 use ckpt_model::artifacts::Artifact;
 use ckpt_model::{ChangeFilter, ChangesOptions, Checkpoint, Need};
 use ckpt_report::{human, json};
@@ -163,8 +163,13 @@ pub fn space(files: &[(&[u8], &[u8])]) {
         Some(Link { pagemap: pagemap_image(pair[0].1).layout(4096), pages })
     });
     let starts: Vec<u64> = mm.vmas.iter().map(|vma| vma.start).take(16).collect();
-    let space = AddressSpace::new(mm.vmas, links.collect(), 4096);
+    let mappings = mm.vmas.into_iter().map(Mapping::new).collect();
+    let space = AddressSpace::new(mappings, links.collect(), 4096);
     black_box(space.defects());
+    for mapping in space.mappings().iter().chain(space.guards()) {
+        assert!(mapping.start < mapping.end, "an empty mapping");
+        black_box((space.tally(mapping), mapping.perms().to_string(), mapping.offset()));
+    }
     for start in starts.into_iter().flat_map(|start| [start, start.wrapping_sub(8), start ^ 0x0fff])
     {
         read(&space, VirtAddr(start), 3 * 4096 + 17);
@@ -258,8 +263,9 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     black_box(checkpoint.sizes());
     for task in checkpoint.processes().tasks.iter().take(8) {
         let Some(space) = checkpoint.memory(task.pid) else { continue };
-        for vma in space.vmas().iter().take(32) {
-            read(&space, VirtAddr(vma.start), (vma.end - vma.start).min(1 << 16));
+        for mapping in space.mappings().iter().take(32) {
+            read(&space, mapping.start, mapping.len().min(1 << 16));
+            black_box(space.tally(mapping));
         }
     }
     Some(out)

@@ -7,6 +7,8 @@ pub(crate) mod files;
 pub(crate) mod info;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod maps;
+pub(crate) mod memdump;
 pub(crate) mod show;
 pub(crate) mod tree;
 
@@ -26,6 +28,8 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Diff(args) => diff::run(&args, &context),
         Command::Extract(args) => extract::run(&args, &context),
         Command::Files(args) => files::run(&args, &context),
+        Command::Maps(args) => maps::run(&args, &context),
+        Command::Memdump(args) => memdump::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

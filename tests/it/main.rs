@@ -14,6 +14,7 @@ mod cli;
 mod diff;
 mod extract;
 mod hostile;
+mod memory;
 mod real;
 mod synthetic;
 mod world;

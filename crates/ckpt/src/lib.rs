@@ -28,9 +28,11 @@
 //! | [`image`] | the CRIU image format: framing, messages, names |
 //! | [`memory`] | address spaces: every byte with where it came from |
 //! | [`model`] | the checkpoint as nouns; its main types are re-exported here |
+//! | [`coredump`] | a task as an ELF core that gdb opens |
 //! | [`report`] | JSON documents, trees and tables, written to any `Write` |
 
 pub use ckpt_archive as archive;
+pub use ckpt_coredump as coredump;
 pub use ckpt_memory as memory;
 pub use ckpt_model as model;
 pub use ckpt_report as report;
