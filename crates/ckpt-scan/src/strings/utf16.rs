@@ -5,18 +5,20 @@
 //!
 //! | units | bits |
 //! |---|---|
-//! | ASCII (`0x20` to `0x7e` and the tab) | 9 |
-//! | Latin letters beyond ASCII, U+00A0 to U+024F and U+1E01 to U+1EFF | 7 |
-//! | Greek U+0384 to U+03CE; Hebrew U+05B0 to U+05F4 | 9½ |
-//! | Cyrillic U+0401 to U+04FF; Arabic U+060C to U+06D5 | 8½ |
-//! | kana and East Asian punctuation, U+3001 to U+30FF | 8 |
+//! | ASCII (`0x20` to `0x7e` and the tab) | 6½ |
+//! | Latin letters beyond ASCII, U+00A0 to U+024F and U+1E01 to U+1EFF | 4 |
+//! | Greek U+0384 to U+03CE; Hebrew U+05B0 to U+05F4 | 8 |
+//! | Cyrillic U+0401 to U+04FF; Arabic U+060C to U+06D5 | 7½ |
+//! | kana and East Asian punctuation, U+3001 to U+30FF | 7 |
 //! | Chinese U+4E00 to U+9FFF | 1½ |
-//! | Hangul U+AC00 to U+D7A3 | 2½ |
+//! | Hangul U+AC00 to U+D7A3 | 2 |
 //! | full-width forms U+FF01 to U+FF5E, which pictures are full of | 2 |
-//! | punctuation and signs, U+2010 to U+20BF and U+2100 to U+214F | 6 |
-//! | pictographs (surrogate pairs U+1F000 to U+1FBFF) | 10 |
+//! | punctuation and signs, U+2010 to U+20BF and U+2100 to U+214F | 2 |
+//! | pictographs (surrogate pairs U+1F000 to U+1FBFF) | 8 |
 //!
-//! A unit is worth nothing where something else explains it: when both of its bytes are printable ASCII, when it is the unit
+//! Letters are evidence for one script only, that of most of the letters beyond Latin: all others, and Latin letters beyond
+//! ASCII where there is such a script, count against it with what they are worth. Chinese and kana are one script here. A
+//! unit is worth nothing where something else explains it: when both of its bytes are printable ASCII, when it is the unit
 //! before it or next to that in number (fills, counters, identity tables), and for Chinese and Hangul also when its upper
 //! byte is at most 4 away from that of the unit before it (pictures, sound). U+0100, U+0200 and so on are no text: they are
 //! small integers seen one byte off.
@@ -24,11 +26,10 @@
 //! A row of such units, as long as it goes, is a string when all of this holds:
 //!
 //! * it has the characters that are asked for, four at least;
-//! * its evidence is 32 bits or more (random memory has less than one such row a GiB), and ¾ bit for each character;
+//! * its evidence is 20 bits or more, and ¾ bit for each character;
 //! * Latin letters beyond ASCII are a third of it at most, which arrays of small integers exceed;
-//! * of the letters beyond Latin, three quarters are of one script;
-//! * somewhere in it four units in a row are below U+0700, or eight in a row are below U+0700 or East Asian with four in a
-//!   row among them that are East Asian and not two bytes of ASCII;
+//! * somewhere in it four units in a row are below U+0700 or kana, or twelve in a row are that or East Asian, with four in a
+//!   row among them that are East Asian; of these fours none may be two bytes of ASCII;
 //! * its bytes are not valid UTF-8 text all through, which is what they are then.
 //!
 //! Of rows that overlap the one that has two characters more is the string, else the one at an even address (LE text seen
@@ -118,18 +119,16 @@ impl Class {
     }
 
     /// Half bits of evidence.
-    fn weight(self) -> usize {
+    fn weight(self) -> i64 {
         match self {
-            Self::Ascii => 18,
-            Self::Latin => 14,
-            Self::Greek | Self::Hebrew => 19,
-            Self::Cyrillic | Self::Arabic => 17,
-            Self::Kana => 16,
+            Self::Ascii => 13,
+            Self::Latin => 8,
+            Self::Greek | Self::Hebrew => 16,
+            Self::Cyrillic | Self::Arabic => 15,
+            Self::Kana => 14,
             Self::Han => 3,
-            Self::Hangul => 5,
-            Self::FullWidth => 4,
-            Self::Sign => 12,
-            Self::Lead => 20,
+            Self::Hangul | Self::FullWidth | Self::Sign => 4,
+            Self::Lead => 16,
             Self::Trail => 0,
         }
     }
@@ -153,7 +152,7 @@ impl Class {
 }
 
 /// Half bits of evidence that make a string.
-const ENOUGH: usize = 64;
+const ENOUGH: i64 = 40;
 
 /// Whether a unit at `at` may be in a row at all, for finding places that no row crosses.
 pub(super) fn may_be_text(bytes: &[u8], at: usize, order: Order) -> bool {
@@ -212,14 +211,29 @@ pub(super) fn cut(bytes: &[u8], start: usize, most: usize, order: Order) -> usiz
 pub(super) struct Weighed {
     pub(super) chars: usize,
     /// Half bits.
-    pub(super) evidence: usize,
+    pub(super) evidence: i64,
+}
+
+/// Units of one script.
+#[derive(Clone, Copy, Debug, Default)]
+struct Letters {
+    count: usize,
+    evidence: i64,
+}
+
+impl Letters {
+    fn push(&mut self, evidence: i64) {
+        self.count = self.count.saturating_add(1);
+        self.evidence = self.evidence.saturating_add(evidence);
+    }
 }
 
 /// Weighs a whole row; `None` when it is no text. A `part` of a longer one may be short of characters and of evidence.
 pub(super) fn weigh(row: &[u8], order: Order, fewest: usize, part: bool) -> Option<Weighed> {
-    let mut weighed = Weighed { chars: 0, evidence: 0 };
-    let mut latin = 0_usize;
-    let mut scripts = [0_usize; 6];
+    let mut chars = 0_usize;
+    let mut common = Letters::default();
+    let mut latin = Letters::default();
+    let mut scripts = [Letters::default(); 6];
     let mut core = Core::default();
     let mut before = None;
     let mut at = 0;
@@ -229,32 +243,40 @@ pub(super) fn weigh(row: &[u8], order: Order, fewest: usize, part: bool) -> Opti
         if class == Class::Trail {
             continue;
         }
-        weighed.chars = weighed.chars.saturating_add(1);
+        chars = chars.saturating_add(1);
         let ascii_pair = unit.to_be_bytes().iter().all(|byte| matches!(byte, b' '..=b'~'));
         core.push(class, unit, ascii_pair);
-        latin = latin.saturating_add(usize::from(class == Class::Latin));
-        if let Some(script) = class.script().and_then(|script| scripts.get_mut(script)) {
-            *script = script.saturating_add(1);
-        }
-        if !ascii_pair && !before.is_some_and(|before| explains(before, unit, class)) {
-            weighed.evidence = weighed.evidence.saturating_add(class.weight());
-        }
+        let explained = ascii_pair || before.is_some_and(|before| explains(before, unit, class));
+        let letters = match class.script().and_then(|script| scripts.get_mut(script)) {
+            Some(script) => script,
+            None if class == Class::Latin => &mut latin,
+            None => &mut common,
+        };
+        letters.push(if explained { 0 } else { class.weight() });
         before = Some(unit);
     }
-    let Weighed { chars, evidence } = weighed;
-    let letters = scripts.iter().fold(0_usize, |sum, count| sum.saturating_add(*count));
-    let most = scripts.iter().copied().max().unwrap_or_default();
+    let mut evidence = common.evidence;
+    let main =
+        scripts.iter().enumerate().max_by_key(|(at, one)| (one.count, 6_usize.saturating_sub(*at)));
+    let main = main.filter(|(_, one)| one.count > 0).map(|(at, _)| at);
+    for (at, one) in scripts.iter().enumerate() {
+        let sign = if Some(at) == main { 1 } else { -1 };
+        evidence = evidence.saturating_add(one.evidence.saturating_mul(sign));
+    }
+    let sign = if main.is_none() { 1 } else { -1 };
+    evidence = evidence.saturating_add(latin.evidence.saturating_mul(sign));
+    let signed = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let is_text = (part || (chars >= fewest.max(FEWEST) && evidence >= ENOUGH && core.found()))
-        && evidence.saturating_mul(2) >= chars.saturating_mul(3)
-        && latin.saturating_mul(3) <= chars
-        && most.saturating_mul(4) >= letters.saturating_mul(3)
+        && evidence.saturating_mul(2) >= signed(chars).saturating_mul(3)
+        && latin.count.saturating_mul(3) <= chars
         && !is_utf8_text(row);
-    is_text.then_some(weighed)
+    is_text.then_some(Weighed { chars, evidence })
 }
 
 /// Whether a unit follows from the one before it.
 fn explains(before: u16, unit: u16, class: Class) -> bool {
-    let near = matches!(class, Class::Han | Class::Hangul) && (before >> 8).abs_diff(unit >> 8) <= 4;
+    let near =
+        matches!(class, Class::Han | Class::Hangul) && (before >> 8).abs_diff(unit >> 8) <= 4;
     near || before.abs_diff(unit) <= 1
 }
 
@@ -270,14 +292,14 @@ struct Core {
 
 impl Core {
     fn push(&mut self, class: Class, unit: u16, ascii_pair: bool) {
-        let alphabetic = unit < 0x700;
+        let alphabetic = unit < 0x700 || (class == Class::Kana && !ascii_pair);
         let east_asian = class.east_asian();
         let count = |so_far: u32, more: bool| if more { so_far.saturating_add(1) } else { 0 };
         self.alphabetic = count(self.alphabetic, alphabetic);
         self.mixed = count(self.mixed, alphabetic || east_asian);
         self.east_asian = count(self.east_asian, east_asian && !ascii_pair);
         self.east_asian_within = self.mixed > 0 && (self.east_asian_within || self.east_asian >= 4);
-        self.found |= self.alphabetic >= 4 || (self.mixed >= 8 && self.east_asian_within);
+        self.found |= self.alphabetic >= 4 || (self.mixed >= 12 && self.east_asian_within);
     }
 
     fn found(self) -> bool {
@@ -287,8 +309,7 @@ impl Core {
 
 /// Whether bytes are valid UTF-8 without control characters.
 pub(super) fn is_utf8_text(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes)
-        .is_ok_and(|text| text.chars().all(|c| !c.is_control() || c == '\t'))
+    std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(|c| !c.is_control() || c == '\t'))
 }
 
 /// A row that is text, unless another one has its bytes.
@@ -401,7 +422,8 @@ mod tests {
         assert!(!is_text(&array(&mut (0x4e00..0x5000))), "a counter");
         assert!(!is_text(&array(&mut std::iter::repeat_n(0x41, 100))), "a fill");
         assert!(!is_text(&array(&mut std::iter::repeat_n(0xcccc, 100))), "a fill of code");
-        let mut pixels = std::iter::repeat_with(|| 0x7e7e + random(6) * 0x100 + random(6)).take(400);
+        let mut pixels =
+            std::iter::repeat_with(|| 0x7e7e + random(6) * 0x100 + random(6)).take(400);
         assert!(!is_text(&array(&mut pixels)), "a picture");
         let mut small = std::iter::repeat_with(|| 0xa0 + random(0x160)).take(64);
         assert!(!is_text(&array(&mut small)), "integers up to 500");

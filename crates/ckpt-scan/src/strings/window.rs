@@ -1,6 +1,6 @@
 //! All strings of one window: bytes that lie together, at whose edges no string goes on.
 
-use super::block::{BLOCK, Block, Look, ahead, rows};
+use super::tile::{BLOCK, BLOCKS, TILE, Tile, Units, ahead, rows};
 use super::utf16::{self, Candidate, Order};
 use super::{Encoding, Encodings, Options};
 
@@ -27,10 +27,26 @@ pub(super) struct Edges {
     pub(super) cut_end: bool,
 }
 
+/// A run of text.
+#[derive(Clone, Copy, Debug)]
+struct Text {
+    start: usize,
+    end: usize,
+    ascii: bool,
+}
+
+/// A run of text that may go on in the next block.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    start: usize,
+    ascii: bool,
+}
+
 /// Space that is used again from window to window.
 #[derive(Debug, Default)]
 pub(super) struct Space {
-    texts: Vec<(usize, usize)>,
+    tile: Tile,
+    texts: Vec<Text>,
     candidates: Vec<Candidate>,
     beaten: Vec<bool>,
     pieces: Vec<Piece>,
@@ -52,38 +68,6 @@ pub(super) fn scan<'s>(
     &space.pieces
 }
 
-/// Units of UTF-16 in one byte order: bit n for the unit that begins at byte n.
-#[derive(Clone, Copy, Debug, Default)]
-struct Units {
-    /// Below U+0700.
-    alphabetic: u64,
-    /// East Asian, and not two bytes of ASCII.
-    east_asian: u64,
-    /// Either, and East Asian ones that are two bytes of ASCII.
-    any: u64,
-}
-
-impl Units {
-    #[inline]
-    fn little(this: &Block, next: &Block) -> Self {
-        let letters = this.ascii | this.high;
-        let alphabetic = (letters & ahead(this.zero, next.zero, 1))
-            | (!this.zero & ahead(this.alphabet, next.alphabet, 1));
-        let wide = ahead(this.wide, next.wide, 1);
-        let pair = this.ascii & ahead(this.ascii, next.ascii, 1);
-        Self { alphabetic, east_asian: wide & !pair, any: alphabetic | wide }
-    }
-
-    #[inline]
-    fn big(this: &Block, next: &Block) -> Self {
-        let letters = ahead(this.ascii | this.high, next.ascii | next.high, 1);
-        let alphabetic = (this.zero & letters)
-            | (this.alphabet & !ahead(this.zero, next.zero, 1));
-        let pair = this.ascii & ahead(this.ascii, next.ascii, 1);
-        Self { alphabetic, east_asian: this.wide & !pair, any: alphabetic | this.wide }
-    }
-}
-
 struct Search<'a, 's> {
     bytes: &'a [u8],
     edges: Edges,
@@ -96,96 +80,134 @@ struct Search<'a, 's> {
 impl Search<'_, '_> {
     fn run(&mut self) {
         let Encodings { utf8, .. } = self.options.encodings;
-        let look = Look { utf8, utf16: self.options.encodings.utf16() };
-        let fewest = u32::try_from(self.options.min_length.max(1)).unwrap_or(u32::MAX);
-        let mut blocks = Blocks { rest: self.bytes, look };
-        let mut this = blocks.next();
-        let mut next = blocks.next();
-        let mut behind = blocks.next();
-        let mut before = [Units::default(); 2];
-        let mut units = [Units::little(&this, &next), Units::big(&this, &next)];
-        let mut spilled = 0;
-        let mut open: Option<usize> = None;
+        let utf16 = self.options.encodings.utf16();
+        let mut open = None;
         let mut base = 0_usize;
+        let mut tile = std::mem::take(&mut self.space.tile);
+        let mut units = [[Units::default(); 2]; BLOCKS + 2];
+        tile.begin();
         while base < self.bytes.len() {
-            // Text beyond the alphabets' upper halves is text, high, or both.
-            let quiet = (this.ascii | this.high | this.alphabet | spilled) == 0;
-            if !quiet || open.is_some() {
-                let text = this.text(&next, &mut spilled);
-                self.texts(text, base, fewest, &mut open);
-            }
-            if look.utf16 {
-                let next_units = [Units::little(&next, &behind), Units::big(&next, &behind)];
-                if !quiet || next_units.iter().any(|units| units.any != 0) {
-                    for ((order, which), ((before, this), next)) in
-                        [(Order::Little, 0), (Order::Big, 1)]
-                            .into_iter()
-                            .zip(before.iter().zip(&units).zip(&next_units))
-                    {
-                        let seeds = seeds(before, this, next);
-                        if seeds != 0 {
-                            self.rows(seeds, base, order, which);
-                        }
-                    }
+            if tile.look(self.bytes, base) {
+                let beyond = utf8 && tile.is_beyond_ascii();
+                self.tile(&mut tile, beyond, base, &mut open);
+                if utf16 && let Some(blocks) = tile.may_be_utf16() {
+                    let at = base.saturating_add(blocks.start.saturating_mul(BLOCK));
+                    self.units(tile.units(&blocks, &mut units), at);
                 }
-                before = units;
-                units = next_units;
+            } else if let Some(Open { start, ascii }) = open.take() {
+                self.text(start, base, ascii);
             }
-            this = next;
-            next = behind;
-            behind = blocks.next();
-            base = base.saturating_add(BLOCK);
+            base = base.saturating_add(TILE);
         }
-        if let Some(start) = open {
-            self.text(start, self.bytes.len());
+        if let Some(Open { start, ascii }) = open {
+            self.text(start, self.bytes.len(), ascii);
+        }
+        self.space.tile = tile;
+    }
+
+    /// Runs of text in a tile.
+    fn tile(&mut self, tile: &mut Tile, beyond_ascii: bool, base: usize, open: &mut Option<Open>) {
+        // What is cut off at an edge may be short.
+        let cut = self.edges.cut_start || self.edges.cut_end;
+        let fewest = if cut { 1 } else { self.options.min_length };
+        let fewest = u32::try_from(fewest).unwrap_or(u32::MAX);
+        let mut at = base;
+        if beyond_ascii {
+            let text = tile.text();
+            for (this, next) in text.iter().zip(text.iter().skip(1)) {
+                self.block(this.0, next.0, this.1, at, fewest, open);
+                at = at.saturating_add(BLOCK);
+            }
+        } else {
+            let ascii = tile.ascii().iter().skip(1);
+            for (this, next) in ascii.clone().zip(ascii.skip(1)).take(BLOCKS) {
+                self.block(*this, *next, 0, at, fewest, open);
+                at = at.saturating_add(BLOCK);
+            }
         }
     }
 
-    /// Runs of text in one block.
+    /// Runs of text in one block, of which `high` are not ASCII; `next` is the text of the block behind.
     #[inline]
-    fn texts(&mut self, mut text: u64, base: usize, fewest: u32, open: &mut Option<usize>) {
-        if let Some(start) = *open {
+    fn block(
+        &mut self,
+        text: u64,
+        next: u64,
+        high: u64,
+        at: usize,
+        fewest: u32,
+        open: &mut Option<Open>,
+    ) {
+        // Most runs are too short, and which ones are is told of all at once.
+        let mut starts = rows(text, next, fewest);
+        if let Some(Open { start, ascii }) = open {
             let going = text.trailing_ones();
             if going == 64 {
+                *ascii &= high == 0;
                 return;
             }
+            let rest = u64::MAX.wrapping_shl(going);
+            let (start, ascii) = (*start, *ascii && high & !rest == 0);
             *open = None;
-            self.text(start, base.saturating_add(going as usize));
-            text &= u64::MAX.wrapping_shl(going);
+            self.text(start, at.saturating_add(going as usize), ascii);
+            starts &= rest;
         }
-        let last = text.leading_ones();
-        if last > 0 {
-            *open = Some(base.saturating_add(64_usize.saturating_sub(last as usize)));
-            text = text.checked_shl(last).unwrap_or(0).wrapping_shr(last);
-        }
-        let mut starts = rows(text, fewest, 1);
         while starts != 0 {
-            let start = starts.trailing_zeros();
-            let len = text.wrapping_shr(start).trailing_ones();
-            let end = start.wrapping_add(len);
-            self.text(base.saturating_add(start as usize), base.saturating_add(end as usize));
-            // The row does not reach the end of the word.
+            let first = starts.trailing_zeros();
+            let start = at.saturating_add(first as usize);
+            let len = text.wrapping_shr(first).trailing_ones();
+            let end = first.wrapping_add(len);
+            if end == 64 {
+                *open = Some(Open { start, ascii: high.wrapping_shr(first) == 0 });
+                return;
+            }
+            let ascii = high.wrapping_shr(first) & !u64::MAX.wrapping_shl(len) == 0;
+            self.text(start, at.saturating_add(end as usize), ascii);
             starts &= u64::MAX.wrapping_shl(end);
         }
     }
 
     #[inline]
-    fn text(&mut self, start: usize, end: usize) {
-        let len = end.saturating_sub(start);
-        let at_edge = (start == 0 && self.edges.cut_start)
-            || (end == self.bytes.len() && self.edges.cut_end);
-        if len >= self.options.min_length || at_edge {
-            self.space.texts.push((start, end));
+    fn text(&mut self, start: usize, end: usize, ascii: bool) {
+        let at_edge =
+            (start == 0 && self.edges.cut_start) || (end == self.bytes.len() && self.edges.cut_end);
+        if end.saturating_sub(start) >= self.options.min_length || at_edge {
+            self.space.texts.push(Text { start, end, ascii });
+        }
+    }
+
+    /// Rows of units in blocks of a tile, the first of which begins at `base`.
+    fn units(&mut self, units: &[[Units; 2]], base: usize) {
+        let mut at = base;
+        // East Asian text takes a row of twelve, which may have begun in the block before.
+        let mut long_before = [u64::MAX; 2];
+        for three in units.windows(3) {
+            if let [before, this, next] = three {
+                let orders = [Order::Little, Order::Big].into_iter().zip(&mut long_before);
+                let words = before.iter().zip(this).zip(next);
+                for ((order, long_before), ((before, this), next)) in orders.zip(words) {
+                    let mut seeds = four(this.alphabetic, next.alphabetic);
+                    let long = twelve(this.any, next.any);
+                    if long | *long_before != 0 {
+                        seeds |= among_twelve(before, this, next);
+                    }
+                    *long_before = long;
+                    if seeds != 0 {
+                        self.rows(seeds, at, order);
+                    }
+                }
+            }
+            at = at.saturating_add(BLOCK);
         }
     }
 
     /// Rows of units around seeds.
-    fn rows(&mut self, mut seeds: u64, base: usize, order: Order, which: usize) {
+    fn rows(&mut self, mut seeds: u64, base: usize, order: Order) {
         while seeds != 0 {
             let seed = base.saturating_add(seeds.trailing_zeros() as usize);
             seeds &= seeds.wrapping_sub(1);
-            let Some(done) = self.done.get_mut(which).and_then(|done| done.get_mut(seed & 1))
-            else {
+            let order_done = self.done.get_mut(usize::from(order == Order::Big));
+            let Some(done) = order_done.and_then(|done| done.get_mut(seed & 1)) else {
                 return;
             };
             if seed < *done {
@@ -225,40 +247,44 @@ impl Search<'_, '_> {
 
     /// Settles what overlaps, and makes pieces of what is left.
     fn finish(&mut self) {
-        let space = &mut *self.space;
+        let texts = std::mem::take(&mut self.space.texts);
+        if self.space.candidates.is_empty() {
+            for text in &texts {
+                self.between(text, text.start, text.end);
+            }
+            self.space.texts = texts;
+            return;
+        }
+        utf16::settle(&mut self.space.candidates, &mut self.space.beaten);
         let encodings = self.options.encodings;
-        utf16::settle(&mut space.candidates, &mut space.beaten);
-        space.candidates.retain(|one| encodings.has(one.order.encoding()));
-        let texts = std::mem::take(&mut space.texts);
-        let candidates = std::mem::take(&mut space.candidates);
+        self.space.candidates.retain(|one| encodings.has(one.order.encoding()));
+        let candidates = std::mem::take(&mut self.space.candidates);
         let mut taken = candidates.iter().peekable();
-        for &(start, end) in &texts {
-            let mut from = start;
-            while let Some(one) = taken.peek().filter(|one| one.start < end) {
+        for text in &texts {
+            let mut from = text.start;
+            while let Some(one) = taken.peek().filter(|one| one.start < text.end) {
                 if one.end > from {
                     if one.start > from {
-                        self.between(from, one.start, start, end);
+                        self.between(text, from, one.start);
                     }
                     from = one.end;
                 }
                 // One that reaches beyond this text takes from the next text too.
-                if one.end > end {
+                if one.end > text.end {
                     break;
                 }
                 self.wide(one);
                 taken.next();
             }
-            if from < end {
-                self.between(from, end, start, end);
+            if from < text.end {
+                self.between(text, from, text.end);
             }
         }
         for one in taken {
             self.wide(one);
         }
-        // A part that was put down after a text that it starts before.
-        if !candidates.is_empty() {
-            self.space.pieces.sort_unstable_by_key(|piece| piece.start);
-        }
+        // One that was put down after a text that it starts before.
+        self.space.pieces.sort_unstable_by_key(|piece| piece.start);
         self.space.texts = texts;
         self.space.candidates = candidates;
     }
@@ -273,25 +299,26 @@ impl Search<'_, '_> {
         });
     }
 
-    /// The part `from..to` of the run of text `start..end`.
+    /// The part `from..to` of a run of text, of which something else may have the rest.
     #[inline]
-    fn between(&mut self, from: usize, to: usize, start: usize, end: usize) {
+    fn between(&mut self, run: &Text, from: usize, to: usize) {
         let Some(mut text) = self.bytes.get(from..to) else { return };
         let mut from = from;
-        if from > start || to < end {
-            // Something else has a part of the run, perhaps half of a character.
+        let mut ascii = run.ascii;
+        if !ascii && (from > run.start || to < run.end) {
+            // Perhaps half of a character is left.
             let tail = text.iter().take_while(|byte| is_tail(**byte)).count();
             from = from.saturating_add(tail);
             text = text.get(tail..).unwrap_or_default();
             if let Err(error) = std::str::from_utf8(text) {
                 text = text.get(..error.valid_up_to()).unwrap_or_default();
             }
+            ascii = text.is_ascii();
         }
-        let to = from.saturating_add(text.len());
         let cut_start = from == 0 && self.edges.cut_start;
-        let cut_end = to == self.bytes.len() && self.edges.cut_end;
+        let cut_end = from.saturating_add(text.len()) == self.bytes.len() && self.edges.cut_end;
         if text.len() <= self.options.longest_part {
-            self.piece(text, from, (cut_start, cut_end));
+            self.piece(text, from, ascii, (cut_start, cut_end));
             return;
         }
         let mut rest = text;
@@ -303,24 +330,24 @@ impl Search<'_, '_> {
                 len = len.saturating_sub(1);
             }
             let (part, more) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-            self.piece(part, at, (at > from || cut_start, !more.is_empty() || cut_end));
+            let cut = (at > from || cut_start, !more.is_empty() || cut_end);
+            self.piece(part, at, ascii || part.is_ascii(), cut);
             at = at.saturating_add(len);
             rest = more;
         }
     }
 
     #[inline]
-    fn piece(&mut self, text: &[u8], start: usize, cut: (bool, bool)) {
+    fn piece(&mut self, text: &[u8], start: usize, is_ascii: bool, cut: (bool, bool)) {
         let Encodings { ascii, utf8, .. } = self.options.encodings;
-        let is_ascii = text.is_ascii();
-        let encoding = if is_ascii { Encoding::Ascii } else { Encoding::Utf8 };
-        let wanted = if is_ascii { ascii } else { utf8 };
-        let long = if is_ascii {
-            text.len() >= self.options.min_length
+        let (encoding, wanted, chars) = if is_ascii {
+            (Encoding::Ascii, ascii, text.len())
         } else {
-            text.iter().filter(|byte| !is_tail(**byte)).count() >= self.options.min_length
+            let chars = text.iter().filter(|byte| !is_tail(**byte)).count();
+            (Encoding::Utf8, utf8, chars)
         };
-        if wanted && !text.is_empty() && (long || cut.0 || cut.1) {
+        let long = chars >= self.options.min_length || cut.0 || cut.1;
+        if wanted && long && !text.is_empty() {
             let end = start.saturating_add(text.len());
             let (continued, continues) = cut;
             self.space.pieces.push(Piece { start, end, encoding, continued, continues });
@@ -333,50 +360,35 @@ pub(super) fn is_tail(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
 
-/// Units at which a row is looked at: four below U+0700 follow, or four East Asian ones that lie among eight.
-#[inline]
-fn seeds(before: &Units, this: &Units, next: &Units) -> u64 {
-    let mut seeds = four(this.alphabetic, next.alphabetic);
-    let east_asian = four(this.east_asian, next.east_asian);
-    if east_asian != 0 {
-        let mut around = u128::from(before.any >> 32)
-            | u128::from(this.any) << 32
-            | u128::from(next.any) << 96;
-        around &= around >> 2;
-        around &= around >> 4;
-        around &= around >> 8;
-        around |= around << 2;
-        around |= around << 4;
-        around |= around << 8;
-        seeds |= east_asian & (around >> 32) as u64;
-    }
-    seeds
-}
-
 /// Units that three more follow.
 #[inline]
 fn four(this: u64, next: u64) -> u64 {
     let two = this & ahead(this, next, 2);
-    if two == 0 {
-        return 0;
-    }
     two & ahead(two, next & (next >> 2), 4)
 }
 
-/// The blocks of a window; behind its end there is nothing.
-struct Blocks<'a> {
-    rest: &'a [u8],
-    look: Look,
+/// Units that eleven more follow.
+#[inline]
+fn twelve(this: u64, next: u64) -> u64 {
+    let (two, two_next) = (this & ahead(this, next, 2), next & (next >> 2));
+    let (four, four_next) = (two & ahead(two, two_next, 4), two_next & (two_next >> 4));
+    let (eight, eight_next) = (four & ahead(four, four_next, 8), four_next & (four_next >> 8));
+    eight & ahead(eight, eight_next, 8)
 }
 
-impl Blocks<'_> {
-    #[inline]
-    fn next(&mut self) -> Block {
-        if let Some((block, rest)) = self.rest.split_first_chunk::<BLOCK>() {
-            self.rest = rest;
-            return Block::of(block, self.look);
-        }
-        let rest = std::mem::take(&mut self.rest);
-        if rest.is_empty() { Block::default() } else { Block::of_rest(rest, self.look) }
+/// East Asian units that three more follow, and that lie among twelve of any kind.
+fn among_twelve(before: &Units, this: &Units, next: &Units) -> u64 {
+    let east_asian = four(this.east_asian, next.east_asian);
+    if east_asian == 0 {
+        return 0;
     }
+    let mut around =
+        u128::from(before.any >> 32) | u128::from(this.any) << 32 | u128::from(next.any) << 96;
+    for shift in [2, 4, 8, 8] {
+        around &= around >> shift;
+    }
+    for shift in [2, 4, 8, 8] {
+        around |= around << shift;
+    }
+    east_asian & (around >> 32) as u64
 }

@@ -36,19 +36,19 @@ fn texts(bytes: &[u8], ascii_only: bool) -> Vec<(usize, usize)> {
 }
 
 /// Script by name, and half bits, of a unit that may be text.
-fn unit(unit: u16) -> Option<(&'static str, usize)> {
+fn unit(unit: u16) -> Option<(&'static str, i64)> {
     Some(match unit {
-        0x09 | 0x20..=0x7e => ("ascii", 18),
+        0x09 | 0x20..=0x7e => ("ascii", 13),
         0x100 | 0x1e00 | 0x200 => return None,
-        0xa0..=0x24f | 0x1e01..=0x1eff => ("latin", 14),
-        0x384..=0x3ce => ("greek", 19),
-        0x401..=0x4ff => ("cyrillic", 17),
-        0x5b0..=0x5f4 => ("hebrew", 19),
-        0x60c..=0x6d5 => ("arabic", 17),
-        0x2010..=0x20bf | 0x2100..=0x214f => ("sign", 12),
-        0x3001..=0x30ff => ("japanese", 16),
+        0xa0..=0x24f | 0x1e01..=0x1eff => ("latin", 8),
+        0x384..=0x3ce => ("greek", 16),
+        0x401..=0x4ff => ("cyrillic", 15),
+        0x5b0..=0x5f4 => ("hebrew", 16),
+        0x60c..=0x6d5 => ("arabic", 15),
+        0x2010..=0x20bf | 0x2100..=0x214f => ("sign", 4),
+        0x3001..=0x30ff => ("japanese", 14),
         0x4e00..=0x9fff => ("chinese", 3),
-        0xac00..=0xd7a3 => ("hangul", 5),
+        0xac00..=0xd7a3 => ("hangul", 4),
         0xff01..=0xff5e => ("fullwidth", 4),
         _ => return None,
     })
@@ -61,7 +61,7 @@ struct Row {
     big: bool,
     even: bool,
     chars: usize,
-    evidence: usize,
+    evidence: i64,
 }
 
 /// Every row of units in one byte order and at even or odd bytes that is text by itself.
@@ -76,15 +76,16 @@ fn rows(bytes: &[u8], start: u64, big: bool, odd: usize, min: usize, found: &mut
         })
         .collect();
     let pictograph = |at: usize| {
-        matches!(units.get(at), Some(0xd83c..=0xd83e)) && matches!(units.get(at + 1), Some(0xdc00..=0xdfff))
+        matches!(units.get(at), Some(0xd83c..=0xd83e))
+            && matches!(units.get(at + 1), Some(0xdc00..=0xdfff))
     };
     let mut at = 0;
     while at < units.len() {
         let first = at;
-        let mut chars: Vec<(u16, &str, usize)> = Vec::new();
+        let mut chars: Vec<(u16, &str, i64)> = Vec::new();
         while at < units.len() {
             if pictograph(at) {
-                chars.push((units[at], "pictograph", 20));
+                chars.push((units[at], "pictograph", 16));
                 at += 2;
             } else if let Some((script, weight)) = unit(units[at]) {
                 chars.push((units[at], script, weight));
@@ -97,46 +98,55 @@ fn rows(bytes: &[u8], start: u64, big: bool, odd: usize, min: usize, found: &mut
         at += 1;
         let ascii_pair =
             |unit: u16| unit.to_be_bytes().iter().all(|byte| (0x20..0x7f).contains(byte));
-        let mut evidence = 0;
-        for (index, (unit, script, weight)) in chars.iter().enumerate() {
+        let worth = |index: usize| {
+            let (unit, script, weight) = chars[index];
             let explained = index > 0 && {
                 let before = chars[index - 1].0;
                 let near = (before >> 8).abs_diff(unit >> 8) <= 4;
-                before.abs_diff(*unit) <= 1 || (near && matches!(*script, "chinese" | "hangul"))
+                before.abs_diff(unit) <= 1 || (near && matches!(script, "chinese" | "hangul"))
             };
-            if !explained && !ascii_pair(*unit) {
-                evidence += weight;
-            }
-        }
+            if explained || ascii_pair(unit) { 0 } else { weight }
+        };
+        let sum = |scripts: &[&str]| {
+            let of = |index: &usize| scripts.contains(&chars[*index].1);
+            (0..chars.len()).filter(of).map(worth).sum::<i64>()
+        };
         let count = |scripts: &[&str]| {
             chars.iter().filter(|(_, script, _)| scripts.contains(script)).count()
         };
-        let of_scripts = [
-            count(&["greek"]),
-            count(&["cyrillic"]),
-            count(&["hebrew"]),
-            count(&["arabic"]),
-            count(&["japanese", "chinese"]),
-            count(&["hangul"]),
+        let mut scripts: Vec<&[&str]> = vec![
+            &["greek"],
+            &["cyrillic"],
+            &["hebrew"],
+            &["arabic"],
+            &["japanese", "chinese"],
+            &["hangul"],
         ];
-        let letters: usize = of_scripts.iter().sum();
+        scripts.retain(|script| count(script) > 0);
+        // The first of those that have most.
+        scripts.sort_by_key(|script| std::cmp::Reverse(count(script)));
+        let mut evidence = sum(&["ascii", "fullwidth", "sign", "pictograph"]);
+        evidence += if scripts.is_empty() { sum(&["latin"]) } else { -sum(&["latin"]) };
+        for (rank, script) in scripts.iter().enumerate() {
+            evidence += if rank == 0 { sum(script) } else { -sum(script) };
+        }
         let east_asian = ["japanese", "chinese", "hangul", "fullwidth"];
-        let alphabetic = |(unit, _, _): &(u16, &str, usize)| *unit < 0x700;
-        let mixed = |c: &(u16, &str, usize)| alphabetic(c) || east_asian.contains(&c.1);
-        let pure = |c: &(u16, &str, usize)| east_asian.contains(&c.1) && !ascii_pair(c.0);
-        // Four East Asian units in a row that lie within a row of eight.
+        let alphabetic = |(unit, script, _): &(u16, &str, i64)| {
+            *unit < 0x700 || (*script == "japanese" && !ascii_pair(*unit))
+        };
+        let mixed = |c: &(u16, &str, i64)| alphabetic(c) || east_asian.contains(&c.1);
+        let pure = |c: &(u16, &str, i64)| east_asian.contains(&c.1) && !ascii_pair(c.0);
+        // Four East Asian units in a row that lie within a row of twelve.
         let core = chars.windows(4).any(|four| four.iter().all(alphabetic))
-            || chars.windows(8).any(|eight| eight.iter().all(mixed))
-                && chars.split(|c| !mixed(c)).any(|row| {
-                    row.len() >= 8 && row.windows(4).any(|four| four.iter().all(pure))
-                });
+            || chars
+                .split(|c| !mixed(c))
+                .any(|row| row.len() >= 12 && row.windows(4).any(|four| four.iter().all(pure)));
         let utf8 = std::str::from_utf8(&bytes[from..to.min(bytes.len())])
             .is_ok_and(|text| text.chars().all(|c| c == '\t' || !c.is_control()));
         if chars.len() >= min.max(4)
-            && evidence >= 64
-            && 2 * evidence >= 3 * chars.len()
+            && evidence >= 40
+            && 2 * evidence >= 3 * chars.len() as i64
             && 3 * count(&["latin"]) <= chars.len()
-            && 4 * of_scripts.iter().max().unwrap() >= 3 * letters
             && core
             && !utf8
         {
