@@ -109,8 +109,7 @@ impl Block {
         if leads != 0 {
             let from_90 = ahead(s.tail_from_90, n.tail_from_90, 1);
             let third = ahead(s.tail, n.tail, 2);
-            let three =
-                ((s.three & tail) | (s.e0 & from_a0) | (s.ed & tail & !from_a0)) & third;
+            let three = ((s.three & tail) | (s.e0 & from_a0) | (s.ed & tail & !from_a0)) & third;
             let four = ((s.four & tail) | (s.f0 & from_90) | (s.f4 & tail & !from_90))
                 & third
                 & ahead(s.tail, n.tail, 3);
@@ -216,7 +215,9 @@ mod tests {
                     });
                     let got = text(&bytes) & 0xf;
                     match valid {
-                        Some(len) => assert_eq!(got & ((1 << len) - 1), (1 << len) - 1, "{bytes:x?}"),
+                        Some(len) => {
+                            assert_eq!(got & ((1 << len) - 1), (1 << len) - 1, "{bytes:x?}")
+                        }
                         None => assert_eq!(got & 1, 0, "{bytes:x?}"),
                     }
                 }

@@ -204,10 +204,12 @@ impl Scanner for Strings {
     ) -> ControlFlow<()> {
         let core = part.core();
         let look = self.options.encodings.utf16();
-        let mut place = |from| quiet::first(part, from, self.options.longest_part, look, &mut space.copy);
+        let mut place =
+            |from| quiet::first(part, from, self.options.longest_part, look, &mut space.copy);
         let start = if part.opens() { quiet::Place::at(core.start) } else { place(core.start) };
         let end = if part.closes() { quiet::Place::at(core.end) } else { place(core.end) };
-        let edges = |from: u64, cut_start, cut_end| Edges { odd: from % 2 == 1, cut_start, cut_end };
+        let edges =
+            |from: u64, cut_start, cut_end| Edges { odd: from % 2 == 1, cut_start, cut_end };
         let StringsSpace { window, copy } = space;
         // What lies in one piece is looked at where it is; the rest, the end of a piece mostly, is put together.
         let mut from = start;
@@ -240,8 +242,7 @@ pub fn decode(bytes: &[u8], encoding: Encoding) -> std::borrow::Cow<'_, [u8]> {
     };
     let (pairs, _) = bytes.as_chunks::<2>();
     let units = pairs.iter().map(|pair| from(*pair));
-    let text: String = char::decode_utf16(units)
-        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect();
+    let text: String =
+        char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     std::borrow::Cow::Owned(text.into_bytes())
 }

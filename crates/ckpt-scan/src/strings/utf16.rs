@@ -254,7 +254,8 @@ pub(super) fn weigh(row: &[u8], order: Order, fewest: usize, part: bool) -> Opti
 
 /// Whether a unit follows from the one before it.
 fn explains(before: u16, unit: u16, class: Class) -> bool {
-    let near = matches!(class, Class::Han | Class::Hangul) && (before >> 8).abs_diff(unit >> 8) <= 4;
+    let near =
+        matches!(class, Class::Han | Class::Hangul) && (before >> 8).abs_diff(unit >> 8) <= 4;
     near || before.abs_diff(unit) <= 1
 }
 
@@ -287,8 +288,7 @@ impl Core {
 
 /// Whether bytes are valid UTF-8 without control characters.
 pub(super) fn is_utf8_text(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes)
-        .is_ok_and(|text| text.chars().all(|c| !c.is_control() || c == '\t'))
+    std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(|c| !c.is_control() || c == '\t'))
 }
 
 /// A row that is text, unless another one has its bytes.
@@ -401,7 +401,8 @@ mod tests {
         assert!(!is_text(&array(&mut (0x4e00..0x5000))), "a counter");
         assert!(!is_text(&array(&mut std::iter::repeat_n(0x41, 100))), "a fill");
         assert!(!is_text(&array(&mut std::iter::repeat_n(0xcccc, 100))), "a fill of code");
-        let mut pixels = std::iter::repeat_with(|| 0x7e7e + random(6) * 0x100 + random(6)).take(400);
+        let mut pixels =
+            std::iter::repeat_with(|| 0x7e7e + random(6) * 0x100 + random(6)).take(400);
         assert!(!is_text(&array(&mut pixels)), "a picture");
         let mut small = std::iter::repeat_with(|| 0xa0 + random(0x160)).take(64);
         assert!(!is_text(&array(&mut small)), "integers up to 500");

@@ -77,8 +77,7 @@ impl Units {
     #[inline]
     fn big(this: &Block, next: &Block) -> Self {
         let letters = ahead(this.ascii | this.high, next.ascii | next.high, 1);
-        let alphabetic = (this.zero & letters)
-            | (this.alphabet & !ahead(this.zero, next.zero, 1));
+        let alphabetic = (this.zero & letters) | (this.alphabet & !ahead(this.zero, next.zero, 1));
         let pair = this.ascii & ahead(this.ascii, next.ascii, 1);
         Self { alphabetic, east_asian: this.wide & !pair, any: alphabetic | this.wide }
     }
@@ -172,8 +171,8 @@ impl Search<'_, '_> {
     #[inline]
     fn text(&mut self, start: usize, end: usize) {
         let len = end.saturating_sub(start);
-        let at_edge = (start == 0 && self.edges.cut_start)
-            || (end == self.bytes.len() && self.edges.cut_end);
+        let at_edge =
+            (start == 0 && self.edges.cut_start) || (end == self.bytes.len() && self.edges.cut_end);
         if len >= self.options.min_length || at_edge {
             self.space.texts.push((start, end));
         }
@@ -339,9 +338,8 @@ fn seeds(before: &Units, this: &Units, next: &Units) -> u64 {
     let mut seeds = four(this.alphabetic, next.alphabetic);
     let east_asian = four(this.east_asian, next.east_asian);
     if east_asian != 0 {
-        let mut around = u128::from(before.any >> 32)
-            | u128::from(this.any) << 32
-            | u128::from(next.any) << 96;
+        let mut around =
+            u128::from(before.any >> 32) | u128::from(this.any) << 32 | u128::from(next.any) << 96;
         around &= around >> 2;
         around &= around >> 4;
         around &= around >> 8;

@@ -11,4 +11,5 @@
 )]
 
 mod memory;
+mod search;
 mod strings;

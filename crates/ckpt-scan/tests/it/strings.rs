@@ -76,7 +76,8 @@ fn rows(bytes: &[u8], start: u64, big: bool, odd: usize, min: usize, found: &mut
         })
         .collect();
     let pictograph = |at: usize| {
-        matches!(units.get(at), Some(0xd83c..=0xd83e)) && matches!(units.get(at + 1), Some(0xdc00..=0xdfff))
+        matches!(units.get(at), Some(0xd83c..=0xd83e))
+            && matches!(units.get(at + 1), Some(0xdc00..=0xdfff))
     };
     let mut at = 0;
     while at < units.len() {
@@ -127,9 +128,9 @@ fn rows(bytes: &[u8], start: u64, big: bool, odd: usize, min: usize, found: &mut
         // Four East Asian units in a row that lie within a row of eight.
         let core = chars.windows(4).any(|four| four.iter().all(alphabetic))
             || chars.windows(8).any(|eight| eight.iter().all(mixed))
-                && chars.split(|c| !mixed(c)).any(|row| {
-                    row.len() >= 8 && row.windows(4).any(|four| four.iter().all(pure))
-                });
+                && chars
+                    .split(|c| !mixed(c))
+                    .any(|row| row.len() >= 8 && row.windows(4).any(|four| four.iter().all(pure)));
         let utf8 = std::str::from_utf8(&bytes[from..to.min(bytes.len())])
             .is_ok_and(|text| text.chars().all(|c| c == '\t' || !c.is_control()));
         if chars.len() >= min.max(4)
