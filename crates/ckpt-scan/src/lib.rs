@@ -5,10 +5,13 @@
 mod carry;
 mod chunker;
 mod driver;
+mod haystack;
 mod part;
 mod scanner;
+pub mod search;
 pub mod strings;
 
 pub use driver::{Hit, Sink, Work, run};
+pub use haystack::{Haystack, Place};
 pub use part::{Part, Piece};
 pub use scanner::{Found, Reach, Report, Scanner};

@@ -12,4 +12,5 @@
 )]
 
 mod memory;
+mod search;
 mod strings;
