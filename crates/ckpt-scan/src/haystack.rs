@@ -232,6 +232,39 @@ impl<'a> Haystack<'a> {
     }
 }
 
+/// Longest range that is held against other processes, bytes.
+const MAX_COMPARED: u64 = 1 << 20;
+
+/// Most private regions among which copies are looked for: each hit is held against all of them.
+const MOST_COPIES: usize = 256;
+
+impl<'a> Haystack<'a> {
+    /// Where processes that were forked from one another have the same as `range` of a region: in equal pages at the same
+    /// address. The first of them tells of the others; `None` for the others, of which the first has told already.
+    #[must_use]
+    pub fn copies(&self, region: usize, range: &Range<u64>) -> Option<Vec<Place<'_>>> {
+        let mut copies = Vec::new();
+        let Some(Region::Private(own)) = self.regions.get(region) else { return Some(copies) };
+        let private = self.regions.iter().enumerate().filter_map(|(number, region)| match region {
+            Region::Private(private) => Some((number, private)),
+            _ => None,
+        });
+        if self.regions.len() > MOST_COPIES {
+            return Some(copies);
+        }
+        for (number, other) in private.filter(|(number, _)| *number != region) {
+            if !own.has_equal_pages(other, range) {
+                continue;
+            }
+            if number < region {
+                return None;
+            }
+            copies.extend(other.places(VirtAddr(range.start)));
+        }
+        Some(copies)
+    }
+}
+
 impl Region<'_> {
     fn pieces(&self, region: usize) -> Box<dyn Iterator<Item = Piece> + Send + '_> {
         match self {
@@ -285,6 +318,30 @@ impl<'a> Private<'a> {
     fn places(&self, address: VirtAddr) -> Vec<Place<'_>> {
         let Some(mapping) = self.space.mapping_at(address) else { return Vec::new() };
         self.tasks.iter().map(|task| Place::Memory { task, address, mapping }).collect()
+    }
+
+    /// Whether the pages that hold a range are searched in both and are equal.
+    fn has_equal_pages(&self, other: &Self, range: &Range<u64>) -> bool {
+        let page = self.space.page_size();
+        let start = range.start.checked_div(page).unwrap_or_default().saturating_mul(page);
+        let end = range.end.checked_next_multiple_of(page).unwrap_or(range.end);
+        if end.saturating_sub(start) > MAX_COMPARED || !other.searches(VirtAddr(range.start)) {
+            return false;
+        }
+        let read = |space: &AddressSpace| space.read(VirtAddr(start), end.saturating_sub(start));
+        match (read(&self.space), read(&other.space)) {
+            (Ok(own), Ok(others)) => own == others,
+            _ => false,
+        }
+    }
+
+    fn searches(&self, address: VirtAddr) -> bool {
+        let mappings = self.space.mappings();
+        let behind = mappings.partition_point(|mapping| mapping.start <= address);
+        let at = behind
+            .checked_sub(1)
+            .filter(|at| mappings.get(*at).is_some_and(|mapping| mapping.contains(address)));
+        at.is_some_and(|at| self.mappings.binary_search(&at).is_ok())
     }
 
     /// Whether a page of a private mapping of shared memory is still the shared one.

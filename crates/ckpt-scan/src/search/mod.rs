@@ -44,6 +44,7 @@ pub struct SearchBuilder {
     patterns: Vec<(Kind, String)>,
     ignore_case: bool,
     utf16: bool,
+    context: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,12 @@ impl SearchBuilder {
     /// Whether literals are looked for in UTF-16, too.
     pub fn utf16(mut self, look: bool) -> Self {
         self.utf16 = look;
+        self
+    }
+
+    /// Bytes before and behind a hit that are at hand when it is reported, as far as the stretch goes.
+    pub fn context(mut self, bytes: usize) -> Self {
+        self.context = bytes.min(MAX_MATCH);
         self
     }
 
@@ -132,7 +139,9 @@ impl SearchBuilder {
             }
         }
         let longest = literals.iter().map(|(_, needle)| needle.bytes.len()).max();
-        search.reach.after = after.max(longest.unwrap_or_default());
+        let after = after.max(longest.unwrap_or_default());
+        search.reach.after = after.saturating_add(self.context);
+        search.reach.before = search.reach.before.max(self.context);
         search.take_literals(literals, self.ignore_case)?;
         Ok(search)
     }
@@ -226,6 +235,12 @@ impl Search {
     /// Collects patterns for a search.
     pub fn builder() -> SearchBuilder {
         SearchBuilder::default()
+    }
+
+    /// Whether hits in equal pages are equal: not those of regular expressions, which depend on what was found before.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.apart.is_empty()
     }
 
     /// The patterns as they were given; a hit names one by its place here.
