@@ -88,11 +88,11 @@ pub(crate) struct SearchArgs {
 #[command(next_help_heading = "Patterns")]
 struct PatternArgs {
     /// A text, found wherever it stands; repeatable.
-    #[arg(long, short = 'l', value_name = "TEXT")]
+    #[arg(long, short = 'l', value_name = "TEXT", allow_hyphen_values = true)]
     literal: Vec<String>,
 
     /// A regular expression over bytes; repeatable.
-    #[arg(long, short = 'e', value_name = "RE")]
+    #[arg(long, short = 'e', value_name = "RE", allow_hyphen_values = true)]
     regex: Vec<String>,
 
     /// Bytes in hexadecimal: `?` is any digit, `[n]` and `[n-m]` are gaps of so many bytes; repeatable.
