@@ -7,9 +7,14 @@ use bytes::Bytes;
 use ckpt_analysis::compare::{self, CompareOptions};
 use ckpt_analysis::timeline::{self, Filter, Source, Timeline};
 use ckpt_archive::{Chunk, Evidence};
-use ckpt_memory::{AddressSpace, Link, Mapping, PagemapImage, PagesFile, Span, VirtAddr};
+use ckpt_coredump::{Core, CoreOptions};
+use ckpt_memory::{
+    AddrRange, AddressSpace, Link, Mapping, PagemapImage, PagesFile, Span, VirtAddr,
+};
 use ckpt_model::artifacts::Artifact;
-use ckpt_model::{ChangeFilter, ChangesOptions, Checkpoint, Need};
+use ckpt_model::{
+    ChangeFilter, ChangesOptions, Checkpoint, FillOptions, MemoryMap, MemorySizes, Need,
+};
 use ckpt_report::{bodyfile, human, json, timesketch};
 use criu_image::netlink::NlRecords;
 use criu_image::show::{ShowContext, ShowLimits, show_payload, show_record};
@@ -212,6 +217,59 @@ pub fn checkpoint_twice(tar: &[u8]) {
     assert!(answers(tar) == answers(tar), "the same input gave different output");
 }
 
+/// Lays out the core of every process, and writes those that are no larger than [`LARGEST_CORE`].
+pub fn cores(tar: &[u8]) {
+    let options = Checkpoint::options().archive(crate::options()).need(Need::Everything);
+    let Some(checkpoint) =
+        crate::evidence(tar).and_then(|evidence| options.open_evidence(evidence).ok())
+    else {
+        return;
+    };
+    for task in &checkpoint.processes().tasks {
+        let Some(memory) = checkpoint.memory(task.pid) else { continue };
+        let core = Core::of(task, &memory, &CoreOptions::of(&checkpoint));
+        if core.size() <= LARGEST_CORE {
+            let mut written = Vec::new();
+            core.write_to(&mut written).expect("a Vec takes all, and the evidence stays");
+            assert_eq!(written.len() as u64, core.size());
+        }
+        for lack in core.lacks() {
+            black_box(lack.to_string());
+        }
+    }
+}
+
+/// Shared memory that is mapped a thousand times is a thousand times in a core.
+const LARGEST_CORE: u64 = 16 << 20;
+
+/// Memory maps, sizes, and what lies where mappings begin.
+fn memory<'a>(
+    checkpoint: &'a Checkpoint,
+    options: &ckpt_archive::Options,
+    out: &mut Vec<u8>,
+) -> Vec<MemoryMap<'a>> {
+    let layout = human::Layout::default();
+    let files = checkpoint.file_sources(&FillOptions::default().archive(options.clone()));
+    let files = files.expect("nothing is given that could fail");
+    let tasks = checkpoint.processes().tasks.iter().take(8);
+    let maps: Vec<MemoryMap<'a>> =
+        tasks.filter_map(|task| checkpoint.memory_map(task.pid, &files)).collect();
+    for modules in [false, true] {
+        human::maps(out, checkpoint, &maps, |_, _| true, modules, &layout)
+            .expect("a Vec takes all");
+    }
+    let sizes: Vec<_> = maps.iter().map(|map| (map.task, MemorySizes::of(&map.space))).collect();
+    human::memory(out, &sizes, &layout).expect("a Vec takes all");
+    for map in &maps {
+        for mapping in map.space.mappings().iter().take(32) {
+            let end = mapping.end.min(VirtAddr(mapping.start.0.saturating_add(1 << 14)));
+            let range = AddrRange { start: mapping.start, end };
+            human::hexdump(out, &map.space, range, &layout).expect("a Vec takes all");
+        }
+    }
+    maps
+}
+
 /// Compares two checkpoints, twice: with the same answers, byte for byte. None of them differs from itself.
 pub fn compare(a: &[u8], b: &[u8]) {
     let open = |tar: &[u8]| {
@@ -307,6 +365,7 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     let artifacts = checkpoint.artifacts(&inner);
     let list: Vec<&Artifact> = artifacts.list.iter().collect();
     human::extract(&mut out, &list, &layout).expect("a Vec takes all");
+    let maps = memory(&checkpoint, &inner, &mut out);
     checkpoint.look_for_unknown();
     for defect in checkpoint.defects() {
         out.extend(defect.to_string().bytes());
@@ -318,6 +377,8 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     json::write(&mut out, &json::info(&checkpoint)).expect("a Vec takes all");
     json::write(&mut out, &json::files(&checkpoint, &lists)).expect("a Vec takes all");
     json::write(&mut out, &json::diff(&checkpoint, &changes, &filter)).expect("a Vec takes all");
+    json::write(&mut out, &json::maps(&checkpoint, &maps, |_, _| true, true))
+        .expect("a Vec takes all");
     for content in list.iter().filter_map(|artifact| artifact.content()) {
         if content.size() <= 1 << 20 {
             out.extend(

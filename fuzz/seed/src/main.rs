@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if bytes.len() <= LONGEST_ARCHIVE {
             corpora.add("archive", &bytes)?;
             corpora.add("checkpoint", &bytes)?;
+            corpora.add("core", &bytes)?;
         }
         let name = path.display().to_string();
         corpora.add_members(&Evidence::from_bytes(&name, bytes.into(), &Options::default())?)?;
@@ -156,6 +157,7 @@ impl Corpora {
             self.add("images_dir", &input)?;
             self.add("timeline", &input)?;
             self.add("checkpoint", &tar::of(tar::split(&input)))?;
+            self.add("core", &tar::of(tar::split(&input)))?;
         }
         Ok(())
     }
