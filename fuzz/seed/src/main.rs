@@ -23,7 +23,7 @@ const LONGEST_ARCHIVE: usize = 96 << 10;
 
 /// Logs of containers in the forms that engines write.
 const LOGS: [&[u8]; 2] = [
-    b"2026-11-23T00:00:02.5+00:00 stderr F b\n2026-11-23T00:00:01Z stdout P:x a\n\0\02026-11-23T00:00:01Z stdout F",
+    b"2026-11-23T00:00:02.5+00:00 stderr F b\n2026-11-23T00:00:01Z stdout P:x a\n\0\x002026-11-23T00:00:01Z stdout F",
     b"{\"log\":\"a\\u001b\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-23T00:00:01.25Z\"}\n{\"log\":\"b\",\"time\":\"x\"}",
 ];
 

@@ -285,7 +285,7 @@ fn logs_are_merged_and_what_is_no_line_is_counted() {
     let log = b"2026-11-23T00:00:03.000000001+00:00 stderr F third\n\
         2026-11-23T02:00:01.5+02:00 stdout P first\n\
         no line\n\
-        \0\0\0\02026-11-23T00:00:02Z stdout F second \x1b[31m\xff\n\
+        \0\0\0\x002026-11-23T00:00:02Z stdout F second \x1b[31m\xff\n\
         \n\
         {\"log\":\"fourth\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-23T00:00:04Z\"}\n\
         {\"log\":\"bro\n\
@@ -314,7 +314,7 @@ fn logs_are_merged_and_what_is_no_line_is_counted() {
         })
         .collect();
     let cri = |stream, precision| (Some(stream), false, false, LogFormat::Cri, precision);
-    assert_eq!(facts[0].1, true, "it goes on");
+    assert!(facts[0].1, "it goes on");
     assert_eq!(facts[2], cri(Stream::Stderr, Precision::Nanos));
     assert_eq!(facts[3].3, LogFormat::JsonFile);
     assert_eq!(

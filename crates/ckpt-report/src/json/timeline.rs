@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ckpt_analysis::timeline::{
-    Derivation, Event, File, Filter, LogLine, Source, Subject, Timeline, Timer, Undated,
+    Derivation, Event, File, Filter, LogLine, Source, Stream, Subject, Timeline, Timer, Undated,
 };
 use ckpt_model::{Checkpoint, Noise};
 use jiff::SignedDuration;
@@ -228,7 +228,7 @@ pub struct LineRecord<'a> {
 impl<'a> LineRecord<'a> {
     fn of(line: &'a LogLine) -> Self {
         Self {
-            stream: line.stream.map(|stream| stream.word()),
+            stream: line.stream.map(Stream::word),
             text: lossless(&line.text),
             text_base64: base64(&line.text),
             text_size: (line.size != line.text.len() as u64).then_some(line.size),
