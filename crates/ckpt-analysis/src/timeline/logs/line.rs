@@ -225,7 +225,7 @@ mod tests {
         let line = parsed(b"2026-11-23T00:09:41.949628120+01:00 stderr F a b \xff").unwrap();
         assert_eq!(line.time.to_string(), "2026-11-22T23:09:41.94962812Z");
         assert_eq!((line.stream, line.partial), (Some(Stream::Stderr), false));
-        assert_eq!((&*line.text, line.size), (&b"a b \xff"[..], 6));
+        assert_eq!((&*line.text, line.size), (&b"a b \xff"[..], 5));
         assert_eq!(line.precision, Precision::Nanos);
         let line = parsed(b"2026-11-23T00:16:56Z stdout P:x ").unwrap();
         assert!(line.partial && line.text.is_empty());
