@@ -19,14 +19,14 @@ use crate::part::Piece;
 /// one, and shared memory that is searched as such, are left out.
 #[derive(Debug, Default)]
 pub struct Haystack<'a> {
-    regions: Vec<Region<'a>>,
+    pub(crate) regions: Vec<Region<'a>>,
     /// Regions of shared memory, by its number.
     shared: HashMap<u64, usize>,
 }
 
 /// Bytes whose positions have one meaning.
 #[derive(Debug)]
-enum Region<'a> {
+pub(crate) enum Region<'a> {
     /// Positions are addresses.
     Private(Private<'a>),
     /// Positions are offsets in shared memory.
@@ -37,16 +37,16 @@ enum Region<'a> {
 
 /// The memory of a task, or of several that share it.
 #[derive(Debug)]
-struct Private<'a> {
-    space: AddressSpace,
+pub(crate) struct Private<'a> {
+    pub(crate) space: AddressSpace,
     /// By pid; they have the same memory.
-    tasks: Vec<&'a Task>,
+    pub(crate) tasks: Vec<&'a Task>,
     /// Places in the list of mappings.
     mappings: Vec<usize>,
 }
 
 #[derive(Debug)]
-struct Shared<'a> {
+pub(crate) struct Shared<'a> {
     memory: Arc<SharedMemory>,
     /// Region of the private memory beside it, and place in its list of mappings.
     maps: Vec<(usize, usize)>,
@@ -183,15 +183,15 @@ impl<'a> Haystack<'a> {
 
     /// Where some bytes of a region are to be found: by pid and address, or in an artifact. Empty when none of the
     /// processes that were chosen has them.
-    #[must_use]
-    pub fn places(&self, region: usize, range: &Range<u64>) -> Vec<Place<'_>> {
+    pub fn places<'s>(&'s self, region: usize, range: &Range<u64>, places: &mut Vec<Place<'s>>) {
+        places.clear();
         match self.regions.get(region) {
-            Some(Region::Private(private)) => private.places(VirtAddr(range.start)),
-            Some(Region::Shared(shared)) => self.places_of_shared(shared, range),
+            Some(Region::Private(private)) => private.places(VirtAddr(range.start), places),
+            Some(Region::Shared(shared)) => self.places_of_shared(shared, range, places),
             Some(Region::Artifact(artifact)) => {
-                vec![Place::Artifact { artifact, offset: range.start }]
+                places.push(Place::Artifact { artifact, offset: range.start });
             }
-            None => Vec::new(),
+            None => {}
         }
     }
 
@@ -199,8 +199,8 @@ impl<'a> Haystack<'a> {
         &'s self,
         shared: &'s Shared<'a>,
         range: &Range<u64>,
-    ) -> Vec<Place<'s>> {
-        let mut places = Vec::new();
+        places: &mut Vec<Place<'s>>,
+    ) {
         for (region, at) in &shared.maps {
             let Some(Region::Private(private)) = self.regions.get(*region) else { continue };
             let Some(mapping) = private.space.mappings().get(*at) else { continue };
@@ -228,7 +228,6 @@ impl<'a> Haystack<'a> {
             Place::Memory { task, address, .. } => (task.pid, *address),
             Place::Artifact { .. } => (Pid(u32::MAX), VirtAddr(u64::MAX)),
         });
-        places
     }
 }
 
@@ -282,9 +281,17 @@ impl<'a> Private<'a> {
         })
     }
 
-    fn places(&self, address: VirtAddr) -> Vec<Place<'_>> {
-        let Some(mapping) = self.space.mapping_at(address) else { return Vec::new() };
-        self.tasks.iter().map(|task| Place::Memory { task, address, mapping }).collect()
+    fn places<'s>(&'s self, address: VirtAddr, places: &mut Vec<Place<'s>>) {
+        let Some(mapping) = self.space.mapping_at(address) else { return };
+        places.extend(self.tasks.iter().map(|task| Place::Memory { task, address, mapping }));
+    }
+
+    /// Whether a mapping is among those that are searched, as private memory.
+    pub(crate) fn is_meant(&self, mapping: &Mapping) -> bool {
+        let own = !matches!(mapping.backing, Backing::Shared(_))
+            || mapping.kind == MappingKind::MemfdPrivate;
+        let start = |at: &usize| self.space.mappings().get(*at).map(|mapping| mapping.start);
+        own && self.mappings.binary_search_by_key(&Some(mapping.start), start).is_ok()
     }
 
     /// Whether a page of a private mapping of shared memory is still the shared one.

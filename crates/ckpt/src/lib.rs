@@ -30,12 +30,14 @@
 //! | [`model`] | the checkpoint as nouns; its main types are re-exported here |
 //! | [`coredump`] | a task as an ELF core that gdb opens |
 //! | [`report`] | JSON documents, trees and tables, written to any `Write` |
+//! | [`scan`] | strings, literals, expressions and patterns of bytes, in all memory and in files |
 
 pub use ckpt_archive as archive;
 pub use ckpt_coredump as coredump;
 pub use ckpt_memory as memory;
 pub use ckpt_model as model;
 pub use ckpt_report as report;
+pub use ckpt_scan as scan;
 pub use criu_image as image;
 
 pub use ckpt_model::{

@@ -19,6 +19,7 @@ mod list;
 mod maps;
 mod memdump;
 mod show;
+mod strings;
 mod tree;
 mod units;
 
@@ -33,4 +34,5 @@ pub use list::list;
 pub use maps::maps;
 pub use memdump::memory;
 pub use show::show;
+pub use strings::{string_line, strings_heading};
 pub use tree::{TreeOptions, tree};
