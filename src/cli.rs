@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Maps(commands::maps::MapsArgs),
     Memdump(commands::memdump::MemdumpArgs),
     Strings(commands::strings::StringsArgs),
+    Search(commands::search::SearchArgs),
     Show(commands::show::ShowArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

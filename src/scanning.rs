@@ -25,7 +25,8 @@ pub(crate) struct WorkArgs {
 }
 
 impl WorkArgs {
-    fn work(&self) -> Work {
+    /// How a search is gone about.
+    pub(crate) fn work(&self) -> Work {
         let available = || std::thread::available_parallelism().map_or(1, NonZero::get).min(8);
         let threads = self.threads.map_or_else(available, |threads| threads.get().min(256));
         Work { threads, ..Work::default() }
@@ -54,10 +55,10 @@ pub(crate) struct Lines<'a, F> {
 
 impl<'a, F> Lines<'a, F>
 where
-    F: Fn(&mut Vec<u8>, &Hit<'_>, &[Place<'_>], &[Pid]) + Sync,
+    F: Fn(&mut Vec<u8>, &Hit<'_>, &[Place<'_>]) + Sync,
 {
-    /// `line` adds one hit: its places, and other processes that have it at the same address. With `fold` a hit that an
-    /// earlier process has as well is left to that one.
+    /// `line` adds one hit at its places. With `fold` these are also those of other processes that have the same at the
+    /// same address, and of those only the first tells of it.
     pub(crate) fn new(haystack: &'a Haystack<'a>, fold: bool, line: F) -> Self {
         Self { haystack, fold, line }
     }
@@ -73,23 +74,18 @@ pub(crate) struct Batch {
 
 impl<F> Sink for Lines<'_, F>
 where
-    F: Fn(&mut Vec<u8>, &Hit<'_>, &[Place<'_>], &[Pid]) + Sync,
+    F: Fn(&mut Vec<u8>, &Hit<'_>, &[Place<'_>]) + Sync,
 {
     type Batch = Batch;
 
     fn add(&self, batch: &mut Batch, hit: &Hit<'_>) -> ControlFlow<()> {
         let range = &hit.found.range;
-        let mut also = Vec::new();
-        if self.fold {
-            let copies = self.haystack.copies(hit.part, range, &mut batch.copies);
-            if copies.earlier {
-                return ControlFlow::Continue(());
-            }
-            also = copies.later;
-        }
         let mut places = Vec::new();
         self.haystack.places(hit.part.region(), range, &mut places);
-        (self.line)(&mut batch.bytes, hit, &places, &also);
+        if self.fold && !self.haystack.copies(hit.part, range, &mut batch.copies, &mut places) {
+            return ControlFlow::Continue(());
+        }
+        (self.line)(&mut batch.bytes, hit, &places);
         batch.hits = batch.hits.saturating_add(1);
         if batch.bytes.len() >= ENOUGH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }

@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::io::{self, Read as _};
 
 use bytes::Bytes;
+use ckpt_analysis::compare::{self, CompareOptions};
 use ckpt_archive::{Chunk, Evidence};
+use ckpt_coredump::{Core, CoreOptions};
 use ckpt_memory::{
     AddrRange, AddressSpace, Link, Mapping, PagemapImage, PagesFile, Span, VirtAddr,
 };
@@ -214,6 +216,31 @@ pub fn checkpoint_twice(tar: &[u8]) {
     assert!(answers(tar) == answers(tar), "the same input gave different output");
 }
 
+/// Lays out the core of every process, and writes those that are no larger than [`LARGEST_CORE`].
+pub fn cores(tar: &[u8]) {
+    let options = Checkpoint::options().archive(crate::options()).need(Need::Everything);
+    let Some(checkpoint) =
+        crate::evidence(tar).and_then(|evidence| options.open_evidence(evidence).ok())
+    else {
+        return;
+    };
+    for task in &checkpoint.processes().tasks {
+        let Some(memory) = checkpoint.memory(task.pid) else { continue };
+        let core = Core::of(task, &memory, &CoreOptions::of(&checkpoint));
+        if core.size() <= LARGEST_CORE {
+            let mut written = Vec::new();
+            core.write_to(&mut written).expect("a Vec takes all, and the evidence stays");
+            assert_eq!(written.len() as u64, core.size());
+        }
+        for lack in core.lacks() {
+            black_box(lack.to_string());
+        }
+    }
+}
+
+/// Shared memory that is mapped a thousand times is a thousand times in a core.
+const LARGEST_CORE: u64 = 16 << 20;
+
 /// Memory maps, sizes, and what lies where mappings begin.
 fn memory<'a>(
     checkpoint: &'a Checkpoint,
@@ -240,6 +267,35 @@ fn memory<'a>(
         }
     }
     maps
+}
+
+/// Compares two checkpoints, twice: with the same answers, byte for byte. None of them differs from itself.
+pub fn compare(a: &[u8], b: &[u8]) {
+    let open = |tar: &[u8]| {
+        let options = Checkpoint::options().archive(crate::options()).need(Need::Everything);
+        options.open_evidence(crate::evidence(tar)?).ok()
+    };
+    let (Some(a), Some(b)) = (open(a), open(b)) else { return };
+    assert!(differences(&a, &b).1 == differences(&a, &b).1, "the same input gave other output");
+    assert!(!differences(&a, &a).0, "a checkpoint differs from itself");
+    assert!(!differences(&b, &b).0, "a checkpoint differs from itself");
+}
+
+/// Whether two checkpoints differ, and all that can be said of it.
+fn differences(a: &Checkpoint, b: &Checkpoint) -> (bool, Vec<u8>) {
+    let options = CompareOptions::default().archive(crate::options());
+    let found = compare::compare(a, b, &options).expect("no base to fail");
+    let show = json::CompareShow { unchanged: true, rows: Some(16) };
+    let mut out = Vec::new();
+    for width in [None, Some(40), Some(100)] {
+        let layout = human::Layout { width, color: false };
+        human::compare(&mut out, &found, &show, &layout).expect("a Vec takes all");
+    }
+    let text = std::str::from_utf8(&out).expect("text is UTF-8");
+    let unfit = text.chars().find(|letter| letter.is_control() && *letter != '\n');
+    assert_eq!(unfit, None, "a control character reaches the terminal");
+    json::write(&mut out, &json::compare(&found, &show)).expect("a Vec takes all");
+    (found.differs(), out)
 }
 
 /// All that can be said of a checkpoint. What is text must be fit for a terminal.

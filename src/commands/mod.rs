@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments and `run`.
 
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod extract;
@@ -9,6 +10,7 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod maps;
 pub(crate) mod memdump;
+pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod strings;
 pub(crate) mod tree;
@@ -32,6 +34,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Maps(args) => maps::run(&args, &context),
         Command::Memdump(args) => memdump::run(&args, &context),
         Command::Strings(args) => strings::run(&args, &context),
+        Command::Search(args) => search::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -5,8 +5,9 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use anyhow::Result;
+use ckpt::model::artifacts::Artifacts;
 use ckpt::model::{Checkpoint, Need};
-use ckpt::report::json::{StreamedList, StringRecord};
+use ckpt::report::json::{StreamedDocument, StringRecord};
 use ckpt::report::{human, json};
 use ckpt::scan::strings::{Encoding, Encodings, Options, Strings};
 use ckpt::scan::{Found, Haystack, Hit, Sink};
@@ -96,10 +97,11 @@ pub(crate) fn run(args: &StringsArgs, context: &Context) -> Result<Outcome> {
     let out = Output::open(args.output.output.as_deref())?;
     let checkpoint = context.open(&args.evidence, Need::Everything)?;
     let selection = args.select.select(&checkpoint)?;
-    let artifacts = args
-        .artifacts
-        .then(|| checkpoint.artifacts(&context.archive_options(&args.evidence.spool)))
-        .unwrap_or_default();
+    let artifacts = if args.artifacts {
+        checkpoint.artifacts(&context.archive_options(&args.evidence.spool))
+    } else {
+        Artifacts::default()
+    };
     let mut haystack = Haystack::new();
     haystack.add_memory(&checkpoint, &selection.pids, |mapping, task| selection.has(mapping, task));
     let all = args.select.pid.is_empty() && args.select.comm.is_empty();
@@ -130,38 +132,36 @@ fn every(
         Format::Table => {
             let mut out = out.paged(context);
             human::strings_heading(&mut out, false, &layout)?;
-            let sink = Lines::new(haystack, true, |bytes, hit, places, also| {
-                human::string_line(bytes, hit.found, hit.bytes, places, also, None, &layout);
-            });
-            let write = |batch: Batch| Ok(out.write_all(&batch.bytes)?);
-            scanning::search(haystack, &strings, &sink, &args.work, context, write)?;
-            out.finish()
-        }
-        Format::Jsonl => {
-            let sink = Lines::new(haystack, false, |bytes, hit, places, _| {
-                for place in places {
-                    let record = StringRecord::new(hit.found, hit.bytes, place, None);
-                    let _ = json::push_line(bytes, &record);
-                }
+            let sink = Lines::new(haystack, true, |bytes, hit, places| {
+                human::string_line(bytes, hit.found, hit.bytes, places, None, &layout);
             });
             let write = |batch: Batch| Ok(out.write_all(&batch.bytes)?);
             scanning::search(haystack, &strings, &sink, &args.work, context, write)?;
             out.finish()
         }
         Format::Json => {
-            let mut list = StreamedList::begin(&mut out, SCHEMA, checkpoint, "strings")?;
-            let sink = Lines::new(haystack, false, |bytes, hit, places, _| {
-                for place in places {
-                    let record = StringRecord::new(hit.found, hit.bytes, place, None);
-                    let _ = StreamedList::record(bytes, &record);
-                }
-            });
-            let write = |batch: Batch| Ok(list.write(&mut out, &batch.bytes)?);
-            scanning::search(haystack, &strings, &sink, &args.work, context, write)?;
-            list.finish(&mut out, checkpoint)?;
+            let mut list = StreamedDocument::begin(&mut out, SCHEMA, checkpoint, "strings")?;
+            let write = |batch: Batch| Ok(list.lines(&batch.bytes)?);
+            scanning::search(haystack, &strings, &records(haystack), &args.work, context, write)?;
+            list.finish(checkpoint)?;
+            out.finish()
+        }
+        Format::Jsonl => {
+            let write = |batch: Batch| Ok(out.write_all(&batch.bytes)?);
+            scanning::search(haystack, &strings, &records(haystack), &args.work, context, write)?;
             out.finish()
         }
     }
+}
+
+/// A record for each place of each string, one a line.
+fn records<'a>(haystack: &'a Haystack<'a>) -> impl Sink<Batch = Batch> + 'a {
+    Lines::new(haystack, false, |bytes, hit, places| {
+        for place in places {
+            // A vector takes all.
+            let _ = json::write_line(bytes, &StringRecord::new(hit.found, hit.bytes, place, None));
+        }
+    })
 }
 
 const SCHEMA: &str = "ckpt-inspect/strings/1";
@@ -238,38 +238,44 @@ fn unique(
         None => {}
     }
     let mut out = if args.output.format == Format::Table { out.paged(context) } else { out };
-    let mut streamed = None;
-    match args.output.format {
-        Format::Table => human::strings_heading(&mut out, true, &layout)?,
-        Format::Json => {
-            streamed = Some(StreamedList::begin(&mut out, SCHEMA, checkpoint, "strings")?);
-        }
-        Format::Jsonl => {}
-    }
-    let (mut line, mut places) = (Vec::new(), Vec::new());
-    for (bytes, Unique { found, region, count }) in list {
-        line.clear();
+    let mut lines = Vec::new();
+    let mut places = Vec::new();
+    let mut add = |lines: &mut Vec<u8>, (bytes, one): (&[u8], &Unique), table: bool| {
+        let Unique { found, region, count } = one;
         haystack.places(*region, &found.range, &mut places);
-        let Some(place) = places.first() else { continue };
-        let count = Some(*count);
-        match &mut streamed {
-            Some(list) => {
-                StreamedList::record(&mut line, &StringRecord::new(found, bytes, place, count))?;
-                list.write(&mut out, &line)?;
-                continue;
-            }
-            None if args.output.format == Format::Jsonl => {
-                json::push_line(&mut line, &StringRecord::new(found, bytes, place, count))?;
-            }
-            None => {
-                let first = std::slice::from_ref(place);
-                human::string_line(&mut line, found, bytes, first, &[], count, &layout);
+        let Some(place) = places.first() else { return Ok(()) };
+        if table {
+            let place = std::slice::from_ref(place);
+            human::string_line(lines, found, bytes, place, Some(*count), &layout);
+            return Ok(());
+        }
+        json::write_line(lines, &StringRecord::new(found, bytes, place, Some(*count)))
+    };
+    match args.output.format {
+        Format::Table => {
+            human::strings_heading(&mut out, true, &layout)?;
+            for one in list {
+                lines.clear();
+                add(&mut lines, one, true)?;
+                out.write_all(&lines)?;
             }
         }
-        out.write_all(&line)?;
-    }
-    if let Some(list) = streamed {
-        list.finish(&mut out, checkpoint)?;
+        Format::Jsonl => {
+            for one in list {
+                lines.clear();
+                add(&mut lines, one, false)?;
+                out.write_all(&lines)?;
+            }
+        }
+        Format::Json => {
+            let mut document = StreamedDocument::begin(&mut out, SCHEMA, checkpoint, "strings")?;
+            for one in list {
+                lines.clear();
+                add(&mut lines, one, false)?;
+                document.lines(&lines)?;
+            }
+            document.finish(checkpoint)?;
+        }
     }
     out.finish()
 }

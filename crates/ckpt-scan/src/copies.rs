@@ -4,9 +4,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use ckpt_memory::{Origin, Span, VirtAddr};
-use ckpt_model::Pid;
 
-use crate::haystack::{Haystack, Private, Region};
+use crate::haystack::{Haystack, Place, Private, Region};
 use crate::part::{Part, offset};
 
 /// Bytes beside a hit that must be the same for it to be the same hit: what it is can depend on them.
@@ -30,21 +29,22 @@ struct Seen {
     bytes: Option<Bytes>,
 }
 
-/// Other processes with the same bytes at the same address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Copies {
-    /// A process that is searched earlier has them, so that they were found there.
-    pub earlier: bool,
-    /// Processes that are searched later and have them.
-    pub later: Vec<Pid>,
-}
+/// Most regions among which copies are looked for: each hit is held against all of them.
+const MOST_REGIONS: usize = 256;
 
 impl Haystack<'_> {
-    /// Which other processes have what was found at `range` of a part.
-    pub fn copies(&self, part: &Part, range: &Range<u64>, space: &mut CopySpace) -> Copies {
-        let mut copies = Copies::default();
-        if !matches!(self.regions.get(part.region()), Some(Region::Private(_))) {
-            return copies;
+    /// Adds the places of other processes that have what was found at `range` of a part: the same bytes, and a few beside
+    /// them, at the same address. `false` when a process that is searched earlier has it, and so has told of it.
+    pub fn copies<'s>(
+        &'s self,
+        part: &Part,
+        range: &Range<u64>,
+        space: &mut CopySpace,
+        places: &mut Vec<Place<'s>>,
+    ) -> bool {
+        let is_private = matches!(self.regions.get(part.region()), Some(Region::Private(_)));
+        if !is_private || self.regions.len() > MOST_REGIONS {
+            return true;
         }
         space.seen.resize_with(self.regions.len(), || None);
         let beside = range.start.saturating_sub(BESIDE).max(part.around().start)
@@ -57,12 +57,11 @@ impl Haystack<'_> {
                 continue;
             }
             if number < part.region() {
-                copies.earlier = true;
-                return copies;
+                return false;
             }
-            copies.later.extend(private.tasks.iter().map(|task| task.pid));
+            private.places(VirtAddr(range.start), places);
         }
-        copies
+        true
     }
 }
 

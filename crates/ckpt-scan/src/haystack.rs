@@ -281,7 +281,7 @@ impl<'a> Private<'a> {
         })
     }
 
-    fn places<'s>(&'s self, address: VirtAddr, places: &mut Vec<Place<'s>>) {
+    pub(crate) fn places<'s>(&'s self, address: VirtAddr, places: &mut Vec<Place<'s>>) {
         let Some(mapping) = self.space.mapping_at(address) else { return };
         places.extend(self.tasks.iter().map(|task| Place::Memory { task, address, mapping }));
     }

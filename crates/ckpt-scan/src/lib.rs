@@ -12,7 +12,7 @@ mod scanner;
 pub mod search;
 pub mod strings;
 
-pub use copies::{Copies, CopySpace};
+pub use copies::CopySpace;
 pub use driver::{Hit, Sink, Work, run};
 pub use haystack::{Haystack, Place};
 pub use part::{Part, Piece};

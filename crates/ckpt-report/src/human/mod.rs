@@ -5,6 +5,7 @@
 
 mod columns;
 mod command;
+mod compare;
 mod defects;
 mod details;
 mod diff;
@@ -18,11 +19,13 @@ mod line;
 mod list;
 mod maps;
 mod memdump;
+mod search;
 mod show;
 mod strings;
 mod tree;
 mod units;
 
+pub use compare::compare;
 pub use defects::defects;
 pub use diff::diff;
 pub use extract::extract;
@@ -33,6 +36,7 @@ pub use layout::Layout;
 pub use list::list;
 pub use maps::maps;
 pub use memdump::memory;
+pub use search::{HitLine, SearchSheet, search_counts};
 pub use show::show;
 pub use strings::{string_line, strings_heading};
 pub use tree::{TreeOptions, tree};

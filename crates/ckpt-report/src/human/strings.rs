@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use ckpt_model::{Pid, escape};
+use ckpt_model::escape;
 use ckpt_scan::strings::{Encoding, decode};
 use ckpt_scan::{Found, Place};
 
@@ -28,13 +28,12 @@ pub fn strings_heading<W: Write>(out: &mut W, counts: bool, layout: &Layout) -> 
     writeln!(out, "{}", paint(Palette::of(layout).heading, &heading))
 }
 
-/// Adds the line of a string, which is at `places`, and in the memory of forks of the process (`also`).
+/// Adds the line of a string, which is at `places`.
 pub fn string_line(
     out: &mut Vec<u8>,
     found: &Found,
     bytes: &[u8],
     places: &[Place<'_>],
-    also: &[Pid],
     count: Option<u64>,
     layout: &Layout,
 ) {
@@ -55,7 +54,7 @@ pub fn string_line(
     if found.continues {
         out.extend_from_slice("…".as_bytes());
     }
-    push_also(out, place, others, also);
+    push_also(out, place, others);
     if let Some(width) = layout.width {
         let line = String::from_utf8_lossy(out.get(start..).unwrap_or_default());
         if columns(&line) > width {
@@ -137,23 +136,24 @@ fn push_text(out: &mut Vec<u8>, bytes: &[u8], encoding: Encoding) {
     }
 }
 
-/// `  (also in pid 4, 6)`: other places of the same bytes.
-fn push_also(out: &mut Vec<u8>, first: &Place<'_>, others: &[Place<'_>], also: &[Pid]) {
-    if others.is_empty() && also.is_empty() {
-        return;
-    }
-    let mut list: Vec<String> = Vec::new();
-    for place in others {
-        if let (Place::Memory { task, address, .. }, Place::Memory { address: here, .. }) =
-            (place, first)
-        {
-            let at = if address == here { String::new() } else { format!(" at {address}") };
-            list.push(format!("{}{at}", task.pid));
+/// `  (also in pid 4, 6)`: other places of the same bytes; with the address where that is another.
+fn push_also(out: &mut Vec<u8>, first: &Place<'_>, others: &[Place<'_>]) {
+    let Place::Memory { address: here, .. } = first else { return };
+    let mut before = "  (also in pid ";
+    for place in others.iter().take(MOST_PIDS) {
+        if let Place::Memory { task, address, .. } = place {
+            let _ = write!(out, "{before}{}", task.pid);
+            if address != here {
+                let _ = write!(out, " at {address}");
+            }
+            before = ", ";
         }
     }
-    list.extend(also.iter().map(Pid::to_string));
-    let more = list.len().saturating_sub(MOST_PIDS);
-    list.truncate(MOST_PIDS);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let _ = write!(out, "  (also in pid {}{more})", list.join(", "));
+    let more = others.len().saturating_sub(MOST_PIDS);
+    if more > 0 {
+        let _ = write!(out, " and {more} more");
+    }
+    if !others.is_empty() {
+        out.push(b')');
+    }
 }

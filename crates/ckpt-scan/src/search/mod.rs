@@ -44,6 +44,7 @@ pub struct SearchBuilder {
     patterns: Vec<(Kind, String)>,
     ignore_case: bool,
     utf16: bool,
+    context: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,12 @@ impl SearchBuilder {
     /// Whether literals are looked for in UTF-16, too.
     pub fn utf16(mut self, look: bool) -> Self {
         self.utf16 = look;
+        self
+    }
+
+    /// Bytes before and behind a hit that are at hand when it is reported, as far as the stretch goes.
+    pub fn context(mut self, bytes: usize) -> Self {
+        self.context = bytes.min(MAX_MATCH);
         self
     }
 
@@ -132,7 +139,9 @@ impl SearchBuilder {
             }
         }
         let longest = literals.iter().map(|(_, needle)| needle.bytes.len()).max();
-        search.reach.after = after.max(longest.unwrap_or_default());
+        let after = after.max(longest.unwrap_or_default());
+        search.reach.after = after.saturating_add(self.context);
+        search.reach.before = search.reach.before.max(self.context);
         search.take_literals(literals, self.ignore_case)?;
         Ok(search)
     }
@@ -159,7 +168,7 @@ fn compile(pattern: &str, regex: &str, ignore_case: bool) -> Result<Regex, Patte
         .case_insensitive(ignore_case)
         .size_limit(MAX_COMPILED)
         .build()
-        .map_err(|error| PatternError::refused(pattern, error))
+        .map_err(|error| PatternError::refused(pattern, &error))
 }
 
 /// Compiled patterns, to be searched for in any number of parts by any number of threads.
@@ -228,6 +237,12 @@ impl Search {
         SearchBuilder::default()
     }
 
+    /// Whether hits in equal pages are equal: not those of regular expressions, which depend on what was found before.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.apart.is_empty()
+    }
+
     /// The patterns as they were given; a hit names one by its place here.
     #[must_use]
     pub fn patterns(&self) -> &[String] {
@@ -253,7 +268,7 @@ impl Search {
             .match_kind(MatchKind::Standard)
             .ascii_case_insensitive(ignore_case)
             .build(literals.iter().map(|(_, needle)| &needle.bytes))
-            .map_err(|error| PatternError::refused("literals", error))?;
+            .map_err(|error| PatternError::refused("literals", &error))?;
         self.together = (!meanings.is_empty()).then_some((automaton, meanings));
         Ok(())
     }
