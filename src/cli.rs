@@ -44,6 +44,7 @@ pub(crate) enum Command {
     Files(commands::files::FilesArgs),
     Maps(commands::maps::MapsArgs),
     Memdump(commands::memdump::MemdumpArgs),
+    Strings(commands::strings::StringsArgs),
     Search(commands::search::SearchArgs),
     Show(commands::show::ShowArgs),
     Completions(commands::completions::CompletionsArgs),

@@ -10,6 +10,7 @@ mod extracting;
 mod output;
 mod pager;
 mod progress;
+mod scanning;
 mod selecting;
 
 use std::process::ExitCode;

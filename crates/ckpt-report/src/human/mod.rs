@@ -21,6 +21,7 @@ mod maps;
 mod memdump;
 mod search;
 mod show;
+mod strings;
 mod tree;
 mod units;
 
@@ -37,4 +38,5 @@ pub use maps::maps;
 pub use memdump::memory;
 pub use search::{HitLine, SearchSheet, search_counts};
 pub use show::show;
+pub use strings::{string_line, strings_heading};
 pub use tree::{TreeOptions, tree};

@@ -64,7 +64,7 @@ impl PatternError {
         Self::Regex { pattern: shown(pattern), column: before.chars().count().saturating_add(1), what }
     }
 
-    pub(super) fn refused(pattern: &str, what: impl ToString) -> Self {
+    pub(super) fn refused(pattern: &str, what: &impl ToString) -> Self {
         Self::Refused { pattern: shown(pattern), what: what.to_string() }
     }
 
