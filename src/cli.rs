@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Files(commands::files::FilesArgs),
     Maps(commands::maps::MapsArgs),
     Memdump(commands::memdump::MemdumpArgs),
+    Strings(commands::strings::StringsArgs),
     Search(commands::search::SearchArgs),
     Show(commands::show::ShowArgs),
     Timeline(commands::timeline::TimelineArgs),

@@ -11,6 +11,7 @@ mod moment;
 mod output;
 mod pager;
 mod progress;
+mod scanning;
 mod selecting;
 
 use std::process::ExitCode;

@@ -12,6 +12,7 @@ pub(crate) mod maps;
 pub(crate) mod memdump;
 pub(crate) mod search;
 pub(crate) mod show;
+pub(crate) mod strings;
 pub(crate) mod timeline;
 pub(crate) mod tree;
 
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Files(args) => files::run(&args, &context),
         Command::Maps(args) => maps::run(&args, &context),
         Command::Memdump(args) => memdump::run(&args, &context),
+        Command::Strings(args) => strings::run(&args, &context),
         Command::Search(args) => search::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Timeline(args) => timeline::run(&args, &context),

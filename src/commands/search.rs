@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::thread;
 
 use anyhow::{Result, bail};
 use ckpt::archive::Progress;
@@ -13,13 +12,14 @@ use ckpt::report::json::{
     self, ContextRecord, PlaceRecord, SearchCountRecord, SearchRecord, StreamedDocument,
 };
 use ckpt::scan::search::{Search, SearchBuilder};
-use ckpt::scan::{Haystack, Hit, Place, Sink, Work, run as scan};
+use ckpt::scan::{CopySpace, Haystack, Hit, Place, Sink, run as scan};
 use clap::Args;
 
 use crate::cli::{EvidenceArgs, Format, OutputArgs};
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::output::{self, Output};
+use crate::scanning::WorkArgs;
 use crate::selecting::{SelectArgs, Selection};
 
 /// Bytes around a hit that a table shows when the user does not say how many.
@@ -78,6 +78,9 @@ pub(crate) struct SearchArgs {
     /// End with status 1 when something was found.
     #[arg(long)]
     exit_code: bool,
+
+    #[command(flatten)]
+    work: WorkArgs,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -166,7 +169,7 @@ pub(crate) fn run(args: &SearchArgs, context: &Context) -> Result<Outcome> {
 
 /// A choice of mappings leaves out what is none.
 fn wants_artifacts(args: &SearchArgs) -> bool {
-    args.artifacts || !(args.memory || !args.select.vma.is_empty())
+    args.artifacts || (!args.memory && args.select.vma.is_empty())
 }
 
 /// With a choice of processes, only what these have.
@@ -210,8 +213,7 @@ impl<'a> Searching<'a> {
         sink: &K,
         mut take: impl FnMut(K::Batch, &mut u64) -> Result<(), Stop>,
     ) -> Result<u64> {
-        let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let work = Work { threads, ..Work::default() };
+        let work = self.args.work.work();
         let bar = self.context.progress();
         if let Some(bar) = &bar {
             bar.begin("searching", Some(self.haystack.size()));
@@ -328,7 +330,9 @@ impl<'a> Sink for Counts<'a> {
     type Batch = BTreeMap<Key<'a>, u64>;
 
     fn add(&self, batch: &mut Self::Batch, hit: &Hit<'_>) -> ControlFlow<()> {
-        for place in self.of.haystack.places(hit.part.region(), &hit.found.range) {
+        let mut places = Vec::new();
+        self.of.haystack.places(hit.part.region(), &hit.found.range, &mut places);
+        for place in places {
             let (pid, artifact) = match place {
                 Place::Memory { task, .. } => (Some(task.pid.0), None),
                 Place::Artifact { artifact, .. } => (None, Some(artifact.id.as_str())),
@@ -371,7 +375,8 @@ impl Sink for Lines<'_> {
 
     fn add(&self, batch: &mut Written, hit: &Hit<'_>) -> ControlFlow<()> {
         let searching = self.of;
-        let places = searching.haystack.places(hit.part.region(), &hit.found.range);
+        let mut places = Vec::new();
+        searching.haystack.places(hit.part.region(), &hit.found.range, &mut places);
         let (text, text_base64) = json::hit_text(hit.bytes, hit.found.encoding);
         let context = (searching.around > 0).then(|| {
             let (before, after) = searching.around(hit);
@@ -404,6 +409,7 @@ struct Table<'a> {
 struct Shown<'a> {
     hits: Vec<HitLine<'a>>,
     bytes: usize,
+    copies: CopySpace,
 }
 
 impl<'a> Sink for Table<'a> {
@@ -411,22 +417,22 @@ impl<'a> Sink for Table<'a> {
 
     fn add(&self, batch: &mut Shown<'a>, hit: &Hit<'_>) -> ControlFlow<()> {
         let searching = self.of;
-        let region = hit.part.region();
-        let places = searching.haystack.places(region, &hit.found.range);
+        let range = &hit.found.range;
+        let mut places = Vec::new();
+        searching.haystack.places(hit.part.region(), range, &mut places);
+        // What another process has told of already is left out.
+        if searching.search.is_local()
+            && !searching.haystack.copies(hit.part, range, &mut batch.copies, &mut places)
+        {
+            return ControlFlow::Continue(());
+        }
         let Some((place, also)) = places.split_first() else { return ControlFlow::Continue(()) };
-        let copies = if searching.search.is_local() {
-            searching.haystack.copies(region, &hit.found.range)
-        } else {
-            Some(Vec::new())
-        };
-        // Another process has told of it.
-        let Some(copies) = copies else { return ControlFlow::Continue(()) };
         let (before, after) = searching.around(hit);
         let several = searching.search.patterns().len() > 1;
         let text = ckpt::scan::strings::decode(hit.bytes, hit.found.encoding);
         let line = HitLine {
             place: *place,
-            also: also.iter().copied().chain(copies).collect(),
+            also: also.to_vec(),
             pattern: several.then(|| searching.pattern(hit.found.pattern)),
             text: [before, text.into_owned(), after],
         };

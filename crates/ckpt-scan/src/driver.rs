@@ -113,7 +113,10 @@ pub fn run<S: Scanner, K: Sink, E>(
 type Out<B> = SyncSender<B>;
 
 /// The jobs that are left, and where to announce those that are taken; nothing when there are no more.
-struct Jobs<I: Iterator<Item = Piece>, B>(Mutex<Option<(Chunker<I>, SyncSender<Receiver<B>>)>>);
+struct Jobs<I: Iterator<Item = Piece>, B>(Mutex<Option<(Chunker<I>, Announce<B>)>>);
+
+/// Tells the caller, in order, where batches will come from.
+type Announce<B> = SyncSender<Receiver<B>>;
 
 impl<I: Iterator<Item = Piece>, B> Jobs<I, B> {
     /// Takes a job, in order. Waits while too many are under way.

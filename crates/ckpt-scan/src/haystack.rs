@@ -19,14 +19,14 @@ use crate::part::Piece;
 /// one, and shared memory that is searched as such, are left out.
 #[derive(Debug, Default)]
 pub struct Haystack<'a> {
-    regions: Vec<Region<'a>>,
+    pub(crate) regions: Vec<Region<'a>>,
     /// Regions of shared memory, by its number.
     shared: HashMap<u64, usize>,
 }
 
 /// Bytes whose positions have one meaning.
 #[derive(Debug)]
-enum Region<'a> {
+pub(crate) enum Region<'a> {
     /// Positions are addresses.
     Private(Private<'a>),
     /// Positions are offsets in shared memory.
@@ -37,16 +37,16 @@ enum Region<'a> {
 
 /// The memory of a task, or of several that share it.
 #[derive(Debug)]
-struct Private<'a> {
-    space: AddressSpace,
+pub(crate) struct Private<'a> {
+    pub(crate) space: AddressSpace,
     /// By pid; they have the same memory.
-    tasks: Vec<&'a Task>,
+    pub(crate) tasks: Vec<&'a Task>,
     /// Places in the list of mappings.
     mappings: Vec<usize>,
 }
 
 #[derive(Debug)]
-struct Shared<'a> {
+pub(crate) struct Shared<'a> {
     memory: Arc<SharedMemory>,
     /// Region of the private memory beside it, and place in its list of mappings.
     maps: Vec<(usize, usize)>,
@@ -183,15 +183,15 @@ impl<'a> Haystack<'a> {
 
     /// Where some bytes of a region are to be found: by pid and address, or in an artifact. Empty when none of the
     /// processes that were chosen has them.
-    #[must_use]
-    pub fn places(&self, region: usize, range: &Range<u64>) -> Vec<Place<'_>> {
+    pub fn places<'s>(&'s self, region: usize, range: &Range<u64>, places: &mut Vec<Place<'s>>) {
+        places.clear();
         match self.regions.get(region) {
-            Some(Region::Private(private)) => private.places(VirtAddr(range.start)),
-            Some(Region::Shared(shared)) => self.places_of_shared(shared, range),
+            Some(Region::Private(private)) => private.places(VirtAddr(range.start), places),
+            Some(Region::Shared(shared)) => self.places_of_shared(shared, range, places),
             Some(Region::Artifact(artifact)) => {
-                vec![Place::Artifact { artifact, offset: range.start }]
+                places.push(Place::Artifact { artifact, offset: range.start });
             }
-            None => Vec::new(),
+            None => {}
         }
     }
 
@@ -199,8 +199,8 @@ impl<'a> Haystack<'a> {
         &'s self,
         shared: &'s Shared<'a>,
         range: &Range<u64>,
-    ) -> Vec<Place<'s>> {
-        let mut places = Vec::new();
+        places: &mut Vec<Place<'s>>,
+    ) {
         for (region, at) in &shared.maps {
             let Some(Region::Private(private)) = self.regions.get(*region) else { continue };
             let Some(mapping) = private.space.mappings().get(*at) else { continue };
@@ -228,40 +228,6 @@ impl<'a> Haystack<'a> {
             Place::Memory { task, address, .. } => (task.pid, *address),
             Place::Artifact { .. } => (Pid(u32::MAX), VirtAddr(u64::MAX)),
         });
-        places
-    }
-}
-
-/// Longest range that is held against other processes, bytes.
-const MAX_COMPARED: u64 = 1 << 20;
-
-/// Most private regions among which copies are looked for: each hit is held against all of them.
-const MOST_COPIES: usize = 256;
-
-impl<'a> Haystack<'a> {
-    /// Where processes that were forked from one another have the same as `range` of a region: in equal pages at the same
-    /// address. The first of them tells of the others; `None` for the others, of which the first has told already.
-    #[must_use]
-    pub fn copies(&self, region: usize, range: &Range<u64>) -> Option<Vec<Place<'_>>> {
-        let mut copies = Vec::new();
-        let Some(Region::Private(own)) = self.regions.get(region) else { return Some(copies) };
-        let private = self.regions.iter().enumerate().filter_map(|(number, region)| match region {
-            Region::Private(private) => Some((number, private)),
-            _ => None,
-        });
-        if self.regions.len() > MOST_COPIES {
-            return Some(copies);
-        }
-        for (number, other) in private.filter(|(number, _)| *number != region) {
-            if !own.has_equal_pages(other, range) {
-                continue;
-            }
-            if number < region {
-                return None;
-            }
-            copies.extend(other.places(VirtAddr(range.start)));
-        }
-        Some(copies)
     }
 }
 
@@ -315,33 +281,17 @@ impl<'a> Private<'a> {
         })
     }
 
-    fn places(&self, address: VirtAddr) -> Vec<Place<'_>> {
-        let Some(mapping) = self.space.mapping_at(address) else { return Vec::new() };
-        self.tasks.iter().map(|task| Place::Memory { task, address, mapping }).collect()
+    pub(crate) fn places<'s>(&'s self, address: VirtAddr, places: &mut Vec<Place<'s>>) {
+        let Some(mapping) = self.space.mapping_at(address) else { return };
+        places.extend(self.tasks.iter().map(|task| Place::Memory { task, address, mapping }));
     }
 
-    /// Whether the pages that hold a range are searched in both and are equal.
-    fn has_equal_pages(&self, other: &Self, range: &Range<u64>) -> bool {
-        let page = self.space.page_size();
-        let start = range.start.checked_div(page).unwrap_or_default().saturating_mul(page);
-        let end = range.end.checked_next_multiple_of(page).unwrap_or(range.end);
-        if end.saturating_sub(start) > MAX_COMPARED || !other.searches(VirtAddr(range.start)) {
-            return false;
-        }
-        let read = |space: &AddressSpace| space.read(VirtAddr(start), end.saturating_sub(start));
-        match (read(&self.space), read(&other.space)) {
-            (Ok(own), Ok(others)) => own == others,
-            _ => false,
-        }
-    }
-
-    fn searches(&self, address: VirtAddr) -> bool {
-        let mappings = self.space.mappings();
-        let behind = mappings.partition_point(|mapping| mapping.start <= address);
-        let at = behind
-            .checked_sub(1)
-            .filter(|at| mappings.get(*at).is_some_and(|mapping| mapping.contains(address)));
-        at.is_some_and(|at| self.mappings.binary_search(&at).is_ok())
+    /// Whether a mapping is among those that are searched, as private memory.
+    pub(crate) fn is_meant(&self, mapping: &Mapping) -> bool {
+        let own = !matches!(mapping.backing, Backing::Shared(_))
+            || mapping.kind == MappingKind::MemfdPrivate;
+        let start = |at: &usize| self.space.mappings().get(*at).map(|mapping| mapping.start);
+        own && self.mappings.binary_search_by_key(&Some(mapping.start), start).is_ok()
     }
 
     /// Whether a page of a private mapping of shared memory is still the shared one.

@@ -4,6 +4,7 @@
 
 mod carry;
 mod chunker;
+mod copies;
 mod driver;
 mod haystack;
 mod part;
@@ -11,6 +12,7 @@ mod scanner;
 pub mod search;
 pub mod strings;
 
+pub use copies::CopySpace;
 pub use driver::{Hit, Sink, Work, run};
 pub use haystack::{Haystack, Place};
 pub use part::{Part, Piece};

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use ckpt_model::Checkpoint;
-use ckpt_model::artifacts::Artifact;
 use ckpt_scan::Place;
 use ckpt_scan::strings::{Encoding, decode};
 use data_encoding::BASE64;
@@ -14,7 +13,7 @@ use super::shared::{DefectRecord, EvidenceRecord, address, base64, defects, fiel
 use super::write::write_line;
 
 /// Where something was found: `pid`, `address` and `vma` in memory, `artifact` and `offset` elsewhere.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct PlaceRecord<'a> {
     /// Process id in the container.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,12 +24,21 @@ pub struct PlaceRecord<'a> {
     /// The mapping that holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vma: Option<HitVmaRecord<'a>>,
-    /// The artifact that holds it, as `extract` lists it.
+    /// Id of the artifact that holds it: what `extract --to DIR ID` takes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub artifact: Option<HitArtifactRecord<'a>>,
+    pub artifact: Option<&'a str>,
     /// Offset in the artifact, bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// Origin of the artifact, as in `extract`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<&'static str>,
+    /// Path of the artifact in the container, or what the kernel calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<Cow<'a, str>>,
+    /// Its bytes, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_base64: Option<String>,
 }
 
 /// The mapping of a hit.
@@ -47,25 +55,11 @@ pub struct HitVmaRecord<'a> {
     pub path_base64: Option<String>,
 }
 
-/// The artifact of a hit.
-#[derive(Clone, Debug, Serialize)]
-pub struct HitArtifactRecord<'a> {
-    /// What `extract --to DIR ID` takes.
-    pub id: &'a str,
-    /// As in `extract`.
-    pub origin: &'static str,
-    /// Path in the container, or what the kernel calls it.
-    pub path: Option<Cow<'a, str>>,
-    /// Its bytes, when they are not UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path_base64: Option<String>,
-}
-
 impl<'a> PlaceRecord<'a> {
     /// Of a place.
     #[must_use]
     pub fn of(place: &Place<'a>) -> Self {
-        let nowhere = Self { pid: None, address: None, vma: None, artifact: None, offset: None };
+        let nowhere = Self::default();
         match place {
             Place::Memory { task, address: at, mapping } => {
                 let name = mapping.name.as_deref();
@@ -83,16 +77,19 @@ impl<'a> PlaceRecord<'a> {
                 }
             }
             Place::Artifact { artifact, offset } => {
-                Self { artifact: Some(artifact_record(artifact)), offset: Some(*offset), ..nowhere }
+                let (path, path_base64) = fields(artifact.path.as_ref());
+                Self {
+                    artifact: Some(&artifact.id),
+                    offset: Some(*offset),
+                    origin: Some(artifact.origin.word()),
+                    path,
+                    path_base64,
+                    ..nowhere
+                }
             }
             _ => nowhere,
         }
     }
-}
-
-fn artifact_record(artifact: &Artifact) -> HitArtifactRecord<'_> {
-    let (path, path_base64) = fields(artifact.path.as_ref());
-    HitArtifactRecord { id: &artifact.id, origin: artifact.origin.word(), path, path_base64 }
 }
 
 /// One hit of `search` at one place.

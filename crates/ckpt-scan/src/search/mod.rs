@@ -168,7 +168,7 @@ fn compile(pattern: &str, regex: &str, ignore_case: bool) -> Result<Regex, Patte
         .case_insensitive(ignore_case)
         .size_limit(MAX_COMPILED)
         .build()
-        .map_err(|error| PatternError::refused(pattern, error))
+        .map_err(|error| PatternError::refused(pattern, &error))
 }
 
 /// Compiled patterns, to be searched for in any number of parts by any number of threads.
@@ -268,7 +268,7 @@ impl Search {
             .match_kind(MatchKind::Standard)
             .ascii_case_insensitive(ignore_case)
             .build(literals.iter().map(|(_, needle)| &needle.bytes))
-            .map_err(|error| PatternError::refused("literals", error))?;
+            .map_err(|error| PatternError::refused("literals", &error))?;
         self.together = (!meanings.is_empty()).then_some((automaton, meanings));
         Ok(())
     }

@@ -21,7 +21,7 @@ mod window;
 
 use std::ops::ControlFlow;
 
-use crate::part::{Part, offset, position};
+use crate::part::{Part, position};
 use crate::scanner::{Found, Reach, Report, Scanner};
 use window::{Edges, Space};
 

@@ -66,7 +66,7 @@ pub(super) fn last(
 ) -> Option<u64> {
     let (bytes, base) = around(part, from, to, copy);
     let end = bytes.len().min(base.saturating_add(crate::part::offset(to, from)));
-    let quiet = |at: &usize| !text_crosses(bytes, *at) && !(utf16 && utf16_crosses(bytes, *at));
+    let quiet = |at: &usize| !text_crosses(bytes, *at) && (!utf16 || !utf16_crosses(bytes, *at));
     let at = (base..end).rev().find(quiet)?;
     Some(position(from, at.saturating_sub(base)))
 }

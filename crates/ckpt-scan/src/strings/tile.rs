@@ -145,11 +145,14 @@ struct Planes([u64; 8]);
 impl Planes {
     #[inline]
     fn of(bytes: &[u8; BLOCK]) -> Self {
+        // Adding a byte to itself wraps: it shifts its bits by one.
+        #[allow(clippy::arithmetic_side_effects)]
+        let twice = |v: u8x64| v + v;
         let mut v = u8x64::new(*bytes);
         let mut planes = [0; 8];
         for plane in planes.iter_mut().rev() {
             *plane = v.to_bitmask();
-            v = v + v;
+            v = twice(v);
         }
         Self(planes)
     }
@@ -396,7 +399,7 @@ mod tests {
                     let got = text(&bytes) & 0xf;
                     match valid {
                         Some(len) => {
-                            assert_eq!(got & ((1 << len) - 1), (1 << len) - 1, "{bytes:x?}")
+                            assert_eq!(got & ((1 << len) - 1), (1 << len) - 1, "{bytes:x?}");
                         }
                         None => assert_eq!(got & 1, 0, "{bytes:x?}"),
                     }

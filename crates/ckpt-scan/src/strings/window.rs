@@ -390,5 +390,5 @@ fn among_twelve(before: &Units, this: &Units, next: &Units) -> u64 {
     for shift in [2, 4, 8, 8] {
         around |= around << shift;
     }
-    east_asian & (around >> 32) as u64
+    east_asian & u64::try_from(around >> 32 & u128::from(u64::MAX)).unwrap_or_default()
 }
