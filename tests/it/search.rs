@@ -64,8 +64,7 @@ fn the_table_tells_once_and_says_who_else_has_it() {
     insta::assert_snapshot!("search-count", counted.transcript());
     let json = search(&folder, &["--literal", "acrossing", "--format", "json", "-C", "4"]);
     insta::assert_snapshot!("search-json", json.transcript());
-    let control: Vec<char> =
-        ran.stdout.chars().filter(|c| c.is_control() && *c != '\n').collect();
+    let control: Vec<char> = ran.stdout.chars().filter(|c| c.is_control() && *c != '\n').collect();
     assert_eq!(control, Vec::<char>::new());
 }
 

@@ -46,7 +46,11 @@ impl PatternError {
     /// Of a pattern of bytes, wrong at a byte offset.
     pub(super) fn hex(pattern: &str, at: usize, what: String) -> Self {
         let before = pattern.get(..at).unwrap_or_default();
-        Self::Hex { pattern: shown(pattern), column: before.chars().count().saturating_add(1), what }
+        Self::Hex {
+            pattern: shown(pattern),
+            column: before.chars().count().saturating_add(1),
+            what,
+        }
     }
 
     /// Of a regular expression.
@@ -61,7 +65,11 @@ impl PatternError {
             other => (0, other.to_string()),
         };
         let before = pattern.get(..at).unwrap_or_default();
-        Self::Regex { pattern: shown(pattern), column: before.chars().count().saturating_add(1), what }
+        Self::Regex {
+            pattern: shown(pattern),
+            column: before.chars().count().saturating_add(1),
+            what,
+        }
     }
 
     pub(super) fn refused(pattern: &str, what: &impl ToString) -> Self {
