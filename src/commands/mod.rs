@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments and `run`.
 
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod extract;

@@ -11,6 +11,7 @@
 )]
 
 mod cli;
+mod compare;
 mod diff;
 mod extract;
 mod hostile;

@@ -29,8 +29,10 @@
 //! | [`memory`] | address spaces: every byte with where it came from |
 //! | [`model`] | the checkpoint as nouns; its main types are re-exported here |
 //! | [`coredump`] | a task as an ELF core that gdb opens |
+//! | [`analysis`] | opinions: what differs between two checkpoints |
 //! | [`report`] | JSON documents, trees and tables, written to any `Write` |
 
+pub use ckpt_analysis as analysis;
 pub use ckpt_archive as archive;
 pub use ckpt_coredump as coredump;
 pub use ckpt_memory as memory;

@@ -5,6 +5,7 @@
 
 mod columns;
 mod command;
+mod compare;
 mod defects;
 mod details;
 mod diff;
@@ -22,6 +23,7 @@ mod show;
 mod tree;
 mod units;
 
+pub use compare::compare;
 pub use defects::defects;
 pub use diff::diff;
 pub use extract::extract;

@@ -3,6 +3,7 @@
 //! `null` means *not known*. Addresses are strings such as `"0x7f76c1772190"`, masks 16 hexadecimal digits. Text that is
 //! not UTF-8 has its other bytes as `\xff`, and the same key with the suffix `_base64` carries the bytes themselves.
 
+mod compare;
 mod diff;
 mod extract;
 mod file_details;
@@ -19,6 +20,7 @@ mod system;
 mod tree;
 mod write;
 
+pub use compare::*;
 pub use diff::*;
 pub use extract::*;
 pub use file_details::*;
