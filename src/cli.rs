@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Maps(commands::maps::MapsArgs),
     Memdump(commands::memdump::MemdumpArgs),
     Show(commands::show::ShowArgs),
+    Verify(commands::verify::VerifyArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
 }

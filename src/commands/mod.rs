@@ -12,6 +12,7 @@ pub(crate) mod maps;
 pub(crate) mod memdump;
 pub(crate) mod show;
 pub(crate) mod tree;
+pub(crate) mod verify;
 
 use anyhow::Result;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Maps(args) => maps::run(&args, &context),
         Command::Memdump(args) => memdump::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
+        Command::Verify(args) => verify::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

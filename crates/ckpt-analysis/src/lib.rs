@@ -23,3 +23,4 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 pub mod compare;
+pub mod verify;

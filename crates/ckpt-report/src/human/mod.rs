@@ -22,6 +22,7 @@ mod memdump;
 mod show;
 mod tree;
 mod units;
+mod verify;
 
 pub use compare::compare;
 pub use defects::defects;
@@ -36,3 +37,4 @@ pub use maps::maps;
 pub use memdump::memory;
 pub use show::show;
 pub use tree::{TreeOptions, tree};
+pub use verify::verify;

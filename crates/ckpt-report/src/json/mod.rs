@@ -18,6 +18,7 @@ mod show;
 mod sockets;
 mod system;
 mod tree;
+mod verify;
 mod write;
 
 pub use compare::*;
@@ -37,4 +38,5 @@ pub use sockets::*;
 pub(crate) use sockets::{endpoint, kind, socket_options, state};
 pub use system::*;
 pub use tree::*;
+pub use verify::*;
 pub use write::{write, write_line, write_lines};
