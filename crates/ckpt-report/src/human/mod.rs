@@ -6,6 +6,7 @@
 mod columns;
 mod command;
 mod compare;
+mod custody;
 mod defects;
 mod details;
 mod diff;
@@ -25,6 +26,7 @@ mod units;
 mod verify;
 
 pub use compare::compare;
+pub use custody::{custody, custody_check};
 pub use defects::defects;
 pub use diff::diff;
 pub use extract::extract;

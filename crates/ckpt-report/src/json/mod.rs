@@ -4,6 +4,7 @@
 //! not UTF-8 has its other bytes as `\xff`, and the same key with the suffix `_base64` carries the bytes themselves.
 
 mod compare;
+mod custody;
 mod diff;
 mod extract;
 mod file_details;
@@ -22,6 +23,7 @@ mod verify;
 mod write;
 
 pub use compare::*;
+pub use custody::*;
 pub use diff::*;
 pub use extract::*;
 pub use file_details::*;
