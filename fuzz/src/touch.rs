@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::io::{self, Read as _};
 
 use bytes::Bytes;
+use ckpt_analysis::compare::{self, CompareOptions};
 use ckpt_archive::{Chunk, Evidence};
 use ckpt_memory::{AddressSpace, Link, Mapping, PagemapImage, PagesFile, Span, VirtAddr};
 use ckpt_model::artifacts::Artifact;
@@ -208,6 +209,35 @@ pub fn checkpoint(tar: &[u8]) {
 /// Asks a checkpoint everything, twice: the same input must give the same answers, byte for byte.
 pub fn checkpoint_twice(tar: &[u8]) {
     assert!(answers(tar) == answers(tar), "the same input gave different output");
+}
+
+/// Compares two checkpoints, twice: with the same answers, byte for byte. None of them differs from itself.
+pub fn compare(a: &[u8], b: &[u8]) {
+    let open = |tar: &[u8]| {
+        let options = Checkpoint::options().archive(crate::options()).need(Need::Everything);
+        options.open_evidence(crate::evidence(tar)?).ok()
+    };
+    let (Some(a), Some(b)) = (open(a), open(b)) else { return };
+    assert!(differences(&a, &b).1 == differences(&a, &b).1, "the same input gave other output");
+    assert!(!differences(&a, &a).0, "a checkpoint differs from itself");
+    assert!(!differences(&b, &b).0, "a checkpoint differs from itself");
+}
+
+/// Whether two checkpoints differ, and all that can be said of it.
+fn differences(a: &Checkpoint, b: &Checkpoint) -> (bool, Vec<u8>) {
+    let options = CompareOptions::default().archive(crate::options());
+    let found = compare::compare(a, b, &options).expect("no base to fail");
+    let show = json::CompareShow { unchanged: true, rows: Some(16) };
+    let mut out = Vec::new();
+    for width in [None, Some(40), Some(100)] {
+        let layout = human::Layout { width, color: false };
+        human::compare(&mut out, &found, &show, &layout).expect("a Vec takes all");
+    }
+    let text = std::str::from_utf8(&out).expect("text is UTF-8");
+    let unfit = text.chars().find(|letter| letter.is_control() && *letter != '\n');
+    assert_eq!(unfit, None, "a control character reaches the terminal");
+    json::write(&mut out, &json::compare(&found, &show)).expect("a Vec takes all");
+    (found.differs(), out)
 }
 
 /// All that can be said of a checkpoint. What is text must be fit for a terminal.

@@ -48,9 +48,6 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     evidence: EvidenceArgs,
 
-    #[command(flatten)]
-    pair: PairArgs,
-
     /// The container's image: an OCI layout (directory or tar) or the archive of `docker save`.
     #[arg(long, value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     base: Option<PathBuf>,
@@ -80,6 +77,9 @@ pub(crate) struct DiffArgs {
     /// End with status 1 when something is shown that the engine did not do itself.
     #[arg(long)]
     exit_code: bool,
+
+    #[command(flatten)]
+    pair: PairArgs,
 
     #[command(flatten)]
     output: OutputArgs,

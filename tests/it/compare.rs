@@ -202,7 +202,11 @@ fn replicas() {
     for (name, first, more) in [("web-1", 7, false), ("web-2", 21, true)] {
         let mut dump = Dump::new();
         dump.container(Container::new(name))
-            .task(Task::new(1, 0).exe("/usr/sbin/nginx").argv(&["nginx", &name.repeat(9)]))
+            .task(
+                Task::new(1, 0)
+                    .exe("/usr/sbin/nginx")
+                    .argv(&["nginx", &"x".repeat(first as usize * 3)]),
+            )
             .task(Task::new(first, 1).exe("/usr/sbin/nginx").argv(&["nginx: worker"]));
         if more {
             dump.task(Task::new(40, 1).exe("/dev/shm/.x").argv(&["[kworker/0:1]"]));

@@ -11,8 +11,10 @@
 //! | not told of | there | what B says: added or modified with a base, else written |
 //! | not told of | deleted | deleted |
 //! | deleted | not told of | added: it is there as the image has it |
+//!
+//! Volumes are archived whole, so that what one of them has more is added, and what it has less is deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ckpt_model::{
     Aspect, Change, ChangeKind, ChangeSource, Changes, Checkpoint, FileType, Noise, Text,
@@ -70,8 +72,23 @@ pub(super) fn compare(
         (false, true) => !one_container && b.container().engine.omits_modified_files(),
     };
     found.gaps = gaps(silent, comparable, [&in_a, &in_b]);
+    let volumes = (volumes(&in_a), volumes(&in_b));
+    for (letter, lone) in
+        [("A", volumes.0.difference(&volumes.1)), ("B", volumes.1.difference(&volumes.0))]
+    {
+        for volume in lone {
+            let volume = volume.escaped();
+            found.gaps.push(format!(
+                "volume {volume} is in {letter} alone, with nothing to be compared with"
+            ));
+        }
+    }
+    let both: BTreeSet<Text> = volumes.0.intersection(&volumes.1).cloned().collect();
     let mut paths: BTreeMap<Key, (Option<Change>, Option<Change>)> = BTreeMap::new();
-    let told = |change: &Change| comparable || matches!(change.source, ChangeSource::Volume(_));
+    let told = |change: &Change| match &change.source {
+        ChangeSource::Volume(name) => both.contains(name),
+        _ => comparable,
+    };
     for change in in_a.list.into_iter().filter(told) {
         let both = paths.entry(key(&change)).or_default();
         both.0 = Some(change);
@@ -81,7 +98,11 @@ pub(super) fn compare(
         both.1 = Some(change);
     }
     for ((path, volume), (a, b)) in paths {
-        let (kind, what) = judge(a.as_ref(), b.as_ref());
+        let (mut kind, what) = judge(a.as_ref(), b.as_ref());
+        if volume.is_some() && kind == Some(ChangeKind::Written) {
+            // Volumes are archived whole: what the first does not have was not there.
+            kind = Some(ChangeKind::Added);
+        }
         let noise = noise(a.as_ref(), b.as_ref(), kind, &what);
         let differs = kind.is_some();
         // Without a difference the kind is what both say of it.
@@ -102,6 +123,15 @@ fn key(change: &Change) -> Key {
         _ => None,
     };
     (change.path.clone(), volume)
+}
+
+/// The volumes that a checkpoint holds something of.
+fn volumes(changes: &Changes) -> BTreeSet<Text> {
+    let name = |change: &Change| match &change.source {
+        ChangeSource::Volume(name) => Some(name.clone()),
+        _ => None,
+    };
+    changes.list.iter().filter_map(name).collect()
 }
 
 /// Whether a checkpoint says nothing at all of the container's own file system.

@@ -1,7 +1,7 @@
 //! Sockets that appeared, went or changed.
 //!
 //! Where numbers of inodes are kept, a socket is its inode. Else it is its family, type and addresses; one without
-//! addresses is known by the descriptor that holds it.
+//! addresses is known by the descriptor that holds it, and one that nobody holds by its kind, state and unread bytes.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -115,6 +115,12 @@ pub(super) fn compare<'a>(
         |socket| held(socket, first(socket, |pid| matching.partner(pid))),
         |socket| held(socket, first(socket, Some)),
     );
+    // In flight between processes, or of a dump that does not tell who has what: nothing but their kind is left.
+    let lost = |socket: &'a Socket| {
+        let known = socket.local.is_some() || socket.remote.is_some() || !socket.holders.is_empty();
+        (blind(socket) && !known).then_some((kind(socket), socket.state, socket.received))
+    };
+    pool.pair(lost, lost);
     let mut found = Sockets { added: pool.b, removed: pool.a, ..Sockets::default() };
     pool.pairs.sort_by_key(|(_, other)| (other.ino.is_none(), other.ino, other.file_id));
     for (a, b) in pool.pairs {

@@ -96,6 +96,32 @@ fn a_checkpoint_without_a_file_system_is_no_proof_of_deletion() {
 }
 
 #[test]
+fn volumes_are_compared_whole() {
+    let with = |volumes: &[(&str, &[(&str, &str)])]| {
+        let mut archive = Archive::podman(&dump([init()]));
+        for (name, files) in volumes {
+            let mut volume = Archive::new();
+            for (path, content) in *files {
+                volume.push(Member::file(*path, content.as_bytes().to_vec()).mtime(9));
+            }
+            archive.member(format!("volumes/{name}.tar"), volume.tar());
+        }
+        open(&archive)
+    };
+    let a = with(&[("data", &[("a", "1"), ("b", "1")]), ("lone", &[("x", "1")])]);
+    let b = with(&[("data", &[("b", "2"), ("c", "1")])]);
+    let comparison = compared(&a, &b);
+    let of =
+        |kind: ChangeKind| files(&comparison).iter().filter(|(found, _)| *found == kind).count();
+    let (added, modified, deleted) =
+        (of(ChangeKind::Added), of(ChangeKind::Modified), of(ChangeKind::Deleted));
+    assert_eq!((added, modified, deleted), (1, 1, 1), "{:?}", files(&comparison));
+    let gaps = &comparison.filesystem.as_ref().unwrap().gaps;
+    let lone = "volume lone is in A alone, with nothing to be compared with";
+    assert!(gaps.iter().any(|gap| gap == lone), "{gaps:?}");
+}
+
+#[test]
 fn recovered_files_by_origin_and_path() {
     let with = |deleted: &str, unread: &str, log: &str| {
         let task = Task::new(7, 1)

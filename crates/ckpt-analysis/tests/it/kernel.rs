@@ -136,6 +136,28 @@ fn sockets_by_address_between_replicas() {
     assert_eq!(descriptors.opened.len(), 1);
 }
 
+/// Sockets in flight, and those of a dump that lost who holds them, have neither address nor holder. Found by fuzzing.
+#[test]
+fn sockets_that_nobody_holds_are_no_difference() {
+    let lost = || {
+        let pair = |ino, peer| File::unix_pair(ino, peer, Vec::new());
+        let mut dump = dump([init().fd(5, pair(10, 11)).fd(6, pair(11, 10))]);
+        dump.without("mm-1.img");
+        for (name, _) in dump.images() {
+            if name.starts_with("fdinfo-") {
+                dump.without(&name);
+            }
+        }
+        open(&Archive::podman(&dump))
+    };
+    let (a, b) = (lost(), lost());
+    let comparison = compared(&a, &b);
+    assert_eq!(comparison.inodes, Inodes::Unrelated);
+    let found = comparison.sockets.as_ref().unwrap();
+    assert!(found.unchanged.iter().all(|socket| socket.holders.is_empty()));
+    assert_eq!((found.unchanged.len(), found.added.len(), found.removed.len()), (2, 0, 0));
+}
+
 #[test]
 fn mounts_by_place() {
     let a = open(&Archive::podman(&dump([init()])));

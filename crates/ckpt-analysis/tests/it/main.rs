@@ -46,3 +46,25 @@ fn compared<'a>(a: &'a Checkpoint, b: &'a Checkpoint) -> Comparison<'a> {
 fn init() -> Task {
     Task::new(1, 0).comm("init")
 }
+
+/// Whatever dialect, engine or damage: nothing differs from itself, and any two are compared.
+#[test]
+fn every_story_is_what_it_is() {
+    let opened: Vec<(&str, Checkpoint)> = ckpt_synth::stories::all()
+        .into_iter()
+        .filter_map(|(name, archive)| {
+            let tar = archive.tar().into();
+            let evidence = Evidence::from_bytes(name, tar, &Options::default()).ok()?;
+            Some((name, Checkpoint::options().open_evidence(evidence).ok()?))
+        })
+        .collect();
+    assert!(opened.len() > 40, "{} stories", opened.len());
+    for (name, checkpoint) in &opened {
+        assert!(!compared(checkpoint, checkpoint).differs(), "{name} differs from itself");
+    }
+    for pair in opened.windows(2) {
+        let (there, back) = (compared(&pair[0].1, &pair[1].1), compared(&pair[1].1, &pair[0].1));
+        assert_eq!(there.matching.only_a.len(), back.matching.only_b.len(), "{}", pair[0].0);
+        assert_eq!(there.matching.pairs.len(), back.matching.pairs.len(), "{}", pair[0].0);
+    }
+}

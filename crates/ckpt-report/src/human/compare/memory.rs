@@ -148,7 +148,10 @@ fn mapping(change: &MappingChange) -> String {
             MappingFact::Range if a.end == b.end && b.start < a.start => {
                 format!("grew downwards by {}", size(a.start.since(b.start)))
             }
-            MappingFact::Range => format!("was {}-{:x}", a.start, a.end),
+            MappingFact::Range if a.start == b.start || a.end == b.end => {
+                format!("was {}-{:x}", a.start, a.end)
+            }
+            MappingFact::Range => format!("was {} at {}", size(a.len()), a.start),
             MappingFact::Perms => format!("perms {} -> {}", a.perms, b.perms),
             MappingFact::Name => {
                 let name = |region: &Region| {

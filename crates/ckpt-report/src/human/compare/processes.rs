@@ -1,6 +1,6 @@
 //! Processes, and below each what of it changed: facts, threads, descriptors, mappings, memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -8,7 +8,7 @@ use ckpt_analysis::compare::{
     Comparison, DescriptorChange, Held, Identity, Mapped, MappingChange, MemoryChange, Pair,
     ProcessChange,
 };
-use ckpt_model::{Checkpoint, Descriptor, Pid, Task};
+use ckpt_model::{Checkpoint, Descriptor, Pid, Socket, Task};
 
 use super::facts;
 use super::memory;
@@ -114,9 +114,14 @@ pub(super) fn write<W: Write>(
             whole(sheet, Sign::Removed, task)?;
         }
     }
+    let of = |checkpoint| match comparison.descriptors {
+        Some(_) => SocketsByFile::of(checkpoint),
+        None => SocketsByFile(HashMap::new()),
+    };
+    let sockets = (of(comparison.a), of(comparison.b));
     for pair in &matching.pairs {
         match stories.get(&pair.b.pid).filter(|story| !story.is_empty()) {
-            Some(story) => tell(sheet, comparison, pair, story, show)?,
+            Some(story) => tell(sheet, comparison, &sockets, (pair, story), show)?,
             None if show.unchanged && compared => whole(sheet, Sign::Same, pair.b)?,
             None => {}
         }
@@ -159,15 +164,15 @@ fn whole<W: Write>(sheet: &mut Sheet<'_, W>, sign: Sign, task: &Task) -> io::Res
 fn tell<W: Write>(
     sheet: &mut Sheet<'_, W>,
     comparison: &Comparison<'_>,
-    pair: &Pair<'_>,
-    story: &Story<'_>,
+    sockets: &(SocketsByFile<'_>, SocketsByFile<'_>),
+    (pair, story): (&Pair<'_>, &Story<'_>),
     show: &CompareShow,
 ) -> io::Result<()> {
     heading(sheet, pair)?;
     if let Some(change) = story.change {
         facts::write(sheet, change)?;
     }
-    descriptors(sheet, comparison, story)?;
+    descriptors(sheet, sockets, story)?;
     if story.not_compared {
         sheet.labelled(
             2,
@@ -222,43 +227,48 @@ fn heading<W: Write>(sheet: &mut Sheet<'_, W>, pair: &Pair<'_>) -> io::Result<()
 
 fn descriptors<W: Write>(
     sheet: &mut Sheet<'_, W>,
-    comparison: &Comparison<'_>,
+    (a, b): &(SocketsByFile<'_>, SocketsByFile<'_>),
     story: &Story<'_>,
 ) -> io::Result<()> {
     let label = |fd: u32| format!("fd {fd}");
     for held in story.opened.iter().take(MOST) {
-        let text = target(comparison.b, held.descriptor);
+        let text = b.target(held.descriptor);
         sheet.labelled(2, Sign::Added, &label(held.descriptor.fd), text)?;
     }
     sheet.more(2, story.opened.len().saturating_sub(MOST))?;
     for held in story.closed.iter().take(MOST) {
-        let text = target(comparison.a, held.descriptor);
+        let text = a.target(held.descriptor);
         sheet.labelled(2, Sign::Removed, &label(held.descriptor.fd), text)?;
     }
     sheet.more(2, story.closed.len().saturating_sub(MOST))?;
     for change in story.fds.iter().take(MOST) {
         let text = facts::descriptor(
             change,
-            &target(comparison.a, change.a.descriptor),
-            &target(comparison.b, change.b.descriptor),
+            &a.target(change.a.descriptor),
+            &b.target(change.b.descriptor),
         );
         sheet.labelled(2, Sign::Changed, &label(change.b.descriptor.fd), text)?;
     }
     sheet.more(2, story.fds.len().saturating_sub(MOST))
 }
 
-/// What a descriptor refers to; of a socket with its addresses.
-fn target(checkpoint: &Checkpoint, descriptor: &Descriptor) -> String {
-    let target = descriptor.target.as_ref().map(|target| target.escaped().into_owned());
-    let mut text = target.unwrap_or_else(|| descriptor.kind.word().to_owned());
-    if descriptor.kind == ckpt_model::DescriptorType::Socket {
-        let all = checkpoint.sockets().iter();
-        let mut found = all
-            .filter(|one| one.fd_type == descriptor.fd_type && one.file_id == descriptor.file_id);
-        if let Some(socket) = found.next() {
+/// The sockets of a checkpoint by the open file that they are.
+struct SocketsByFile<'c>(HashMap<(u32, u32), &'c Socket>);
+
+impl<'c> SocketsByFile<'c> {
+    fn of(checkpoint: &'c Checkpoint) -> Self {
+        let sockets = checkpoint.sockets().iter();
+        Self(sockets.map(|socket| ((socket.fd_type, socket.file_id), socket)).collect())
+    }
+
+    /// What a descriptor refers to; of a socket with its addresses.
+    fn target(&self, descriptor: &Descriptor) -> String {
+        let target = descriptor.target.as_ref().map(|target| target.escaped().into_owned());
+        let mut text = target.unwrap_or_else(|| descriptor.kind.word().to_owned());
+        if let Some(socket) = self.0.get(&(descriptor.fd_type, descriptor.file_id)) {
             text.push_str("  ");
             text.push_str(&socket_text(socket));
         }
+        text
     }
-    text
 }

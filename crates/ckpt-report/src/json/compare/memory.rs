@@ -114,7 +114,7 @@ impl<'a> MappingChangeRecord<'a> {
 
 /// Pages of a mapping.
 #[derive(Clone, Debug, Serialize)]
-pub struct MemoryRecord<'a> {
+pub struct MemoryChangeRecord<'a> {
     /// The process in B.
     pub pid: u32,
     /// The process in A, where it has another number.
@@ -144,7 +144,7 @@ pub struct MemoryRecord<'a> {
     pub more_rows: Option<bool>,
 }
 
-impl<'a> MemoryRecord<'a> {
+impl<'a> MemoryChangeRecord<'a> {
     pub(super) fn of(
         comparison: &Comparison<'_>,
         change: &'a MemoryChange,

@@ -57,7 +57,7 @@ pub struct CompareDocument<'a> {
     /// Mappings of matched processes.
     pub mappings: Option<MappingChangeRecords<'a>>,
     /// Mappings whose pages differ, or are not there to be compared.
-    pub memory: Option<Vec<MemoryRecord<'a>>>,
+    pub memory: Option<Vec<MemoryChangeRecord<'a>>>,
     /// Matched processes whose memory was not compared.
     pub memory_not_compared: Option<Vec<NotComparedRecord>>,
     /// Bytes of the pages that `memory` counts.
@@ -104,7 +104,7 @@ pub fn compare<'a>(comparison: &'a Comparison<'a>, show: &CompareShow) -> Compar
         mounts: comparison.mounts.as_ref().map(|found| MountChangeRecords::of(found, show)),
         mappings: memory.map(|found| MappingChangeRecords::of(&found.mappings)),
         memory: memory.map(|found| {
-            found.changes.iter().map(|one| MemoryRecord::of(comparison, one, show)).collect()
+            found.changes.iter().map(|one| MemoryChangeRecord::of(comparison, one, show)).collect()
         }),
         memory_not_compared: memory
             .map(|found| found.not_compared.iter().map(NotComparedRecord::of).collect()),
