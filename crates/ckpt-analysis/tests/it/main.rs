@@ -1,4 +1,4 @@
-//! Two checkpoints, built byte by byte by a writer that knows no parser, held against each other.
+//! Checkpoints, built byte by byte by a writer that knows no parser: two held against each other, and one against itself.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@ mod contents;
 mod kernel;
 mod memory;
 mod processes;
+mod verify;
 
 use ckpt_analysis::compare::{CompareOptions, Comparison, compare};
 use ckpt_archive::{Evidence, Options};
