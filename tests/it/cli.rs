@@ -19,6 +19,7 @@ fn help_of_every_command() {
         "maps",
         "memdump",
         "extract",
+        "verify",
         "diff",
         "show",
         "completions",

@@ -18,4 +18,5 @@ mod hostile;
 mod memory;
 mod real;
 mod synthetic;
+mod verify;
 mod world;
