@@ -50,7 +50,8 @@ fn the_names_that_programs_rely_on() {
     let document = ran.json();
     assert_eq!(document["schema"], "ckpt-inspect/verify/1");
     let checks = document["checks"].as_array().expect("checks");
-    let check = |id: &str| checks.iter().find(|check| check["id"] == id).expect("the check").clone();
+    let check =
+        |id: &str| checks.iter().find(|check| check["id"] == id).expect("the check").clone();
     assert_eq!(check("threads")["result"], "failed");
     assert_eq!(check("threads")["effect"], "remark");
     assert_eq!(check("threads")["code"], "C13");
@@ -113,7 +114,8 @@ fn what_differs_is_named() {
     std::fs::write(folder.path().join("checkpoint.tar"), archive.tar()).expect("written");
     let ran = checked(folder.path(), "checkpoint.tar");
     assert_eq!(ran.status, 3);
-    let differences: Vec<&str> = ran.stdout.lines().skip_while(|l| !l.contains("are the same")).collect();
+    let differences: Vec<&str> =
+        ran.stdout.lines().skip_while(|l| !l.contains("are the same")).collect();
     let text = differences.join("\n");
     for line in [
         "evidence  sha256: ",
@@ -130,7 +132,10 @@ fn what_differs_is_named() {
     assert_eq!((&document["same"], &document["repacked"]), (&false.into(), &false.into()));
     let differences = document["differences"].as_array().expect("differences");
     let renamed = differences.iter().find(|one| one["change"] == "renamed").expect("one");
-    assert_eq!((&renamed["path"], &renamed["to_base64"]), (&"moved".into(), &"dGhlcmUb/w==".into()));
+    assert_eq!(
+        (&renamed["path"], &renamed["to_base64"]),
+        (&"moved".into(), &"dGhlcmUb/w==".into())
+    );
     assert_eq!(document["defects"][0]["what"].as_str().map(|w| w.contains("follow")), Some(true));
 }
 

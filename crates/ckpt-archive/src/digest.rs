@@ -9,7 +9,7 @@ use crate::content::{Chunk, Content};
 use crate::{Absence, ContentError};
 
 /// Holes longer than this in sum are not hashed: a header of 512 bytes can claim exabytes of them.
-pub(crate) const MAX_HOLES: u64 = 64 << 30;
+const MAX_HOLES: u64 = 64 << 30;
 
 /// A SHA-256 digest. Displayed as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

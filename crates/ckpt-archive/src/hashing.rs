@@ -12,8 +12,9 @@ use std::thread::JoinHandle;
 use sha2::{Digest, Sha256};
 
 use crate::content::as_u64;
-use crate::digest::{MAX_HOLES, Sha256Digest};
+use crate::digest::Sha256Digest;
 use crate::directory::Root;
+use crate::limits::Limits;
 use crate::member::{Member, MemberKind};
 use crate::options::Progress;
 use crate::sparse::SparseMap;
@@ -32,17 +33,21 @@ pub(crate) struct MemberHash {
     extent: usize,
     /// Logical bytes so far.
     logical: u64,
+    /// Bytes of holes so far, and how many of them are hashed at most.
     holes: u64,
+    limit: u64,
 }
 
 impl MemberHash {
-    pub(crate) fn new(member: &Member) -> Self {
+    /// For a member of which at most so many bytes of holes are hashed.
+    pub(crate) fn new(member: &Member, limit: u64) -> Self {
         MemberHash {
             hash: Sha256::new(),
             map: member.sparse.as_deref().cloned(),
             extent: 0,
             logical: 0,
             holes: 0,
+            limit,
         }
     }
 
@@ -72,7 +77,7 @@ impl MemberHash {
 
     /// The hash of a member of `size` logical bytes, of which `captured` of `packed` stored bytes passed by.
     pub(crate) fn finish(
-        mut self,
+        &mut self,
         size: u64,
         captured: u64,
         packed: u64,
@@ -85,10 +90,15 @@ impl MemberHash {
         if trusted < size {
             return Err(ContentError::Damaged { offset: trusted });
         }
-        if self.holes > MAX_HOLES {
-            return Err(ContentError::TooLarge { len: size, limit: MAX_HOLES });
+        if self.holes > self.limit {
+            return Err(ContentError::TooLarge { len: size, limit: self.limit });
         }
-        Ok(Sha256Digest(self.hash.finalize().into()))
+        Ok(Sha256Digest(self.hash.finalize_reset().into()))
+    }
+
+    /// Bytes of holes that were hashed.
+    pub(crate) fn hashed_holes(&self) -> u64 {
+        if self.holes > self.limit { 0 } else { self.holes }
     }
 
     /// Holes count as zeros, as long as their sum is one that an honest file has.
@@ -96,7 +106,7 @@ impl MemberHash {
         static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         self.holes = self.holes.saturating_add(len);
         self.logical = self.logical.saturating_add(len);
-        if self.holes > MAX_HOLES {
+        if self.holes > self.limit {
             return;
         }
         let mut left = len;
@@ -212,6 +222,7 @@ impl Read for Passed {
 pub(crate) fn hash_files(
     root: &Root,
     members: &mut [Member],
+    limits: &Limits,
     progress: Option<&Arc<dyn Progress>>,
 ) {
     let next = AtomicUsize::new(0);
@@ -223,7 +234,7 @@ pub(crate) fn hash_files(
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(member) = files.get(at) else { break };
             if member.kind == MemberKind::File {
-                hashes.push((at, root.sha256(&member.raw_path, member.size, progress)));
+                hashes.push((at, root.sha256(&member.raw_path, member.size, limits, progress)));
             }
         }
         hashes

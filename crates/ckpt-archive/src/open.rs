@@ -81,7 +81,8 @@ pub(crate) fn hash_path(path: &Path, options: &Options) -> Result<Evidence, Erro
         progress.begin(&name, Some(evidence.size));
     }
     if let Some(Store::Directory(root)) = evidence.parts.first().map(|part| &part.store) {
-        hashing::hash_files(root, &mut evidence.members, options.progress.as_ref());
+        let progress = options.progress.as_ref();
+        hashing::hash_files(root, &mut evidence.members, &options.limits, progress);
     }
     if let Some(progress) = &options.progress {
         progress.end();

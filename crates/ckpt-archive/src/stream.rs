@@ -49,6 +49,8 @@ pub(crate) struct StreamTape {
     used: usize,
     position: u64,
     max_unpacked: u64,
+    /// Bytes of holes that may still be hashed.
+    holes_left: u64,
     spool: RefCell<Spool>,
     select: Option<Arc<dyn Select>>,
     purpose: Purpose,
@@ -106,6 +108,7 @@ impl StreamTape {
             used: 0,
             position: 0,
             max_unpacked: options.limits.max_unpacked,
+            holes_left: options.limits.max_hashed_holes,
             spool: RefCell::new(Spool::new(dir)),
             select: options.select.clone(),
             purpose,
@@ -251,9 +254,10 @@ impl Tape for StreamTape {
         let mut stored = Stored { packed, ..Stored::default() };
         if self.purpose == Purpose::Hash {
             if matches!(member.kind, MemberKind::File | MemberKind::Other(_)) {
-                let mut hash = MemberHash::new(member);
+                let mut hash = MemberHash::new(member, self.holes_left);
                 stored.captured = self.pass(packed, Sink::Hash(&mut hash))?;
                 stored.sha256 = Some(hash.finish(member.size, stored.captured, packed));
+                self.holes_left = self.holes_left.saturating_sub(hash.hashed_holes());
             }
             return Ok(stored);
         }

@@ -124,6 +124,28 @@ fn exabytes_of_holes_are_not_hashed() {
 }
 
 #[test]
+fn holes_are_hashed_up_to_a_limit_in_sum() {
+    let mut tar = Tar::default();
+    for name in ["one", "two", "three"] {
+        let map = [("GNU.sparse.size", &b"1001"[..]), ("GNU.sparse.map", b"1000,1")];
+        tar = tar.pax(b'x', &map).file(name, b"x");
+    }
+    let mut limits = ckpt_archive::Limits::default();
+    limits.max_hashed_holes = 2500;
+    let reader = Cursor::new(tar.file("whole", b"y").end());
+    let evidence = Evidence::hash_reader("holes", reader, &Options::default().limits(limits));
+    let found = found(&evidence.unwrap());
+    let hashed: Vec<bool> = found.iter().map(Option::is_some).collect();
+    assert_eq!(hashed, [true, true, false, true]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = std::fs::File::create(folder.path().join("sparse")).unwrap();
+    file.set_len(1 << 42).unwrap();
+    let evidence = Evidence::hash(folder.path(), &Options::default()).unwrap();
+    assert!(matches!(evidence.members()[0].sha256(), Some(Err(ContentError::TooLarge { .. }))));
+}
+
+#[test]
 fn directories_are_hashed_file_by_file() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("d")).unwrap();
