@@ -3,6 +3,9 @@
 //! [`compare`] holds two checkpoints against each other, of one container or of two: what appeared, what went, what
 //! changed. Every opinion carries its reasons, see [`compare::Reason`].
 //!
+//! [`verify`] holds one checkpoint against itself: whether it is whole and consistent, and whether the evidence is still
+//! what it was.
+//!
 //! ```no_run
 //! use ckpt_analysis::compare::{CompareOptions, compare};
 //! use ckpt_model::Checkpoint;

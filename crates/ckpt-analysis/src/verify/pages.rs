@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ckpt_memory::{AddrRange, Defect, Missing, PagemapImage, RunKind, VirtAddr};
+use ckpt_memory::{AddrRange, Defect, Missing, PagemapImage, RunKind, Span, VirtAddr};
 use ckpt_model::{Images, Pid};
 use criu_image::ImageKind;
 use criu_image::messages::{IpcShmEntry, MemfdInodeEntry, MmEntry, VmaEntry};
@@ -49,8 +49,6 @@ struct Facts {
     /// Pages left to a parent, and to lazy migration.
     in_parent: u64,
     lazy: u64,
-    /// Pages whose files are compressed, so that their size counts no pages.
-    compressed: bool,
     /// The pagemaps that name each pages file.
     users: BTreeMap<u64, Vec<String>>,
 }
@@ -156,6 +154,9 @@ fn pass(
                     outside(ranges, &whole, "the segment", mapped, &at);
                 }
             } else if subject.images.has(ImageKind::Mm, Some(id)) {
+                if layout.runs.iter().any(|run| matches!(run.kind, RunKind::Compressed(_))) {
+                    expand(subject, id, &layout, stored, &at);
+                }
                 match covered(subject, id) {
                     Some(covered) => outside(ranges, &covered, "the mappings", mapped, &at),
                     None => mapped.unreadable(subject.place(ImageKind::Mm, Some(id))),
@@ -179,7 +180,6 @@ impl Facts {
         self.in_parent =
             self.in_parent.saturating_add(sum(|entry| !entry.stored() && entry.in_parent()));
         self.lazy = self.lazy.saturating_add(sum(|entry| !entry.stored() && !entry.in_parent()));
-        self.compressed |= pagemap.entries.iter().any(|entry| entry.blocks.is_some());
         self.users.entry(pagemap.pages_id.into()).or_default().push(at.to_owned());
     }
 }
@@ -204,6 +204,36 @@ fn size(images: &Images, layout: &ckpt_memory::Pagemap, stored: &mut Gathering, 
                 stored.tell(Effect::Remark, name, what);
             }
         }
+    }
+}
+
+/// C3: compressed pages are what they claim only when they expand; all of them are made to.
+fn expand(
+    subject: &Subject<'_>,
+    pid: u64,
+    layout: &ckpt_memory::Pagemap,
+    stored: &mut Gathering,
+    at: &str,
+) {
+    let Some(space) = u32::try_from(pid).ok().and_then(|pid| subject.checkpoint.memory(Pid(pid)))
+    else {
+        return;
+    };
+    let mut damaged = 0_u64;
+    let mut first = None;
+    for run in layout.runs.iter().filter(|run| matches!(run.kind, RunKind::Compressed(_))) {
+        for span in space.spans(run.start, run.end.since(run.start)) {
+            if let Span::Missing { start, len, why: Missing::Damaged } = span {
+                damaged = damaged.saturating_add(len);
+                first.get_or_insert(start);
+            }
+        }
+    }
+    if let Some(first) = first {
+        let what = format!(
+            "{damaged} bytes of memory from {first} on are in compressed blocks that do not expand"
+        );
+        stored.tell(Effect::Damaged, at, what);
     }
 }
 

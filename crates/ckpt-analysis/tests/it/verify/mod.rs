@@ -381,6 +381,20 @@ fn the_log_is_read_for_losses_failures_and_a_missing_end() {
 }
 
 #[test]
+fn compressed_pages_are_expanded() {
+    let mut dump = stories::lz4_b();
+    let images = dump.images();
+    let pages = images.iter().find(|(name, _)| name == "pages-1.img").unwrap();
+    // Tokens that ask for more than there is.
+    for at in 0..pages.1.len() {
+        dump.corrupt("pages-1.img", at as u64, 0xff);
+    }
+    let check = of(&verified(&Archive::podman(&dump)), "pages-stored").clone();
+    assert_eq!(check.outcome, Outcome::Failed(Effect::Damaged), "{check:#?}");
+    assert!(check.troubles[0].what.contains("do not expand"), "{check:#?}");
+}
+
+#[test]
 fn pages_in_a_parent_are_looked_for_there() {
     let whole = verified(&stories::chain_three());
     let check = of(&whole, "pages-elsewhere");
