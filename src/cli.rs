@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Search(commands::search::SearchArgs),
     Show(commands::show::ShowArgs),
     Timeline(commands::timeline::TimelineArgs),
+    Verify(commands::verify::VerifyArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
 }

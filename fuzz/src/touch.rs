@@ -6,6 +6,8 @@ use std::io::{self, Read as _};
 use bytes::Bytes;
 use ckpt_analysis::compare::{self, CompareOptions};
 use ckpt_analysis::timeline::{self, Filter, Source, Timeline};
+use ckpt_analysis::verify;
+use ckpt_analysis::verify::custody::{self, About, Manifest, ManifestError};
 use ckpt_archive::{Chunk, Evidence};
 use ckpt_coredump::{Core, CoreOptions};
 use ckpt_memory::{
@@ -51,6 +53,60 @@ pub fn evidence(evidence: &Evidence) {
     for blob in evidence.blobs() {
         black_box(evidence.check_blob(blob).ok());
     }
+}
+
+/// Hashes evidence while it passes by: the same listing as when it is served, and the same hashes, unless it is an image. A
+/// manifest of it comes back as it was written.
+pub fn hashes(input: &[u8]) {
+    let reader = io::Cursor::new(input.to_vec());
+    let hashed = Evidence::hash_reader("fuzz", reader, &crate::options());
+    let served = crate::evidence(input);
+    let (Ok(hashed), Some(served)) = (hashed, served) else { return };
+    assert_eq!(hashed.sha256(), Some(ckpt_archive::sha256_bytes(input)), "the file's hash");
+    let raw = served.outer().unwrap_or(&served);
+    assert_eq!(hashed.members().len(), raw.members().len(), "the listings differ");
+    for (hashed, member) in hashed.members().iter().zip(raw.members()) {
+        assert_eq!(hashed.raw_path, member.raw_path, "the listings differ");
+        if let Some(Ok(hash)) = hashed.sha256()
+            && let Ok(content) = raw.content(member)
+        {
+            assert_eq!(ckpt_archive::sha256(&content).ok(), Some(hash), "hashes differ");
+        }
+    }
+    let manifest = Manifest::of(&hashed, About::default());
+    let mut json = Vec::new();
+    manifest.write(&mut json).expect("a Vec takes all");
+    assert_eq!(Manifest::parse(&json).as_ref(), Ok(&manifest), "the manifest is another one");
+}
+
+/// Reads a manifest. One that was changed is given the digest that it should have, as whoever forges it would do.
+pub fn manifest(json: &[u8]) {
+    let manifest = match Manifest::parse(json) {
+        Err(ManifestError::Digest { expected, found }) => {
+            let text = String::from_utf8_lossy(json).replace(&expected, &found);
+            Manifest::parse(text.as_bytes())
+        }
+        other => other,
+    };
+    let Ok(manifest) = manifest else { return };
+    let mut out = Vec::new();
+    manifest.write(&mut out).expect("a Vec takes all");
+    assert_eq!(Manifest::parse(&out).as_ref(), Ok(&manifest), "writing changes it");
+    let comparison = custody::compare(&manifest, &manifest);
+    assert!(comparison.is_same(), "it differs from itself");
+    out.clear();
+    let (layout, empty) =
+        (human::Layout::default(), Manifest { members: Vec::new(), ..manifest.clone() });
+    for (one, other) in [(&manifest, &empty), (&empty, &manifest)] {
+        let comparison = custody::compare(one, other);
+        human::custody_check(&mut out, "fuzz", one, other, &comparison, &layout)
+            .expect("a Vec takes all");
+        black_box(json::custody_check("fuzz", one, other, &comparison));
+    }
+    human::custody(&mut out, "fuzz", &manifest, &layout).expect("a Vec takes all");
+    let text = std::str::from_utf8(&out).expect("text is UTF-8");
+    let unfit = text.chars().find(|letter| letter.is_control() && *letter != '\n');
+    assert_eq!(unfit, None, "a control character reaches the terminal");
 }
 
 /// Limits of a tree that fit the size of inputs.
@@ -367,6 +423,8 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     human::extract(&mut out, &list, &layout).expect("a Vec takes all");
     let maps = memory(&checkpoint, &inner, &mut out);
     checkpoint.look_for_unknown();
+    let verification = verify::verify(&checkpoint, &inner);
+    human::verify(&mut out, &checkpoint, &verification, &layout).expect("a Vec takes all");
     for defect in checkpoint.defects() {
         out.extend(defect.to_string().bytes());
     }
@@ -375,6 +433,7 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     assert_eq!(unfit, None, "a control character reaches the terminal");
     json::write(&mut out, &json::tree(&checkpoint, &[])).expect("a Vec takes all");
     json::write(&mut out, &json::info(&checkpoint)).expect("a Vec takes all");
+    json::write(&mut out, &json::verify(&checkpoint, &verification)).expect("a Vec takes all");
     json::write(&mut out, &json::files(&checkpoint, &lists)).expect("a Vec takes all");
     json::write(&mut out, &json::diff(&checkpoint, &changes, &filter)).expect("a Vec takes all");
     json::write(&mut out, &json::maps(&checkpoint, &maps, |_, _| true, true))

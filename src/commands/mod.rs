@@ -15,6 +15,7 @@ pub(crate) mod show;
 pub(crate) mod strings;
 pub(crate) mod timeline;
 pub(crate) mod tree;
+pub(crate) mod verify;
 
 use anyhow::Result;
 
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Search(args) => search::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Timeline(args) => timeline::run(&args, &context),
+        Command::Verify(args) => verify::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -20,6 +20,7 @@ fn help_of_every_command() {
         "memdump",
         "search",
         "extract",
+        "verify",
         "diff",
         "show",
         "timeline",

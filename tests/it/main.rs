@@ -20,4 +20,5 @@ mod real;
 mod search;
 mod synthetic;
 mod timeline;
+mod verify;
 mod world;

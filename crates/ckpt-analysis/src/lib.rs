@@ -4,6 +4,9 @@
 //! changed. Every opinion carries its reasons, see [`compare::Reason`]. [`timeline`] puts everything that has a time in
 //! order, and says how exact each time is.
 //!
+//! [`verify`] holds one checkpoint against itself: whether it is whole and consistent, and whether the evidence is still
+//! what it was.
+//!
 //! ```no_run
 //! use ckpt_analysis::compare::{CompareOptions, compare};
 //! use ckpt_model::Checkpoint;
@@ -25,3 +28,4 @@
 
 pub mod compare;
 pub mod timeline;
+pub mod verify;

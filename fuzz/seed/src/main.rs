@@ -7,6 +7,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::{env, fs, process};
 
+use ckpt_analysis::verify::custody::{About, Manifest};
 use ckpt_archive::{Evidence, Options};
 use ckpt_fuzz::{byte_of, engine, tar};
 use ckpt_synth::{Archive, Kind, Member, NameForm, SparseForm, stories};
@@ -61,6 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for archive in forms() {
         for bytes in [archive.tar(), archive.tar_zst(), archive.tar_gz()] {
             corpora.add("archive", &bytes)?;
+            corpora.add_manifest(bytes)?;
         }
         for form in 0..16 {
             corpora.add("archive_compressed", &prefixed(form, &archive.tar()))?;
@@ -160,6 +162,15 @@ impl Corpora {
             self.add("core", &tar::of(tar::split(&input)))?;
         }
         Ok(())
+    }
+
+    /// A custody manifest of an archive.
+    fn add_manifest(&self, bytes: Vec<u8>) -> Result<(), Box<dyn Error>> {
+        let reader = std::io::Cursor::new(bytes);
+        let evidence = Evidence::hash_reader("synthetic", reader, &Options::default())?;
+        let mut json = Vec::new();
+        Manifest::of(&evidence, About::default()).write(&mut json)?;
+        self.add("manifest", &json)
     }
 
     /// Two checkpoints after one another: of a name that both have, each has a file.

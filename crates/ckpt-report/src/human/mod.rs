@@ -6,6 +6,7 @@
 mod columns;
 mod command;
 mod compare;
+mod custody;
 mod defects;
 mod details;
 mod diff;
@@ -25,8 +26,10 @@ mod strings;
 mod timeline;
 mod tree;
 mod units;
+mod verify;
 
 pub use compare::compare;
+pub use custody::{custody, custody_check};
 pub use defects::defects;
 pub use diff::diff;
 pub use extract::extract;
@@ -42,3 +45,4 @@ pub use show::show;
 pub use strings::{string_line, strings_heading};
 pub use timeline::timeline;
 pub use tree::{TreeOptions, tree};
+pub use verify::verify;
