@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Extract(commands::extract::ExtractArgs),
     Files(commands::files::FilesArgs),
     Show(commands::show::ShowArgs),
+    #[cfg(feature = "trigger")]
+    Trigger(Box<commands::trigger::TriggerArgs>),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
 }

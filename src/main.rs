@@ -7,6 +7,8 @@ mod exit;
 mod extracting;
 mod output;
 mod progress;
+#[cfg(feature = "trigger")]
+mod trigger;
 
 use std::process::ExitCode;
 

@@ -9,6 +9,8 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod show;
 pub(crate) mod tree;
+#[cfg(feature = "trigger")]
+pub(crate) mod trigger;
 
 use anyhow::Result;
 
@@ -27,6 +29,8 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Extract(args) => extract::run(&args, &context),
         Command::Files(args) => files::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
+        #[cfg(feature = "trigger")]
+        Command::Trigger(args) => trigger::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -211,6 +211,8 @@ impl Client {
                     what: &format!("POST {}{path}", cluster.address()),
                     credentials: "those of the kubeconfig",
                 });
+                // When it leaves is not told; from here on it may have.
+                observed(&Event::Sent);
                 cluster.post(&path, self.server(), wait).await?
             }
         };

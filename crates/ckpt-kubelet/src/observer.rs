@@ -17,7 +17,7 @@ pub enum Event<'a> {
         /// How we identify ourselves, in words: `bearer token`, `client certificate`, `nothing`.
         credentials: &'a str,
     },
-    /// The connection stands and the request is on its way: from now on the node may do something.
+    /// The request is on its way, or through the API server may be: from now on the node may do something.
     Sent,
     /// An answer came.
     Answered {

@@ -34,6 +34,9 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How many times a stream that brought nothing more is taken up again.
 const RESUMES: u32 = 3;
 
+/// How long a deletion waits for the creation that it undoes.
+const CREATE: Duration = Duration::from_secs(30);
+
 /// How long a deletion may take, and how many times it is tried.
 const DELETE: Duration = Duration::from_secs(10);
 const DELETIONS: u32 = 3;
@@ -279,7 +282,7 @@ impl Fetcher {
 
     async fn delete(&self, entry: &Outstanding) -> bool {
         // Not longer than the request itself may take.
-        let _ = timeout(DELETE, entry.creating.lock()).await;
+        let _ = timeout(CREATE, entry.creating.lock()).await;
         let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), entry.namespace.as_str());
         let at_once = DeleteParams::default().grace_period(0);
         for attempt in 0..DELETIONS {
