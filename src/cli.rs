@@ -31,6 +31,7 @@ Examples:
   ckpt-inspect extract checkpoint.tar            what can be had as a file
   ckpt-inspect files --sockets checkpoint.tar    who talks to whom, bytes in flight
   ckpt-inspect show checkpoint.tar core-1.img    one CRIU image, decoded
+  ckpt-inspect trigger web-0 --fetch evidence/   a checkpoint of a running pod
 
 Exit status: 0 done; 2 nothing usable; 3 done, with defects.";
 

@@ -52,7 +52,7 @@ pub(crate) struct TriggerArgs {
     pub(crate) pods: Vec<PodName>,
 
     /// A container, in each of the pods; repeatable.
-    #[arg(short, long = "container", value_name = "CONTAINER")]
+    #[arg(short = 'c', long = "container", value_name = "CONTAINER")]
     pub(crate) more_containers: Vec<ContainerName>,
 
     /// How long the runtime may take. The kubelet ignores values below its own runtimeRequestTimeout (120 unless configured)

@@ -149,7 +149,7 @@ fn record<'a>(one: &'a Finished, opened: &'a [Opened], via: Via) -> ResultRecord
             .or(pod.map(|pod| pod.namespace.as_str())),
         pod: target.map(|target| target.pod.as_str()).or(pod.map(|pod| pod.name.as_str())),
         container: target.map(|target| target.container.as_str()),
-        node: one.place.node.as_ref().map(|node| node.as_str()),
+        node: one.place.node.as_ref().map(ckpt_kubelet::NodeName::as_str),
         kubelet: one.place.address.as_ref().map(ToString::to_string),
         via: match via {
             Via::Direct => "direct",

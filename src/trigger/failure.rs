@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ckpt_kubelet::{
-    Access, Cluster, Error, Plan, Preflight, Reason, Server, Target, Verdict, manifest,
+    Access, Cluster, Error, Namespace, Plan, Preflight, Reason, Server, Target, Verdict, manifest,
 };
 
 use super::targets::Place;
@@ -25,7 +25,7 @@ fn indented(text: &str) -> String {
 /// nothing to explain. Nothing is asked of the kubelet.
 pub(super) async fn explained(
     error: &Error,
-    target: Option<&Target>,
+    namespace: Option<&Namespace>,
     place: &Place,
     cluster: Option<&Cluster>,
     plan: &Plan,
@@ -43,7 +43,6 @@ pub(super) async fn explained(
     if !worth {
         return String::new();
     }
-    let namespace = target.map(|target| &target.namespace);
     if let (Some(cluster), Some(namespace)) = (cluster, namespace) {
         let outcome =
             Preflight::of(cluster, namespace, place.pod.as_ref(), place.facts.as_ref(), plan).await;

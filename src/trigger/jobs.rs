@@ -93,8 +93,14 @@ async fn fetch(
     };
     let mut arriving = Arriving::open(name, Arc::clone(&fetching.stop))
         .map_err(|error| failed(format!("{error:#}")))?;
-    // A tunnel ends on this machine too, and its archive is elsewhere. Whoever may not look is told so by reading.
-    let here = finished.place.is_here() && Path::new(path).try_exists().unwrap_or(true);
+    // A tunnel ends on this machine too, and its archive is elsewhere; and whoever is at its other end must not have files of
+    // this machine read or deleted. Somebody who may not look is told so by reading.
+    let here = finished.place.is_here()
+        && target.names_archive(path)
+        && Path::new(path).symlink_metadata().map_or_else(
+            |error| error.kind() == std::io::ErrorKind::PermissionDenied,
+            |meta| meta.is_file(),
+        );
     if here {
         let remote = PathBuf::from(path);
         let telling = Arc::clone(teller);

@@ -230,11 +230,11 @@ async fn conclude(
         })
         .collect();
     let mut explained = String::new();
+    let namespace = targets::namespace(args, cluster).ok();
     for (_, one) in &errors {
         let Some(error) = &one.error else { continue };
-        let plan = plan(args, cluster, !one.place.is_here());
-        explained =
-            failure::explained(error, one.target.as_ref(), &one.place, cluster, &plan).await;
+        let plan = plan(args, cluster, !one.place.is_this_node());
+        explained = failure::explained(error, namespace.as_ref(), &one.place, cluster, &plan).await;
         // The first that there is something to say about; the others are likely alike.
         if !explained.is_empty() {
             break;
@@ -302,7 +302,7 @@ async fn check(
     let first = first.or_else(|| resolved.failed.first().map(|(_, _, place)| place));
     if let Some(cluster) = cluster {
         let namespace = targets::namespace(args, Some(cluster)).map_err(|error| fatal(&error))?;
-        let elsewhere = first.is_none_or(|place| !place.is_here());
+        let elsewhere = first.is_none_or(|place| !place.is_this_node());
         let plan = plan(args, Some(cluster), elsewhere);
         let (pod, node) =
             first.map_or((None, None), |place| (place.pod.as_ref(), place.facts.as_ref()));

@@ -43,7 +43,12 @@ impl Place {
         }
     }
 
-    /// Whether the node is this machine.
+    /// Whether this machine is the node for certain: its address is ours, and not by a tunnel, because kubelets live here.
+    pub(super) fn is_this_node(&self) -> bool {
+        self.is_here() && std::path::Path::new("/var/lib/kubelet").exists()
+    }
+
+    /// Whether the kubelet's address is one of this machine.
     pub(super) fn is_here(&self) -> bool {
         self.address.as_ref().is_some_and(NodeAddress::is_here)
     }

@@ -116,7 +116,7 @@ impl Observer for Teller {
                 self.say(1, &format!("{target}: creating helper pod {namespace}/{pod} on {node}"));
             }
             Event::HelperReady => {
-                self.say(1, &format!("{target}: helper pod runs; hashing on the node"))
+                self.say(1, &format!("{target}: helper pod runs; hashing on the node"));
             }
             Event::Measured { size } => {
                 self.say(1, &format!("{target}: {size} bytes to fetch"));
@@ -137,7 +137,7 @@ impl Observer for Teller {
             }
             Event::Removed => self.say(1, &format!("{target}: archive deleted on the node")),
             Event::HelperDeleted { pod } => {
-                self.say(1, &format!("{target}: helper pod {pod} deleted"))
+                self.say(1, &format!("{target}: helper pod {pod} deleted"));
             }
             _ => {}
         }

@@ -209,14 +209,13 @@ async fn credentials_of_every_kind() {
         world.run(&with(&["web-0", "app", "-vv"])).await.ends(2).has("its credential plugin");
     }
     // A token that no header can hold is an error, not the end of the program.
-    for user in [json!({"token": "garbled-secret\nx"}), json!({"token": "garbled-secret\u{7f}"})] {
-        world.write("kubeconfig", &api.kubeconfig_of(&user).to_string());
-        world
-            .run(&with(&["web-0", "app"]))
-            .await
-            .ends(2)
-            .has("its token holds characters that no token has");
-    }
+    let user = json!({"token": "garbled-secret\nx"});
+    world.write("kubeconfig", &api.kubeconfig_of(&user).to_string());
+    world
+        .run(&with(&["web-0", "app"]))
+        .await
+        .ends(2)
+        .has("its token holds characters that no token has");
 }
 
 #[tokio::test(flavor = "multi_thread")]

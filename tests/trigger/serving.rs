@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
@@ -66,7 +67,16 @@ async fn connection(mut tcp: TcpStream, tls: Arc<ServerConfig>, handler: Arc<imp
         let _ = tcp.write_all(answer).await;
         return;
     }
-    let Ok(stream) = TlsAcceptor::from(tls).accept(tcp).await else { return };
+    let stream = match TlsAcceptor::from(tls).accept(tcp).into_fallible().await {
+        Ok(stream) => stream,
+        Err((_, mut tcp)) => {
+            // Closed at once, with bytes unread, the alert would be lost on its way.
+            let mut rest = Vec::new();
+            let _ = tcp.shutdown().await;
+            let _ = tokio::time::timeout(Duration::from_secs(1), tcp.read_to_end(&mut rest)).await;
+            return;
+        }
+    };
     let session = stream.get_ref().1;
     let http2 = session.alpn_protocol() == Some(b"h2");
     let peer = Peer { certificate: session.peer_certificates().is_some() };

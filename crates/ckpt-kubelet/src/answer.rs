@@ -34,6 +34,9 @@ struct Status {
     message: String,
 }
 
+/// What `net/http` answers on a TLS port to a request without TLS.
+pub(crate) const PLAIN_HTTP: &str = "Client sent an HTTP request to an HTTPS server";
+
 /// Most of an unknown text that is repeated, in characters.
 const MOST_REPEATED: usize = 400;
 
@@ -70,9 +73,7 @@ impl Answer {
                 if items.items.is_empty() { Err(unknown()) } else { Ok(items.items) }
             }
             300..=399 => Err(Error::Redirect { server: server(), location: self.location.clone() }),
-            400 if text.contains("Client sent an HTTP request to an HTTPS server") => {
-                Err(Error::PlainHttp(server()))
-            }
+            400 if text.contains(PLAIN_HTTP) => Err(Error::PlainHttp(server())),
             401 => Err(Error::Unauthorized(speaker())),
             403 => Err(Error::Forbidden(Box::new(forbidden(speaker(), &text)))),
             404 => Err(not_found(&text, server(), own.is_some(), target)),

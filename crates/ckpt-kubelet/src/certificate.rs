@@ -1,6 +1,7 @@
 //! A server's certificate: what it says, and why it is not trusted.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use rustls::CertificateError;
@@ -105,7 +106,10 @@ fn names(der: &CertificateDer<'_>) -> Vec<String> {
 fn plain(name: &str) -> String {
     let inner = name.split_once('(').map_or(name, |(_, rest)| rest);
     let inner = inner.strip_suffix(')').unwrap_or(inner).trim_matches('"');
-    inner.chars().filter(|c| !c.is_control()).take(256).collect()
+    match inner.parse::<IpAddr>() {
+        Ok(address) => address.to_string(),
+        Err(_) => inner.chars().filter(|c| !c.is_control()).take(256).collect(),
+    }
 }
 
 /// The OID 2.5.4.3, common name, in DER.

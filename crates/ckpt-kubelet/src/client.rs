@@ -100,7 +100,6 @@ impl fmt::Debug for Client {
 
 impl Client {
     /// Begins a client that talks to the kubelet itself: `POST https://NODE:10250/checkpoint/…`.
-    #[must_use]
     pub fn direct(address: NodeAddress) -> DirectBuilder {
         DirectBuilder {
             address,

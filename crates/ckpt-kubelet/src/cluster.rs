@@ -472,6 +472,9 @@ pub(crate) fn api_error(action: &str, error: &KubeError) -> Error {
         KubeError::Api(status) if status.code == 403 => {
             Error::Forbidden(Box::new(answer::forbidden(Server::ApiServer, &status.message)))
         }
+        KubeError::Api(status) if status.message.contains(answer::PLAIN_HTTP) => {
+            Error::PlainHttp(Server::ApiServer)
+        }
         KubeError::Api(status) if status.message.is_empty() => {
             api_text(action, &format!("status {}", status.code))
         }

@@ -27,7 +27,8 @@ use crate::address::NodeAddress;
 use crate::answer::Answer;
 use crate::causes::{causes, innermost};
 use crate::error::{Error, Server};
-use crate::tls::Tls;
+use crate::noted::{Note, Noted};
+use crate::tls::{Identity, Tls};
 
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
@@ -63,10 +64,7 @@ impl Endpoint {
             TlsConnector::from(Arc::clone(&attempt.config)).connect(name, tcp).await.map_err(
                 |error| match attempt.problem(&server.to_string()) {
                     Some(problem) => Error::Certificate(Box::new(problem)),
-                    None => tls_error(&server, &error).unwrap_or_else(|| Error::Tls {
-                        server: server.clone(),
-                        why: innermost(&error),
-                    }),
+                    None => handshake_error(&server, &error),
                 },
             )
         };
@@ -129,11 +127,24 @@ impl Endpoint {
             .body(Empty::<Bytes>::new())
             .map_err(|error| Error::setup("the request", error))?;
         sent();
-        let answered = exchange(TokioIo::new(tls), request, http2);
+        let note = Note::default();
+        let noted = Noted { inner: tls, note: note.clone() };
+        let answered = exchange(TokioIo::new(noted), request, http2);
         match timeout(wait, answered).await {
             Err(_) => Err(Error::Timeout { server, seconds: wait.as_secs() }),
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(after_sending(server, error.as_ref())),
+            Ok(Err(error)) => {
+                Err(match after_sending(server, error.as_ref(), note.read().as_ref()) {
+                    // The alert that says so may be lost on its way.
+                    Error::Unreachable { server, why }
+                        if !matches!(self.tls.identity, Identity::Nobody) =>
+                    {
+                        let why = format!("{why}; perhaps it refuses the client certificate");
+                        Error::Unreachable { server, why }
+                    }
+                    error => error,
+                })
+            }
         }
     }
 }
@@ -141,7 +152,7 @@ impl Endpoint {
 type Cause = Box<dyn StdError + Send + Sync>;
 
 async fn exchange(
-    io: TokioIo<TlsStream<TcpStream>>,
+    io: TokioIo<Noted<TlsStream<TcpStream>>>,
     request: Request<Empty<Bytes>>,
     http2: bool,
 ) -> Result<Answer, Cause> {
@@ -184,40 +195,46 @@ impl Answer {
     }
 }
 
-/// The error of the TLS library in a chain; `io::Error` hides it from `source`.
-fn find_tls(error: &(dyn StdError + 'static)) -> Option<rustls::Error> {
-    causes(error).find_map(|cause| {
-        if let Some(found) = cause.downcast_ref::<rustls::Error>() {
-            return Some(found.clone());
+/// What a failed handshake means.
+fn handshake_error(server: &Server, error: &io::Error) -> Error {
+    let said = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let server = server.clone();
+    match said {
+        // What came was no TLS record.
+        Some(rustls::Error::InvalidMessage(_)) => Error::NotTls(server),
+        Some(said) => {
+            refused(&server, said).unwrap_or_else(|| Error::Tls { server, why: said.to_string() })
         }
-        cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>().cloned()
-    })
+        None => Error::Tls { server, why: innermost(error) },
+    }
 }
 
-fn tls_error(server: &Server, error: &(dyn StdError + 'static)) -> Option<Error> {
-    let found = find_tls(error)?;
-    let server = server.clone();
-    Some(match found {
-        // What came was no TLS record.
-        rustls::Error::InvalidMessage(_) => Error::NotTls(server),
-        rustls::Error::AlertReceived(
-            alert @ (AlertDescription::BadCertificate
+/// Whether the server does not take our certificate.
+fn refused(server: &Server, said: &rustls::Error) -> Option<Error> {
+    let rustls::Error::AlertReceived(alert) = said else { return None };
+    let ours = matches!(
+        alert,
+        AlertDescription::BadCertificate
             | AlertDescription::NoCertificate
             | AlertDescription::UnsupportedCertificate
             | AlertDescription::CertificateRevoked
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown
             | AlertDescription::CertificateRequired
+            | AlertDescription::DecryptError
             | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied),
-        ) => Error::ClientCertificate { server, why: format!("{alert:?}") },
-        other => Error::Tls { server, why: other.to_string() },
-    })
+            | AlertDescription::AccessDenied
+    );
+    ours.then(|| Error::ClientCertificate { server: server.clone(), why: format!("{alert:?}") })
 }
 
-/// What a failure means once the request is on its way. In TLS 1.3 a client learns only now that its certificate is refused.
-fn after_sending(server: Server, error: &(dyn StdError + Send + Sync + 'static)) -> Error {
-    if let Some(error @ Error::ClientCertificate { .. }) = tls_error(&server, error) {
+/// What a failure means once the request is on its way.
+fn after_sending(
+    server: Server,
+    error: &(dyn StdError + Send + Sync + 'static),
+    said: Option<&rustls::Error>,
+) -> Error {
+    if let Some(error) = said.and_then(|said| refused(&server, said)) {
         return error;
     }
     if causes(error).any(|cause| cause.downcast_ref::<LengthLimitError>().is_some()) {

@@ -137,6 +137,20 @@ impl Target {
         format!("/checkpoint/{namespace}/{pod}/{container}")
     }
 
+    /// Whether a path is that of an archive of this container, as kubelets name them. What the kubelet answers is not trusted
+    /// where a file of this machine is read or deleted for it.
+    #[must_use]
+    pub fn names_archive(&self, path: &str) -> bool {
+        let Self { namespace, pod, container } = self;
+        let mut parts = path.rsplit('/');
+        let name = parts.next().unwrap_or_default();
+        let plain = path.starts_with('/') && path.split('/').all(|part| part != "..");
+        plain
+            && parts.next() == Some("checkpoints")
+            && name.starts_with(&format!("checkpoint-{pod}_{namespace}-{container}-"))
+            && name.ends_with(".tar")
+    }
+
     /// Where the archive of this container would be on a node, with `*` in place of the time, which is the node's local time
     /// to the second (`pkg/kubelet/kubelet.go`, `CheckpointContainer`).
     #[must_use]
@@ -175,6 +189,26 @@ mod tests {
     fn the_error_quotes_what_was_typed_and_tells_the_rule() {
         let told = Namespace::new("../x\u{1b}[2J").unwrap_err().to_string();
         assert!(told.starts_with("\"../x\\u{1b}[2J\" is no namespace: at most 63"), "{told}");
+    }
+
+    #[test]
+    fn only_archives_of_the_container_are_named_so() {
+        let target = Target::new("shop", "web-0", "app").unwrap();
+        let names = |path: &str| target.names_archive(path);
+        assert!(names(
+            "/var/lib/kubelet/checkpoints/checkpoint-web-0_shop-app-2026-11-23T00:22:56+02:00.tar"
+        ));
+        for path in [
+            "/etc/shadow",
+            "checkpoints/checkpoint-web-0_shop-app-1.tar",
+            "/var/../checkpoints/checkpoint-web-0_shop-app-1.tar",
+            "/var/lib/kubelet/checkpoints/checkpoint-web-1_shop-app-1.tar",
+            "/var/lib/kubelet/pki/checkpoint-web-0_shop-app-1.tar",
+            "/var/lib/kubelet/checkpoints/checkpoint-web-0_shop-app-1",
+            "",
+        ] {
+            assert!(!names(path), "{path}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Commands in the helper pod.
 
 use std::io::Write;
+use std::pin::pin;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
@@ -15,6 +16,9 @@ use crate::error::Error;
 
 /// Bytes between the connection and us.
 const BUFFER: usize = 256 * 1024;
+
+/// How long what is left of a stream that ended may take.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// Most of a command's error output that is kept, in bytes.
 const MOST_TOLD: usize = 4096;
@@ -60,16 +64,32 @@ pub(super) async fn run(
     let stdout = process.stdout().ok_or_else(broken)?;
     let stderr = process.stderr().ok_or_else(broken)?;
     let status = process.take_status().ok_or_else(broken)?;
-    // Both are read at once: either of them, left full, would stop the other.
-    let (copied, told) = tokio::join!(pump(stdout, idle, sink), words(stderr));
-    copied?;
-    match timeout(idle, status).await {
-        Ok(Some(status)) if status.status.as_deref() == Some("Success") => Ok(()),
-        Ok(Some(status)) => {
+    // Both are read at once: either of them, left full, would stop the other. A stream that breaks is not ended by kube, only
+    // its status is; what still lies in the pipes then is taken along.
+    let mut reading = pin!(async { tokio::try_join!(pump(stdout, idle, sink), words(stderr)) });
+    let mut status = pin!(status);
+    let (read, early) = tokio::select! {
+        read = &mut reading => (Some(read), None),
+        status = &mut status => match status {
+            Some(status) => (Some(reading.await), Some(status)),
+            None => (timeout(SETTLE, reading).await.ok(), None),
+        },
+    };
+    let told = match read {
+        Some(read) => read?.1,
+        None => return Err(ExecError::Broken(ended(process).await)),
+    };
+    let status = match early {
+        Some(status) => Some(status),
+        None => timeout(SETTLE, status).await.ok().flatten(),
+    };
+    match status {
+        Some(status) if status.status.as_deref() == Some("Success") => Ok(()),
+        Some(status) => {
             let message = status.message.unwrap_or_default();
             Err(ExecError::Failed(if told.is_empty() { message } else { told }))
         }
-        _ => Err(ExecError::Broken(ended(process).await)),
+        None => Err(ExecError::Broken(ended(process).await)),
     }
 }
 
@@ -93,7 +113,7 @@ async fn pump(
 }
 
 /// The beginning of what a command says of its failure.
-async fn words(mut from: impl AsyncRead + Unpin) -> String {
+async fn words(mut from: impl AsyncRead + Unpin) -> Result<String, ExecError> {
     let mut kept = Vec::new();
     let mut buffer = [0; 1024];
     while let Ok(len) = from.read(&mut buffer).await {
@@ -104,7 +124,7 @@ async fn words(mut from: impl AsyncRead + Unpin) -> String {
         let room = MOST_TOLD.saturating_sub(kept.len()).min(bytes.len());
         kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
     }
-    String::from_utf8_lossy(&kept).trim().to_owned()
+    Ok(String::from_utf8_lossy(&kept).trim().to_owned())
 }
 
 /// Why a stream ended without a status.

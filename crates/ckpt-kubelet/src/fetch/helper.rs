@@ -25,6 +25,9 @@ const IMAGE: &str = "busybox:stable";
 /// How long the helper may take until it runs, pulling its image included.
 const START: Duration = Duration::from_secs(120);
 
+/// Most that is read of the helper's answer about size and hash, in bytes.
+const MOST_SAID: u64 = 4096;
+
 /// How long hashing on the node may take.
 const HASHING: Duration = Duration::from_secs(3600);
 
@@ -77,6 +80,28 @@ impl Write for Hashing<'_> {
         let len = self.inner.write(bytes)?;
         self.hash.update(bytes.get(..len).unwrap_or_default());
         self.size = self.size.saturating_add(u64::try_from(len).unwrap_or_default());
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Takes so many bytes and no more: what comes from a node is not trusted to end.
+struct Bounded<'a> {
+    inner: &'a mut (dyn Write + Send),
+    left: u64,
+}
+
+impl Write for Bounded<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if len > self.left {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let len = self.inner.write(bytes)?;
+        self.left = self.left.saturating_sub(u64::try_from(len).unwrap_or(u64::MAX));
         Ok(len)
     }
 
@@ -436,12 +461,13 @@ impl Helper {
     async fn measure(&self) -> Result<Fetched, Error> {
         let script = "wc -c < \"$1\" && sha256sum < \"$1\"";
         let mut said = Vec::new();
+        let mut bounded = Bounded { inner: &mut said, left: MOST_SAID };
         exec::run(
             &self.pods,
             &self.name,
             &["sh", "-c", script, "sh", &self.file],
             HASHING,
-            &mut said,
+            &mut bounded,
         )
         .await
         .map_err(|error| self.exec_failed("hashing on the node failed", error))?;
@@ -467,9 +493,11 @@ impl Helper {
         let there = self.measure().await?;
         let observer = Arc::clone(&self.fetcher.observer);
         observer.event(&self.target, &Event::Measured { size: there.size });
-        let mut observed = Observed { inner: into, observer: &*observer, target: &self.target };
+        let mut bounded = Bounded { inner: into, left: there.size };
+        let mut observed =
+            Observed { inner: &mut bounded, observer: &*observer, target: &self.target };
         let mut sink = Hashing::new(&mut observed);
-        let mut fruitless = 0;
+        let mut fruitless = 0_u32;
         while sink.size < there.size {
             let before = sink.size;
             let from = format!("+{}", before.saturating_add(1));
@@ -480,7 +508,7 @@ impl Helper {
                 Err(ExecError::Broken(why)) => why,
                 Err(error) => return Err(self.exec_failed("reading on the node failed", error)),
             };
-            fruitless = if sink.size > before { 0 } else { fruitless + 1 };
+            fruitless = if sink.size > before { 0 } else { fruitless.saturating_add(1) };
             if sink.size < there.size {
                 if fruitless >= RESUMES {
                     let error = ExecError::Broken(why);
