@@ -21,11 +21,11 @@ use crate::trigger;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ckpt-inspect trigger web-0                               all running containers of a pod
-  ckpt-inspect trigger -n shop web-0 app --fetch evidence/ one container, the archive brought here
-  ckpt-inspect trigger -n shop -l app=web --jobs 2         every pod with a label
-  ckpt-inspect trigger -n shop web-0 --check               what would stop it; nothing is frozen
-  ckpt-inspect trigger -n shop web-0 app --print-commands  the same with kubectl and curl
+  ckpt-inspect trigger web-0                                all running containers of a pod
+  ckpt-inspect trigger -n shop web-0 app --fetch evidence/  one container, the archive brought here
+  ckpt-inspect trigger -n shop -l app=web --jobs 2          every pod with a label
+  ckpt-inspect trigger -n shop web-0 --check                what would stop it; nothing is frozen
+  ckpt-inspect trigger -n shop web-0 app --print-commands   the same with kubectl and curl
   ckpt-inspect trigger web-0 app --node 10.0.0.7 --token-file token --ca kubelet-ca.crt
 
 Exit status: 0 all done; 2 no checkpoint, or --check found what stops it; 3 some of several failed, or an archive has
@@ -188,4 +188,34 @@ pub(crate) struct FetchArgs {
 /// Runs `trigger`.
 pub(crate) fn run(args: &TriggerArgs, context: &Context) -> Result<Outcome> {
     trigger::run(args, context)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use crate::cli::Cli;
+
+    #[test]
+    fn examples_of_the_help_are_understood() {
+        let mut command = Cli::command();
+        let trigger = command.find_subcommand_mut("trigger").expect("it is there");
+        let help = trigger.get_after_help().expect("examples").to_string();
+        let docs = include_str!("../../docs/trigger.md");
+        let examples: Vec<&str> = help
+            .lines()
+            .chain(docs.lines())
+            .map(str::trim)
+            .filter(|line| line.starts_with("ckpt-inspect trigger"))
+            // What an example is for stands apart, or behind a `#`.
+            .map(|line| line.split(" #").next().unwrap_or(line))
+            .map(|line| line.split("  ").next().unwrap_or(line))
+            .collect();
+        assert!(examples.len() > 8, "{examples:?}");
+        for example in examples {
+            if let Err(error) = Cli::try_parse_from(example.split_whitespace()) {
+                panic!("{example}: {error}");
+            }
+        }
+    }
 }

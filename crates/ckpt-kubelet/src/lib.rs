@@ -79,6 +79,9 @@ mod secret;
 mod tls;
 mod workload;
 
+#[cfg(test)]
+mod property;
+
 pub use address::{KUBELET_PORT, NodeAddress};
 pub use certificate::{CertificateProblem, Distrust, Fingerprint, FingerprintError, Presented};
 pub use client::{Checkpoint, Client, DirectBuilder, KUBELET_TIMEOUT, PATIENCE, Retry};
