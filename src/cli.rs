@@ -17,7 +17,8 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 
     /// Colours in tables and trees.
-    #[arg(long, value_enum, default_value_t = When::Auto, global = true, value_name = "WHEN", help_heading = "Output")]
+    // Numbered, because clap counts subcommands and arguments together: every new command would move it.
+    #[arg(long, value_enum, default_value_t = When::Auto, global = true, display_order = 0, value_name = "WHEN", help_heading = "Output")]
     pub(crate) color: When,
 }
 

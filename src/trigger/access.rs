@@ -24,9 +24,10 @@ pub(super) async fn cluster(args: &ClusterArgs) -> Result<Cluster, Error> {
         let why = "neither KUBECONFIG nor ~/.kube/config names one, and this is no pod";
         return Err(Error::NoCluster(why.into()));
     }
+    let no_proxy = ["NO_PROXY", "no_proxy"].iter().find_map(|name| env::var(name).ok());
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
-        runtime.block_on(Cluster::from_kubeconfig(&files, context.as_deref()))
+        runtime.block_on(Cluster::from_kubeconfig(&files, context.as_deref(), no_proxy.as_deref()))
     })
     .await
     .unwrap_or(Err(Error::Interrupted))

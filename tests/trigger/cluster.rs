@@ -275,6 +275,47 @@ async fn kubeconfigs_are_found_as_kubectl_finds_them() {
     world.finish(command.spawn().unwrap()).await.ends(2).has("no way to the API server is known: ");
 }
 
+/// A proxy that only notes where it should go to.
+async fn proxy() -> (String, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let asked = std::sync::Arc::<std::sync::Mutex<Vec<String>>>::default();
+    let noted = asked.clone();
+    tokio::spawn(async move {
+        while let Ok((mut tcp, _)) = listener.accept().await {
+            let mut request = vec![0; 1024];
+            let len = tokio::io::AsyncReadExt::read(&mut tcp, &mut request).await.unwrap_or(0);
+            let text = String::from_utf8_lossy(&request[..len]).into_owned();
+            noted.lock().unwrap().push(text.lines().next().unwrap_or_default().to_owned());
+            let refused = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut tcp, refused).await;
+        }
+    });
+    (address, asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proxies_of_the_kubeconfig_and_of_the_environment() {
+    let (world, kubelet, api) = lab(Setup::default()).await;
+    let (proxy, asked) = proxy().await;
+    let run = async |no_proxy: &str| {
+        let mut command = world.command(&with(&["web-0", "app"]));
+        command.env("HTTPS_PROXY", &proxy).env("NO_PROXY", no_proxy);
+        world.finish(command.spawn().unwrap()).await
+    };
+    run("example.com").await.ends(2).has("the API server");
+    assert_eq!(asked.lock().unwrap()[0], format!("CONNECT {} HTTP/1.1", api.address));
+    run("localhost,127.0.0.0/8").await.ends(0);
+    // What the kubeconfig says goes before the environment.
+    let mut config = api.kubeconfig_of(&json!({"token": TOKEN}));
+    config["clusters"][0]["cluster"]["proxy-url"] = json!(proxy);
+    world.write("kubeconfig", &config.to_string());
+    let before = asked.lock().unwrap().len();
+    world.run(&with(&["web-0", "app"])).await.ends(2);
+    assert!(asked.lock().unwrap().len() > before);
+    assert_eq!(kubelet.asked(), 1, "the kubelet itself is never behind a proxy");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_server_that_is_not_trusted_or_not_there() {
     let (world, kubelet, _api) =

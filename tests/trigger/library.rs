@@ -93,7 +93,7 @@ async fn nobody_answers_in_time() {
 
 async fn cluster(api: &ApiServer, world: &crate::world::World) -> Cluster {
     api.kubeconfig(world);
-    Cluster::from_kubeconfig(&[world.path("kubeconfig")], None).await.unwrap()
+    Cluster::from_kubeconfig(&[world.path("kubeconfig")], None, None).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

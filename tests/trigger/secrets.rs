@@ -75,7 +75,7 @@ async fn panics_with_everything() {
         "token": TOKEN, "client-certificate": "client.crt", "client-key": "client.key", "exec": exec,
     });
     let file = world.write("kubeconfig", &api.kubeconfig_of(&user).to_string());
-    let cluster = Cluster::from_kubeconfig(&[file], None).await.unwrap();
+    let cluster = Cluster::from_kubeconfig(&[file], None, None).await.unwrap();
     let pair = certificates::client();
     let builder = Client::direct(kubelet.address.to_string().parse().unwrap())
         .trust(Trust::from_pem("the CA", certificates::ca().as_bytes()).unwrap())

@@ -26,6 +26,7 @@ use crate::causes::{causes, innermost};
 use crate::connection::AGENT;
 use crate::error::{Error, Server};
 use crate::name::{Namespace, NodeName, PodName};
+use crate::no_proxy;
 use crate::secret::Secret;
 use crate::tls::{Identity, Trust};
 use crate::workload::{Node, Pod};
@@ -111,12 +112,17 @@ impl fmt::Display for Access {
 
 impl Cluster {
     /// As kubeconfig files say, merged as kubectl does: of two entries of one name the first counts. A credential plugin that
-    /// they name is run, which blocks; and `HTTPS_PROXY` counts where they name no proxy.
+    /// they name is run, which blocks. `HTTPS_PROXY` counts where they name no proxy, but for hosts that `no_proxy` names in the
+    /// form of the variable `NO_PROXY`.
     ///
     /// # Errors
     ///
     /// A file cannot be read, is no kubeconfig, lacks the context, or its credentials cannot be had.
-    pub async fn from_kubeconfig(files: &[PathBuf], context: Option<&str>) -> Result<Self, Error> {
+    pub async fn from_kubeconfig(
+        files: &[PathBuf],
+        context: Option<&str>,
+        no_proxy: Option<&str>,
+    ) -> Result<Self, Error> {
         let mut merged: Option<Kubeconfig> = None;
         for file in files {
             let what = format!("the kubeconfig {}", file.display());
@@ -136,9 +142,14 @@ impl Cluster {
             context: context.map(str::to_owned),
             ..KubeConfigOptions::default()
         };
-        let config = Config::from_custom_kubeconfig(merged, &options)
+        let own_proxy = names_proxy(&merged, context);
+        let mut config = Config::from_custom_kubeconfig(merged, &options)
             .await
             .map_err(|error| kubeconfig_error(&what, &error))?;
+        let host = config.cluster_url.host().unwrap_or_default();
+        if !own_proxy && no_proxy.is_some_and(|list| no_proxy::names(list, host)) {
+            config.proxy_url = None;
+        }
         Self::new(config, &what)
     }
 
@@ -365,6 +376,16 @@ impl Cluster {
     }
 }
 
+/// Whether the chosen cluster of a kubeconfig names a proxy.
+fn names_proxy(kubeconfig: &Kubeconfig, context: Option<&str>) -> bool {
+    let context = context.or(kubeconfig.current_context.as_deref());
+    let context = kubeconfig.contexts.iter().find(|named| Some(named.name.as_str()) == context);
+    let cluster = context.and_then(|named| named.context.as_ref()).map(|context| &context.cluster);
+    let cluster = kubeconfig.clusters.iter().find(|named| Some(&named.name) == cluster);
+    let proxy = cluster.and_then(|named| named.cluster.as_ref()).and_then(|c| c.proxy_url.as_ref());
+    proxy.is_some_and(|proxy| !proxy.is_empty())
+}
+
 /// Limits how long one question may take.
 pub(crate) async fn soon<T>(
     question: impl Future<Output = Result<T, KubeError>>,
@@ -424,7 +445,10 @@ fn kubeconfig_error(what: &str, error: &KubeconfigError) -> Error {
         | KubeconfigError::KindMismatch
         | KubeconfigError::ApiVersionMismatch => error.to_string(),
         KubeconfigError::LoadClientKey(_) => "its client key cannot be read".to_owned(),
-        KubeconfigError::ParseProxyUrl(_) => "its proxy address is none".to_owned(),
+        KubeconfigError::ParseProxyUrl(_) => "the address of its proxy is none".to_owned(),
+        KubeconfigError::ParseNoProxy(_) => {
+            "NO_PROXY in the environment is not understood".to_owned()
+        }
         _ => "it cannot be used".to_owned(),
     };
     Error::setup(what, why)

@@ -55,7 +55,7 @@
 //!
 //! Answers are read up to 1 MiB. The kubelet's proxy settings are not looked at: a direct connection is direct. The API server is
 //! reached as its kubeconfig says, with `HTTPS_PROXY` where that names no proxy; the in-cluster address comes from the
-//! environment. That is read by `kube`; nothing else here reads it.
+//! environment. These are read by `kube`; nothing else here reads the environment.
 
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
@@ -70,6 +70,7 @@ mod connection;
 mod error;
 mod fetch;
 mod name;
+mod no_proxy;
 mod noted;
 mod observer;
 mod preflight;
