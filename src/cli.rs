@@ -44,6 +44,10 @@ pub(crate) enum Command {
     Diff(commands::diff::DiffArgs),
     Extract(commands::extract::ExtractArgs),
     Files(commands::files::FilesArgs),
+    Maps(commands::maps::MapsArgs),
+    Memdump(commands::memdump::MemdumpArgs),
+    Strings(commands::strings::StringsArgs),
+    Search(commands::search::SearchArgs),
     Show(commands::show::ShowArgs),
     #[cfg(feature = "trigger")]
     Trigger(Box<commands::trigger::TriggerArgs>),

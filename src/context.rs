@@ -30,6 +30,11 @@ impl Context {
         }
     }
 
+    /// Whether standard output is a terminal.
+    pub(crate) fn stdout_is_terminal(&self) -> bool {
+        self.stdout_is_terminal
+    }
+
     /// How output for people is laid out; `to_file` when it does not go to standard output.
     pub(crate) fn layout(&self, to_file: bool) -> Layout {
         let terminal = self.stdout_is_terminal && !to_file;

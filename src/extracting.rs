@@ -1,15 +1,11 @@
-//! Writing what an attacker may have made into a directory, safely by construction.
+//! Writing what an attacker may have made into a directory, see [`directory`](crate::directory).
 //!
-//! Nothing of the evidence decides where a file is written: its name is the artifact's id and what is left of the last
-//! part of its path after everything but `[A-Za-z0-9._-]` is replaced. All files lie directly in the directory, which is
-//! opened once; each is made anew with mode 0600 under a temporary name and takes its own when it is complete, and only if
-//! nothing has that name. Modes, owners, links and devices of the evidence are in the manifest and nowhere else.
+//! The name of a file is the artifact's id and what is left of the last part of its path after everything but
+//! `[A-Za-z0-9._-]` is replaced. Modes, owners, links and devices of the evidence are in the manifest and nowhere else.
 
-use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, PoisonError};
@@ -20,8 +16,8 @@ use bytes::Bytes;
 use ckpt::archive::{Progress, Sha256Digest};
 use ckpt::model::artifacts::{Artifact, ArtifactContent, Hashing, Origin};
 use ckpt::model::{Lost, Piece, Text};
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 
+use crate::directory::{Directory, skip};
 use crate::progress::Bar;
 
 /// The file that says what the others are; written last.
@@ -83,78 +79,19 @@ pub(crate) struct Written {
     pub(crate) missing: Option<(u64, Lost)>,
 }
 
-/// The directory that is written to.
+/// Files that are written to a directory.
 #[derive(Debug)]
 pub(crate) struct Target {
-    path: PathBuf,
-    handle: OwnedFd,
+    directory: Directory,
 }
 
 impl Target {
-    /// Opens the directory, which is made if it does not exist, and refuses before anything is written what could not
-    /// end well: a name that is taken, a disk without the room.
+    /// Opens the directory for these items and their manifest.
     pub(crate) fn open(path: &Path, evidence: &Path, items: &[Item<'_>]) -> Result<Self> {
-        let made = match std::fs::create_dir(path) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot make {}", path.display()));
-            }
-        };
-        let target = Self::check(path, evidence, items);
-        if made && target.is_err() {
-            // It is empty, and nobody asked for an empty directory.
-            let _ = std::fs::remove_dir(path);
-        }
-        target
-    }
-
-    fn check(path: &Path, evidence: &Path, items: &[Item<'_>]) -> Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let cannot = || format!("cannot open {} as a directory", path.display());
-        let handle = rustix::fs::open(path, flags, Mode::empty()).with_context(cannot)?;
-        if let (Ok(inside), Ok(evidence)) = (path.canonicalize(), evidence.canonicalize())
-            && evidence.is_dir()
-            && inside.starts_with(&evidence)
-        {
-            bail!("{} lies in the evidence, where nothing is ever written", path.display());
-        }
-        let mut taken = HashSet::new();
-        for entry in std::fs::read_dir(path).with_context(cannot)? {
-            taken.insert(entry.with_context(cannot)?.file_name());
-        }
-        let names = items.iter().map(|item| item.name.as_str()).chain([MANIFEST]);
-        let clashes: Vec<&str> =
-            names.filter(|name| taken.contains(std::ffi::OsStr::new(name))).collect();
-        if let Some(first) = clashes.first() {
-            bail!(
-                "{}: {first} exists{}; nothing was written. Give another directory",
-                path.display(),
-                if clashes.len() > 1 {
-                    format!(" ({} names are taken)", clashes.len())
-                } else {
-                    String::new()
-                }
-            );
-        }
-        let target = Self { path: path.to_owned(), handle };
+        let names: Vec<&str> =
+            items.iter().map(|item| item.name.as_str()).chain([MANIFEST]).collect();
         let needed = items.iter().fold(0u64, |sum, item| sum.saturating_add(item.stored()));
-        let available = target.available()?;
-        if needed > available {
-            bail!(
-                "not enough room in {}: {needed} bytes are needed, {available} are available, {} are missing; nothing was written",
-                path.display(),
-                needed.saturating_sub(available)
-            );
-        }
-        Ok(target)
-    }
-
-    fn available(&self) -> Result<u64> {
-        let stat = rustix::fs::fstatvfs(&self.handle).with_context(|| {
-            format!("cannot look at the file system of {}", self.path.display())
-        })?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        Ok(Self { directory: Directory::open(path, evidence, &names, needed)? })
     }
 
     /// Writes the items with as many threads as are given; the results are in the order of the items. The first failure
@@ -197,7 +134,7 @@ impl Target {
             .ok_or_else(|| anyhow!("{} claims more holes than are written", item.artifact.id))?;
         let mut written = None;
         let mut done = 0u64;
-        let result = self.place(&item.name, |file| {
+        let result = self.directory.place(&item.name, |file| {
             let large = item.stored() >= LARGE;
             let outcome = if large {
                 pour_and_hash(content, file, bar, &mut done)
@@ -208,61 +145,13 @@ impl Target {
             file.set_len(item.artifact.size)
         });
         let missing = item.stored().saturating_sub(done);
-        result.map_err(|error| self.explain(error, &item.name, missing))?;
+        result.map_err(|error| self.directory.explain(error, &item.name, missing))?;
         written.ok_or_else(|| anyhow!("{} was not written", item.name))
     }
 
     /// Writes the manifest.
     pub(crate) fn finish(&self, document: &[u8]) -> Result<()> {
-        let size = document.len() as u64;
-        self.place(MANIFEST, |file| file.write_all(document))
-            .map_err(|error| self.explain(error, MANIFEST, size))
-    }
-
-    /// Makes a file under a temporary name, lets it be filled, and gives it its name; or leaves nothing.
-    fn place(&self, name: &str, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-        let part = format!(".{name}.part");
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::RUSR | Mode::WUSR;
-        let mut file = File::from(rustix::fs::openat(&self.handle, &part, flags, mode)?);
-        let result = fill(&mut file).and_then(|()| self.name(&part, name));
-        if result.is_err() {
-            let _ = rustix::fs::unlinkat(&self.handle, &part, AtFlags::empty());
-        }
-        result
-    }
-
-    /// Gives a file its name if nothing has it.
-    fn name(&self, part: &str, name: &str) -> io::Result<()> {
-        let dir = &self.handle;
-        match rustix::fs::renameat_with(dir, part, dir, name, RenameFlags::NOREPLACE) {
-            // File systems that cannot do it in one step; that the name was free is known from before.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
-                    Err(_) => Ok(rustix::fs::renameat(dir, part, dir, name)?),
-                }
-            }
-            result => Ok(result?),
-        }
-    }
-
-    fn explain(&self, error: io::Error, name: &str, missing: u64) -> anyhow::Error {
-        let path = self.path.join(name);
-        let full = matches!(
-            error.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-        );
-        if full {
-            let available = self.available().unwrap_or_default();
-            return anyhow!(
-                "no room left for {}: {missing} more bytes are needed, {available} are available, {} are missing",
-                path.display(),
-                missing.saturating_sub(available)
-            );
-        }
-        anyhow::Error::new(error).context(format!("cannot write {}", path.display()))
+        self.directory.write(MANIFEST, document)
     }
 }
 
@@ -403,9 +292,4 @@ fn each(
         then(piece)?;
     }
     Ok(missing)
-}
-
-fn skip(file: &mut File, len: u64) -> io::Result<()> {
-    let too_far = |_| io::Error::from(io::ErrorKind::FileTooLarge);
-    file.seek(SeekFrom::Current(i64::try_from(len).map_err(too_far)?)).map(drop)
 }

@@ -3,10 +3,15 @@
 mod cli;
 mod commands;
 mod context;
+mod directory;
+mod dumping;
 mod exit;
 mod extracting;
 mod output;
+mod pager;
 mod progress;
+mod scanning;
+mod selecting;
 #[cfg(feature = "trigger")]
 mod trigger;
 

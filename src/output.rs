@@ -7,7 +7,9 @@ use anyhow::{Context as _, Result};
 use ckpt::model::Defect;
 use tempfile::NamedTempFile;
 
+use crate::context::Context;
 use crate::exit::Outcome;
+use crate::pager::Pager;
 
 /// A sink for a command's output.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(crate) enum Output {
     Standard(BufWriter<io::Stdout>),
     /// A file under a temporary name in its directory.
     File(BufWriter<NamedTempFile>, PathBuf),
+    /// A pager on the terminal.
+    Pager(Pager),
 }
 
 impl Output {
@@ -29,15 +33,34 @@ impl Output {
         Ok(Self::File(BufWriter::new(file), path.to_owned()))
     }
 
+    /// Puts a pager before standard output, where that is a terminal and there is one.
+    pub(crate) fn paged(self, context: &Context) -> Self {
+        match self {
+            Self::Standard(out) if context.stdout_is_terminal() => {
+                Pager::start().map_or(Self::Standard(out), Self::Pager)
+            }
+            other => other,
+        }
+    }
+
     /// Whether it goes to a file.
     pub(crate) fn is_file(&self) -> bool {
         matches!(self, Self::File(..))
+    }
+
+    /// The file, when it goes to one and nothing was written yet.
+    pub(crate) fn as_file(&mut self) -> Option<&mut std::fs::File> {
+        match self {
+            Self::File(out, _) => Some(out.get_mut().as_file_mut()),
+            _ => None,
+        }
     }
 
     /// Writes what is left, and gives a file its name.
     pub(crate) fn finish(self) -> Result<()> {
         match self {
             Self::Standard(mut out) => out.flush().context("cannot write to standard output"),
+            Self::Pager(pager) => pager.finish().context("cannot write to the pager"),
             Self::File(out, path) => {
                 let name = || format!("cannot write {}", path.display());
                 let file =
@@ -54,6 +77,7 @@ impl Write for Output {
         match self {
             Self::Standard(out) => out.write(bytes),
             Self::File(out, _) => out.write(bytes),
+            Self::Pager(pager) => pager.write(bytes),
         }
     }
 
@@ -61,6 +85,7 @@ impl Write for Output {
         match self {
             Self::Standard(out) => out.flush(),
             Self::File(out, _) => out.flush(),
+            Self::Pager(pager) => pager.flush(),
         }
     }
 }

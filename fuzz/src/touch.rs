@@ -4,10 +4,16 @@ use std::hint::black_box;
 use std::io::{self, Read as _};
 
 use bytes::Bytes;
+use ckpt_analysis::compare::{self, CompareOptions};
 use ckpt_archive::{Chunk, Evidence};
-use ckpt_memory::{AddressSpace, Link, PagemapImage, PagesFile, Span, VirtAddr};
+use ckpt_coredump::{Core, CoreOptions};
+use ckpt_memory::{
+    AddrRange, AddressSpace, Link, Mapping, PagemapImage, PagesFile, Span, VirtAddr,
+};
 use ckpt_model::artifacts::Artifact;
-use ckpt_model::{ChangeFilter, ChangesOptions, Checkpoint, Need};
+use ckpt_model::{
+    ChangeFilter, ChangesOptions, Checkpoint, FillOptions, MemoryMap, MemorySizes, Need,
+};
 use ckpt_report::{human, json};
 use criu_image::netlink::NlRecords;
 use criu_image::show::{ShowContext, ShowLimits, show_payload, show_record};
@@ -163,8 +169,13 @@ pub fn space(files: &[(&[u8], &[u8])]) {
         Some(Link { pagemap: pagemap_image(pair[0].1).layout(4096), pages })
     });
     let starts: Vec<u64> = mm.vmas.iter().map(|vma| vma.start).take(16).collect();
-    let space = AddressSpace::new(mm.vmas, links.collect(), 4096);
+    let mappings = mm.vmas.into_iter().map(Mapping::new).collect();
+    let space = AddressSpace::new(mappings, links.collect(), 4096);
     black_box(space.defects());
+    for mapping in space.mappings().iter().chain(space.guards()) {
+        assert!(mapping.start < mapping.end, "an empty mapping");
+        black_box((space.tally(mapping), mapping.perms().to_string(), mapping.offset()));
+    }
     for start in starts.into_iter().flat_map(|start| [start, start.wrapping_sub(8), start ^ 0x0fff])
     {
         read(&space, VirtAddr(start), 3 * 4096 + 17);
@@ -205,6 +216,88 @@ pub fn checkpoint_twice(tar: &[u8]) {
     assert!(answers(tar) == answers(tar), "the same input gave different output");
 }
 
+/// Lays out the core of every process, and writes those that are no larger than [`LARGEST_CORE`].
+pub fn cores(tar: &[u8]) {
+    let options = Checkpoint::options().archive(crate::options()).need(Need::Everything);
+    let Some(checkpoint) =
+        crate::evidence(tar).and_then(|evidence| options.open_evidence(evidence).ok())
+    else {
+        return;
+    };
+    for task in &checkpoint.processes().tasks {
+        let Some(memory) = checkpoint.memory(task.pid) else { continue };
+        let core = Core::of(task, &memory, &CoreOptions::of(&checkpoint));
+        if core.size() <= LARGEST_CORE {
+            let mut written = Vec::new();
+            core.write_to(&mut written).expect("a Vec takes all, and the evidence stays");
+            assert_eq!(written.len() as u64, core.size());
+        }
+        for lack in core.lacks() {
+            black_box(lack.to_string());
+        }
+    }
+}
+
+/// Shared memory that is mapped a thousand times is a thousand times in a core.
+const LARGEST_CORE: u64 = 16 << 20;
+
+/// Memory maps, sizes, and what lies where mappings begin.
+fn memory<'a>(
+    checkpoint: &'a Checkpoint,
+    options: &ckpt_archive::Options,
+    out: &mut Vec<u8>,
+) -> Vec<MemoryMap<'a>> {
+    let layout = human::Layout::default();
+    let files = checkpoint.file_sources(&FillOptions::default().archive(options.clone()));
+    let files = files.expect("nothing is given that could fail");
+    let tasks = checkpoint.processes().tasks.iter().take(8);
+    let maps: Vec<MemoryMap<'a>> =
+        tasks.filter_map(|task| checkpoint.memory_map(task.pid, &files)).collect();
+    for modules in [false, true] {
+        human::maps(out, checkpoint, &maps, |_, _| true, modules, &layout)
+            .expect("a Vec takes all");
+    }
+    let sizes: Vec<_> = maps.iter().map(|map| (map.task, MemorySizes::of(&map.space))).collect();
+    human::memory(out, &sizes, &layout).expect("a Vec takes all");
+    for map in &maps {
+        for mapping in map.space.mappings().iter().take(32) {
+            let end = mapping.end.min(VirtAddr(mapping.start.0.saturating_add(1 << 14)));
+            let range = AddrRange { start: mapping.start, end };
+            human::hexdump(out, &map.space, range, &layout).expect("a Vec takes all");
+        }
+    }
+    maps
+}
+
+/// Compares two checkpoints, twice: with the same answers, byte for byte. None of them differs from itself.
+pub fn compare(a: &[u8], b: &[u8]) {
+    let open = |tar: &[u8]| {
+        let options = Checkpoint::options().archive(crate::options()).need(Need::Everything);
+        options.open_evidence(crate::evidence(tar)?).ok()
+    };
+    let (Some(a), Some(b)) = (open(a), open(b)) else { return };
+    assert!(differences(&a, &b).1 == differences(&a, &b).1, "the same input gave other output");
+    assert!(!differences(&a, &a).0, "a checkpoint differs from itself");
+    assert!(!differences(&b, &b).0, "a checkpoint differs from itself");
+}
+
+/// Whether two checkpoints differ, and all that can be said of it.
+fn differences(a: &Checkpoint, b: &Checkpoint) -> (bool, Vec<u8>) {
+    let options = CompareOptions::default().archive(crate::options());
+    let found = compare::compare(a, b, &options).expect("no base to fail");
+    let show = json::CompareShow { unchanged: true, rows: Some(16) };
+    let mut out = Vec::new();
+    for width in [None, Some(40), Some(100)] {
+        let layout = human::Layout { width, color: false };
+        human::compare(&mut out, &found, &show, &layout).expect("a Vec takes all");
+    }
+    let text = std::str::from_utf8(&out).expect("text is UTF-8");
+    let unfit = text.chars().find(|letter| letter.is_control() && *letter != '\n');
+    assert_eq!(unfit, None, "a control character reaches the terminal");
+    json::write(&mut out, &json::compare(&found, &show)).expect("a Vec takes all");
+    (found.differs(), out)
+}
+
 /// All that can be said of a checkpoint. What is text must be fit for a terminal.
 fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     let options = Checkpoint::options().archive(crate::options()).need(Need::Everything);
@@ -236,6 +329,7 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     let artifacts = checkpoint.artifacts(&inner);
     let list: Vec<&Artifact> = artifacts.list.iter().collect();
     human::extract(&mut out, &list, &layout).expect("a Vec takes all");
+    let maps = memory(&checkpoint, &inner, &mut out);
     checkpoint.look_for_unknown();
     for defect in checkpoint.defects() {
         out.extend(defect.to_string().bytes());
@@ -247,6 +341,8 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     json::write(&mut out, &json::info(&checkpoint)).expect("a Vec takes all");
     json::write(&mut out, &json::files(&checkpoint, &lists)).expect("a Vec takes all");
     json::write(&mut out, &json::diff(&checkpoint, &changes, &filter)).expect("a Vec takes all");
+    json::write(&mut out, &json::maps(&checkpoint, &maps, |_, _| true, true))
+        .expect("a Vec takes all");
     for content in list.iter().filter_map(|artifact| artifact.content()) {
         if content.size() <= 1 << 20 {
             out.extend(
@@ -258,8 +354,9 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     black_box(checkpoint.sizes());
     for task in checkpoint.processes().tasks.iter().take(8) {
         let Some(space) = checkpoint.memory(task.pid) else { continue };
-        for vma in space.vmas().iter().take(32) {
-            read(&space, VirtAddr(vma.start), (vma.end - vma.start).min(1 << 16));
+        for mapping in space.mappings().iter().take(32) {
+            read(&space, mapping.start, mapping.len().min(1 << 16));
+            black_box(space.tally(mapping));
         }
     }
     Some(out)

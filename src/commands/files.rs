@@ -1,7 +1,7 @@
 //! `files`: open files, sockets, mounts.
 
-use anyhow::{Result, bail};
-use ckpt::model::{Need, Pid};
+use anyhow::Result;
+use ckpt::model::Need;
 use ckpt::report::json::FilesOptions;
 use ckpt::report::{human, json};
 use clap::Args;
@@ -10,6 +10,7 @@ use crate::cli::{EvidenceArgs, Format, OutputArgs};
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::output::{self, Output};
+use crate::selecting;
 
 /// Open files of every process, and on request sockets, mounts, locks, pipes, networks
 ///
@@ -69,12 +70,7 @@ pub(crate) fn run(args: &FilesArgs, context: &Context) -> Result<Outcome> {
     let layout = context.layout(out.is_file());
     // Deleted files and memfds are hashed.
     let checkpoint = context.open(&args.evidence, Need::Everything)?;
-    let processes = checkpoint.processes();
-    if let Some(pid) = args.pid.iter().find(|pid| processes.get(Pid(**pid)).is_none()) {
-        let known: Vec<String> =
-            processes.by_pid().iter().take(50).map(|task| task.pid.to_string()).collect();
-        bail!("no process {pid} in the checkpoint; there are {}", known.join(", "));
-    }
+    selecting::require(&checkpoint, &args.pid)?;
     let options = FilesOptions {
         pids: args.pid.clone(),
         sockets: args.sockets,

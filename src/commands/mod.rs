@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments and `run`.
 
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod extract;
@@ -7,7 +8,11 @@ pub(crate) mod files;
 pub(crate) mod info;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod maps;
+pub(crate) mod memdump;
+pub(crate) mod search;
 pub(crate) mod show;
+pub(crate) mod strings;
 pub(crate) mod tree;
 #[cfg(feature = "trigger")]
 pub(crate) mod trigger;
@@ -28,6 +33,10 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Diff(args) => diff::run(&args, &context),
         Command::Extract(args) => extract::run(&args, &context),
         Command::Files(args) => files::run(&args, &context),
+        Command::Maps(args) => maps::run(&args, &context),
+        Command::Memdump(args) => memdump::run(&args, &context),
+        Command::Strings(args) => strings::run(&args, &context),
+        Command::Search(args) => search::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         #[cfg(feature = "trigger")]
         Command::Trigger(args) => trigger::run(&args, &context),

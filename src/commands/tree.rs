@@ -1,7 +1,7 @@
 //! `tree`: the processes.
 
-use anyhow::{Result, bail};
-use ckpt::model::{Need, Pid};
+use anyhow::Result;
+use ckpt::model::Need;
 use ckpt::report::human::TreeOptions;
 use ckpt::report::{human, json};
 use clap::Args;
@@ -10,6 +10,7 @@ use crate::cli::{EvidenceArgs, Format, OutputArgs};
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::output::{self, Output};
+use crate::selecting;
 
 /// Processes as a tree: pid, user, state, command line, executable
 ///
@@ -55,12 +56,7 @@ pub(crate) fn run(args: &TreeArgs, context: &Context) -> Result<Outcome> {
     let mut out = Output::open(args.output.output.as_deref())?;
     let layout = context.layout(out.is_file());
     let checkpoint = context.open(&args.evidence, Need::Processes)?;
-    let processes = checkpoint.processes();
-    if let Some(pid) = args.pid.iter().find(|pid| processes.get(Pid(**pid)).is_none()) {
-        let known: Vec<String> =
-            processes.by_pid().iter().take(50).map(|task| task.pid.to_string()).collect();
-        bail!("no process {pid} in the checkpoint; there are {}", known.join(", "));
-    }
+    selecting::require(&checkpoint, &args.pid)?;
     match args.output.format {
         Format::Table => {
             let options = TreeOptions {

@@ -11,9 +11,20 @@ const LOOPER: &str = "looper-criu-4.2.tar.zst";
 fn help_of_every_command() {
     let folder = fixtures();
     insta::assert_snapshot!("help", run_in(&folder, &["--help"]).transcript());
-    for command in
-        ["info", "list", "tree", "files", "extract", "diff", "show", "completions", "man"]
-    {
+    for command in [
+        "info",
+        "list",
+        "tree",
+        "files",
+        "maps",
+        "memdump",
+        "search",
+        "extract",
+        "diff",
+        "show",
+        "completions",
+        "man",
+    ] {
         let name = format!("help-{command}");
         insta::assert_snapshot!(name, run_in(&folder, &[command, "--help"]).transcript());
     }

@@ -11,9 +11,12 @@
 )]
 
 mod cli;
+mod compare;
 mod diff;
 mod extract;
 mod hostile;
+mod memory;
 mod real;
+mod search;
 mod synthetic;
 mod world;

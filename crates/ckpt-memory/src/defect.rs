@@ -90,6 +90,12 @@ pub enum Defect {
         /// Bytes that the stored entries take.
         expected: u64,
     },
+    /// A mapping begins inside the one before it; the earlier one is believed.
+    #[error("the mapping at {start} overlaps the one before it")]
+    MappingsOverlap {
+        /// Where it starts.
+        start: VirtAddr,
+    },
     /// Pages lie in a parent dump that was not given.
     #[error("{pages} pages are in a parent checkpoint that is not here")]
     ParentMissing {

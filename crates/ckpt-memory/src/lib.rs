@@ -13,23 +13,33 @@
 //! assert_eq!(spans, [Span::Missing { start: VirtAddr(0x1000), len: 16, why: Missing::Unmapped }]);
 //! ```
 //!
+//! Shared memory (SysV, memfd, shared anonymous) is an address space of its own that mappings show, see
+//! [`SharedMemory`]. Pages that the dump left in the mapped file are [`Missing::FileBacked`], unless whoever builds the
+//! space has the file and gives it as [`Backing::File`].
+//!
 //! # Limits
 //!
-//! Shared memory (SysV, memfd, shared anonymous) and pages that the dump left in the mapped file are told as
-//! [`Missing::Shared`] and [`Missing::FileBacked`]; nothing is read from the analyst's own files.
+//! Nothing is read from the analyst's own files. A span that lies in an LZ4 block is expanded each time it is asked for.
 
 #![warn(clippy::arithmetic_side_effects)]
 
 mod address;
+mod compressed;
 mod defect;
+mod mapping;
 mod page_size;
 mod pagemap;
-mod pages;
+mod source;
 mod space;
+mod span;
+mod tally;
 
-pub use address::VirtAddr;
+pub use address::{AddrRange, AddrRangeError, VirtAddr};
 pub use defect::Defect;
+pub use mapping::{Backing, Mapping, MappingKind, Perms};
 pub use page_size::{PageSizeSource, derive_page_size};
 pub use pagemap::{Pagemap, PagemapImage, Run, RunKind};
-pub use pages::PagesFile;
-pub use space::{AddressSpace, Link, Missing, Origin, ReadError, Span, Spans};
+pub use source::{ByteSource, FileBacking, PagesFile, Piece, SharedMemory};
+pub use space::{AddressSpace, Link, Spans};
+pub use span::{Missing, Origin, ReadError, Span};
+pub use tally::Tally;

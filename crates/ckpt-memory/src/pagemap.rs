@@ -108,6 +108,24 @@ pub struct Run {
     pub kind: RunKind,
 }
 
+impl Run {
+    /// Takes `next` in, when it goes on where this one ends; CRIU begins a new entry wherever its flags change.
+    fn absorb(&mut self, next: &Self) -> bool {
+        let joins = match (&self.kind, &next.kind) {
+            (RunKind::Stored { offset }, RunKind::Stored { offset: next }) => {
+                offset.checked_add(self.end.since(self.start)) == Some(*next)
+            }
+            (RunKind::Parent, RunKind::Parent) | (RunKind::Lazy, RunKind::Lazy) => true,
+            _ => false,
+        };
+        let joins = joins && self.end == next.start;
+        if joins {
+            self.end = next.end;
+        }
+        joins
+    }
+}
+
 /// Where the bytes of a run are.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RunKind {
@@ -214,7 +232,8 @@ impl Layout {
         Some(placed)
     }
 
-    /// Sorts by address and cuts what overlaps, so that every address has one run: the one named first in the file.
+    /// Sorts by address and cuts what overlaps, so that every address has one run: of two that start together the one
+    /// named first in the file. Runs that go on where the one before ends, in memory and in the file, become one.
     fn finish(self, pages_id: u32) -> Pagemap {
         let Self { mut runs, offset, defects, .. } = self;
         runs.sort_by_key(|run| run.start);
@@ -226,6 +245,7 @@ impl Layout {
             }
             keep
         });
+        runs.dedup_by(|next, run| run.absorb(next));
         Pagemap { pages_id, runs, stored_bytes: offset, defects }
     }
 }

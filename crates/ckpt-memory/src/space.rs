@@ -1,139 +1,14 @@
-//! One address space: mappings, runs, bytes, parents.
+//! One address space: mappings, runs, bytes, parents, and what is behind the pages that no run has.
 
-use std::fmt;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use criu_image::messages::VmaEntry;
-use thiserror::Error;
-
+use crate::compressed::{self, Block};
 use crate::pagemap::CompressedRun;
-use crate::pages::Piece;
-use crate::{Defect, Pagemap, PagesFile, Run, RunKind, VirtAddr};
-
-/// Bits of `vma_entry.status` that decide where the bytes of a mapping are.
-///
-/// Source: `criu/include/image.h`.
-mod status {
-    pub(super) const VSYSCALL: u32 = 1 << 2;
-    pub(super) const FILE_PRIVATE: u32 = 1 << 6;
-    pub(super) const FILE_SHARED: u32 = 1 << 7;
-    pub(super) const ANON_SHARED: u32 = 1 << 8;
-    pub(super) const SYSVIPC: u32 = 1 << 10;
-    pub(super) const SOCKET: u32 = 1 << 11;
-    pub(super) const VVAR: u32 = 1 << 12;
-    pub(super) const AIORING: u32 = 1 << 13;
-    pub(super) const MEMFD: u32 = 1 << 14;
-    /// A guard range (`MADV_GUARD_INSTALL`): an extra entry inside an ordinary mapping.
-    pub(super) const GUARD: u32 = 1 << 16;
-    pub(super) const UPROBES: u32 = 1 << 17;
-    pub(super) const EXT_PLUGIN: u32 = 1 << 27;
-    /// Owned by the kernel or by a plugin, and never in the images.
-    pub(super) const NEVER_DUMPED: u32 = VSYSCALL | SOCKET | VVAR | AIORING | UPROBES | EXT_PLUGIN;
-}
-
-/// Where bytes that are there come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Origin {
-    /// This dump's own pages file.
-    Dumped,
-    /// The pages file of the N-th parent, counted from 1.
-    Parent(usize),
-}
-
-/// Why bytes are not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Missing {
-    /// No mapping covers the address.
-    Unmapped,
-    /// A clean page of a mapped file: it is in the file, and CRIU does not dump it.
-    FileBacked,
-    /// Shared memory, kept in an image of its own.
-    Shared,
-    /// Memory of the kernel or of a device, never dumped.
-    KernelOwned,
-    /// Only the parent checkpoint has it, and that is not here.
-    InParent,
-    /// Left behind for lazy migration.
-    Lazy,
-    /// The process has no pagemap, so that nothing tells which of its pages were dumped.
-    NoPagemap,
-    /// The pages file ends before it, or is missing.
-    PagesTruncated,
-    /// It passed by in a compressed archive, and was not kept because nobody had asked for it.
-    NotKept,
-    /// An LZ4 block that does not expand to what it should.
-    Damaged,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unmapped => "not mapped",
-            Self::FileBacked => "not captured: a clean page of the mapped file",
-            Self::Shared => "shared memory, in an image of its own",
-            Self::KernelOwned => "not captured: memory of the kernel or of a device",
-            Self::InParent => "not captured: in the parent checkpoint",
-            Self::Lazy => "not captured: left behind for lazy migration",
-            Self::NoPagemap => "not known: the process has no pagemap",
-            Self::PagesTruncated => "not there: the pages file ends before it",
-            Self::NotKept => "not kept while the compressed archive was read",
-            Self::Damaged => "damaged: a compressed block does not expand",
-        })
-    }
-}
-
-/// Bytes that lie together and have one origin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Span {
-    /// Bytes that the evidence holds.
-    Bytes {
-        /// Address of the first one.
-        start: VirtAddr,
-        /// The bytes; a slice of the map unless they were compressed.
-        bytes: Bytes,
-        /// Where they come from.
-        origin: Origin,
-    },
-    /// Private anonymous memory that was never written: it reads as zeros.
-    Zero {
-        /// First address.
-        start: VirtAddr,
-        /// Bytes.
-        len: u64,
-    },
-    /// Nothing is known of these bytes.
-    Missing {
-        /// First address.
-        start: VirtAddr,
-        /// Bytes.
-        len: u64,
-        /// Why.
-        why: Missing,
-    },
-}
-
-impl Span {
-    fn len(&self) -> u64 {
-        match self {
-            Self::Bytes { bytes, .. } => bytes.len() as u64,
-            Self::Zero { len, .. } | Self::Missing { len, .. } => *len,
-        }
-    }
-}
-
-/// A read that met bytes which are not there.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{len} bytes at {start}: {why}")]
-pub struct ReadError {
-    /// First address that is missing.
-    pub start: VirtAddr,
-    /// Bytes missing from there, within what was asked for.
-    pub len: u64,
-    /// Why.
-    pub why: Missing,
-}
+use crate::source::{ByteSource, Piece};
+use crate::{
+    AddrRange, Backing, Defect, FileBacking, Mapping, MappingKind, Missing, Origin, Pagemap,
+    PagesFile, ReadError, Run, RunKind, SharedMemory, Span, VirtAddr,
+};
 
 /// One dump's part of an address space: its runs and its pages file.
 #[derive(Clone, Debug)]
@@ -165,29 +40,52 @@ impl Link {
 }
 
 /// The memory of one task.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AddressSpace {
-    /// By start; guard entries, which lie inside other mappings, are left out.
-    vmas: Vec<VmaEntry>,
+    /// By start, disjoint.
+    mappings: Arc<[Mapping]>,
+    /// By start, disjoint; they lie inside other mappings.
+    guards: Arc<[Mapping]>,
     /// This dump first, then its parents, nearest first.
-    links: Vec<Link>,
+    links: Arc<[Link]>,
     page_size: u64,
+    /// Mappings that overlapped an earlier one.
+    overlaps: Vec<Defect>,
 }
 
 impl AddressSpace {
     /// Joins the mappings of a task with its runs: `links` is this dump's first, then each parent's, nearest first.
-    /// `page_size` in bytes.
+    /// `page_size` in bytes. Where mappings overlap, the one that begins first is believed.
     #[must_use]
-    pub fn new(mut vmas: Vec<VmaEntry>, links: Vec<Link>, page_size: u64) -> Self {
-        vmas.retain(|vma| vma.status & status::GUARD == 0 && vma.start < vma.end);
-        vmas.sort_by_key(|vma| vma.start);
-        Self { vmas, links, page_size }
+    pub fn new(mappings: Vec<Mapping>, links: Vec<Link>, page_size: u64) -> Self {
+        let (guards, mappings): (Vec<_>, Vec<_>) =
+            mappings.into_iter().partition(|mapping| mapping.kind == MappingKind::Guard);
+        let mut overlaps = Vec::new();
+        Self {
+            mappings: disjoint(mappings, &mut overlaps).into(),
+            guards: disjoint(guards, &mut Vec::new()).into(),
+            links: links.into(),
+            page_size,
+            overlaps,
+        }
     }
 
-    /// The mappings by address, without guard entries.
+    /// The mappings by address, disjoint, without guard ranges.
     #[must_use]
-    pub fn vmas(&self) -> &[VmaEntry] {
-        &self.vmas
+    pub fn mappings(&self) -> &[Mapping] {
+        &self.mappings
+    }
+
+    /// Guard ranges by address. They lie inside mappings.
+    #[must_use]
+    pub fn guards(&self) -> &[Mapping] {
+        &self.guards
+    }
+
+    /// The mapping that holds an address.
+    #[must_use]
+    pub fn mapping_at(&self, addr: VirtAddr) -> Option<&Mapping> {
+        find(&self.mappings, addr).ok()
     }
 
     /// Bytes of a page.
@@ -196,10 +94,10 @@ impl AddressSpace {
         self.page_size
     }
 
-    /// What is wrong with the runs and the pages files, this dump's and its parents'.
+    /// What is wrong with the mappings, the runs and the pages files, this dump's and its parents'.
     #[must_use]
     pub fn defects(&self) -> Vec<Defect> {
-        self.links.iter().flat_map(Link::defects).collect()
+        self.overlaps.iter().cloned().chain(self.links.iter().flat_map(Link::defects)).collect()
     }
 
     /// `len` bytes from `start`, in order, split where the origin changes. Stops at the end of the address space.
@@ -215,13 +113,12 @@ impl AddressSpace {
     ///
     /// When a byte is not in the evidence; the error says which is the first and why.
     pub fn read(&self, start: VirtAddr, len: u64) -> Result<Vec<u8>, ReadError> {
-        let mut out = Vec::new();
-        let why = self.read_into(start, len, &mut out);
-        let missing = len.saturating_sub(out.len() as u64);
+        let (out, why) = self.read_prefix(start, len);
+        let read = out.len() as u64;
         match why {
             Some(why) => Err(ReadError {
-                start: VirtAddr(start.0.saturating_add(out.len() as u64)),
-                len: missing,
+                start: VirtAddr(start.0.saturating_add(read)),
+                len: len.saturating_sub(read),
                 why,
             }),
             None => Ok(out),
@@ -232,146 +129,261 @@ impl AddressSpace {
     #[must_use]
     pub fn read_prefix(&self, start: VirtAddr, len: u64) -> (Vec<u8>, Option<Missing>) {
         let mut out = Vec::new();
-        let why = self.read_into(start, len, &mut out);
-        (out, why)
-    }
-
-    fn read_into(&self, start: VirtAddr, len: u64, out: &mut Vec<u8>) -> Option<Missing> {
         for span in self.spans(start, len) {
             match span {
                 Span::Bytes { bytes, .. } => out.extend_from_slice(&bytes),
                 Span::Zero { len, .. } => {
-                    let len = usize::try_from(len).ok()?;
+                    let len = usize::try_from(len).unwrap_or(usize::MAX);
                     out.resize(out.len().saturating_add(len), 0);
                 }
-                Span::Missing { why, .. } => return Some(why),
+                Span::Missing { why, .. } => return (out, Some(why)),
             }
         }
-        None
+        (out, None)
     }
 
-    fn vma_at(&self, addr: VirtAddr) -> Result<&VmaEntry, Option<VirtAddr>> {
-        let after = self.vmas.partition_point(|vma| vma.start <= addr.0);
-        let here =
-            after.checked_sub(1).and_then(|i| self.vmas.get(i)).filter(|vma| addr.0 < vma.end);
-        here.ok_or_else(|| self.vmas.get(after).map(|vma| VirtAddr(vma.start)))
+    /// What of `len` bytes from `start` is not there, by address. Nothing is expanded: that a compressed block is damaged
+    /// shows only when it is read.
+    pub fn gaps(
+        &self,
+        start: VirtAddr,
+        len: u64,
+    ) -> impl Iterator<Item = (AddrRange, Missing)> + '_ {
+        let end = VirtAddr(start.0.saturating_add(len));
+        let mut at = start;
+        std::iter::from_fn(move || {
+            while at < end {
+                let from = at;
+                let (len, why) = self.gap(at, end);
+                at = VirtAddr(at.0.saturating_add(len.max(1)));
+                if let Some(why) = why {
+                    return Some((AddrRange { start: from, end: at.min(end) }, why));
+                }
+            }
+            None
+        })
     }
 
-    /// The span that begins at `at` and ends at `end` at the latest.
-    fn span(&self, at: VirtAddr, end: VirtAddr) -> Span {
-        let vma = match self.vma_at(at) {
-            Ok(vma) => vma,
+    /// How far what lies at `at` goes, and why it is not there when it is not.
+    fn gap(&self, at: VirtAddr, end: VirtAddr) -> (u64, Option<Missing>) {
+        let Place { len, what } = self.locate(at, end);
+        let piece = match what {
+            What::Zero => return (len, None),
+            What::Missing(why) => return (len, Some(why)),
+            What::Compressed { link, run, blocks, .. } => {
+                let block = Block::of(run, blocks, at);
+                let there = block.is_zero() || block.is_there(&link.pages);
+                let why = (!there).then_some(Missing::PagesTruncated);
+                return (len.min(block.left()), why);
+            }
+            What::Stored { link, offset, .. } => link.pages.piece(offset, len),
+            What::Shared { memory, offset } => memory.piece(offset, len),
+            What::File { file, offset } => match file.content.size().saturating_sub(offset) {
+                0 => return (len, None),
+                left => file.content.piece(offset, len.min(left)),
+            },
+        };
+        match piece {
+            Piece::Bytes(bytes) => (len.min(bytes.len() as u64), None),
+            Piece::Zeros(zeros) => (len.min(zeros), None),
+            Piece::Missing(missing, why) => (len.min(missing), Some(why)),
+        }
+    }
+
+    /// The place of what lies at `at`, at least a byte and not beyond `end`. Nothing is expanded or copied.
+    pub(crate) fn locate(&self, at: VirtAddr, end: VirtAddr) -> Place<'_> {
+        let mapping = match find(&self.mappings, at) {
+            Ok(mapping) => mapping,
             Err(next) => {
                 let end = next.map_or(end, |next| next.min(end));
-                return Span::Missing { start: at, len: end.since(at), why: Missing::Unmapped };
+                return Place::missing(at, end, Missing::Unmapped);
             }
         };
-        let end = end.min(VirtAddr(vma.end));
-        if vma.status & status::NEVER_DUMPED != 0 {
-            return Span::Missing { start: at, len: end.since(at), why: Missing::KernelOwned };
+        let mut end = end.min(mapping.end);
+        match find(&self.guards, at) {
+            Ok(guard) => return Place::missing(at, end.min(guard.end), Missing::Guard),
+            Err(next) => end = next.map_or(end, |next| next.min(end)),
         }
-        self.stored(at, end, 0).unwrap_or_else(|end| absent(vma, at, end))
+        if mapping.is_backing_itself() {
+            return self.behind(mapping, at, end);
+        }
+        self.stored(at, end).unwrap_or_else(|end| self.behind(mapping, at, end))
     }
 
-    /// The span at `at` as the `depth`-th link and those behind it have it; `Err` with where to look again when this
-    /// link says nothing of the page.
-    fn stored(&self, at: VirtAddr, end: VirtAddr, depth: usize) -> Result<Span, VirtAddr> {
-        let missing = |end: VirtAddr, why| Span::Missing { start: at, len: end.since(at), why };
+    /// What the runs have at `at`; `Err` with where to look again when the first of them says nothing of the page.
+    fn stored(&self, at: VirtAddr, end: VirtAddr) -> Result<Place<'_>, VirtAddr> {
         let mut end = end;
-        for (depth, link) in self.links.iter().enumerate().skip(depth) {
+        for (depth, link) in self.links.iter().enumerate() {
             let run = match link.pagemap.locate(at) {
                 Ok(run) => run,
                 Err(next) => {
                     let end = next.map_or(end, |next| next.min(end));
                     // The first link decides what exists. A parent that lacks a page its child looks for is damaged.
-                    return if depth == 0 { Err(end) } else { Ok(missing(end, Missing::InParent)) };
+                    return if depth == 0 {
+                        Err(end)
+                    } else {
+                        Ok(Place::missing(at, end, Missing::InParent))
+                    };
                 }
             };
             end = end.min(run.end);
-            let origin = if depth == 0 { Origin::Dumped } else { Origin::Parent(depth) };
+            let len = end.since(at);
             match &run.kind {
                 RunKind::Stored { offset } => {
                     let offset = offset.saturating_add(at.since(run.start));
-                    return Ok(match link.pages.piece(offset, end.since(at)) {
-                        Piece::Bytes(bytes) => Span::Bytes { start: at, bytes, origin },
-                        Piece::Zeros(len) => Span::Zero { start: at, len },
-                        Piece::Missing(why) => missing(end, why),
-                    });
+                    return Ok(Place { len, what: What::Stored { link, depth, offset } });
                 }
                 RunKind::Compressed(blocks) => {
-                    return Ok(expand(link, run, blocks, at, end, origin));
+                    return Ok(Place { len, what: What::Compressed { link, depth, run, blocks } });
                 }
-                RunKind::Lazy => return Ok(missing(end, Missing::Lazy)),
+                RunKind::Lazy => return Ok(Place::missing(at, end, Missing::Lazy)),
                 RunKind::Parent => {}
             }
         }
         let why = if self.links.is_empty() { Missing::NoPagemap } else { Missing::InParent };
-        Ok(missing(end, why))
+        Ok(Place::missing(at, end, why))
     }
-}
 
-/// A page that no pagemap mentions: what it is depends on the mapping.
-fn absent(vma: &VmaEntry, at: VirtAddr, end: VirtAddr) -> Span {
-    let len = end.since(at);
-    let why = if vma.status & (status::ANON_SHARED | status::SYSVIPC | status::MEMFD) != 0 {
-        Missing::Shared
-    } else if vma.status & (status::FILE_PRIVATE | status::FILE_SHARED) != 0 {
-        Missing::FileBacked
-    } else {
-        return Span::Zero { start: at, len };
-    };
-    Span::Missing { start: at, len, why }
-}
-
-/// The part of one LZ4 block that begins at `at`.
-fn expand(
-    link: &Link,
-    run: &Run,
-    compressed: &CompressedRun,
-    at: VirtAddr,
-    end: VirtAddr,
-    origin: Origin,
-) -> Span {
-    let CompressedRun { block_bytes, blocks } = compressed;
-    let index = at.since(run.start).checked_div(*block_bytes).unwrap_or_default();
-    let start = VirtAddr(run.start.0.saturating_add(index.saturating_mul(*block_bytes)));
-    let block_end = VirtAddr(start.0.saturating_add(*block_bytes)).min(run.end);
-    let end = end.min(block_end);
-    let missing = |why| Span::Missing { start: at, len: end.since(at), why };
-    let place = usize::try_from(index).ok().and_then(|index| blocks.get(index));
-    let Some((offset, stored)) = place.copied() else { return missing(Missing::Damaged) };
-    if stored == 0 {
-        return Span::Zero { start: at, len: end.since(at) };
-    }
-    let bytes = match link.pages.slice(offset, u64::from(stored)) {
-        Ok(bytes) => bytes,
-        Err(why) => return missing(why),
-    };
-    let Ok(size) = usize::try_from(block_end.since(start)) else {
-        return missing(Missing::Damaged);
-    };
-    // A block as long as what it holds was stored as it is: LZ4 had not gained enough.
-    let plain = if bytes.len() == size {
-        bytes
-    } else {
-        if size > MAX_BLOCK {
-            return missing(Missing::Damaged);
+    /// What is behind a page that no run has.
+    fn behind<'a>(&self, mapping: &'a Mapping, at: VirtAddr, end: VirtAddr) -> Place<'a> {
+        let offset = mapping.offset().saturating_add(at.since(mapping.start));
+        let len = end.since(at);
+        match &mapping.backing {
+            Backing::Nothing => Place { len, what: What::Zero },
+            Backing::Unavailable(why) => Place::missing(at, end, *why),
+            Backing::Shared(memory) => match self.left(memory.size, offset) {
+                Some(left) => Place { len: len.min(left), what: What::Shared { memory, offset } },
+                None => Place::missing(at, end, Missing::BeyondEnd),
+            },
+            Backing::File(file) => match self.left(file.content.size(), offset) {
+                Some(left) => Place { len: len.min(left), what: What::File { file, offset } },
+                None => Place::missing(at, end, Missing::BeyondEnd),
+            },
         }
-        match lz4_flex::block::decompress(&bytes, size) {
-            Ok(plain) if plain.len() == size => Bytes::from(plain),
-            _ => return missing(Missing::Damaged),
-        }
-    };
-    let from = usize::try_from(at.since(start)).unwrap_or(usize::MAX);
-    let to = usize::try_from(end.since(start)).unwrap_or(usize::MAX);
-    if from > to || to > plain.len() {
-        return missing(Missing::Damaged);
     }
-    Span::Bytes { start: at, bytes: plain.slice(from..to), origin }
+
+    /// Bytes from an offset to the end of the last page of what has `size` bytes: what follows those reads as zeros.
+    /// `None` behind that page.
+    fn left(&self, size: u64, offset: u64) -> Option<u64> {
+        let whole = size.checked_next_multiple_of(self.page_size).unwrap_or(size);
+        whole.checked_sub(offset).filter(|left| *left > 0)
+    }
+
+    /// The span that begins at `at` and ends at `end` at the latest.
+    fn span(&self, at: VirtAddr, end: VirtAddr) -> Span {
+        let Place { len, what } = self.locate(at, end);
+        let piece = match what {
+            What::Zero => return Span::Zero { start: at, len },
+            What::Missing(why) => return Span::Missing { start: at, len, why },
+            What::Stored { link, depth, offset } => {
+                (link.pages.piece(offset, len), Origin::of_link(depth))
+            }
+            What::Compressed { link, depth, run, blocks } => {
+                let piece = compressed::piece(&link.pages, run, blocks, at, len);
+                (piece, Origin::of_link(depth))
+            }
+            What::Shared { memory, offset } => (memory.piece(offset, len), Origin::Shared),
+            What::File { file, offset } => {
+                // Behind the end of a file the rest of its last page reads as zeros.
+                let left = file.content.size().saturating_sub(offset);
+                let piece = if left == 0 {
+                    Piece::Zeros(len)
+                } else {
+                    file.content.piece(offset, len.min(left))
+                };
+                (piece, Origin::File(Arc::clone(file)))
+            }
+        };
+        match piece {
+            (Piece::Bytes(bytes), origin) => {
+                let len = usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len());
+                Span::Bytes { start: at, bytes: bytes.slice(..len), origin }
+            }
+            (Piece::Zeros(zeros), _) => Span::Zero { start: at, len: zeros.min(len) },
+            (Piece::Missing(missing, why), _) => {
+                Span::Missing { start: at, len: missing.min(len), why }
+            }
+        }
+    }
 }
 
-/// Largest uncompressed block that is expanded, bytes. CRIU's own limit for a region is 4 MiB.
-const MAX_BLOCK: usize = 64 << 20;
+impl Origin {
+    fn of_link(depth: usize) -> Self {
+        if depth == 0 { Self::Dumped } else { Self::Parent(depth) }
+    }
+}
+
+impl ByteSource for SharedMemory {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn piece(&self, offset: u64, len: u64) -> Piece {
+        let left = self.size.saturating_sub(offset);
+        if left == 0 {
+            return Piece::Zeros(len);
+        }
+        match self.space.span(VirtAddr(offset), VirtAddr(offset.saturating_add(len.min(left)))) {
+            Span::Bytes { bytes, .. } => Piece::Bytes(bytes),
+            Span::Zero { len, .. } => Piece::Zeros(len),
+            Span::Missing { len, why: Missing::NoPagemap, .. } => {
+                Piece::Missing(len, Missing::Shared)
+            }
+            Span::Missing { len, why, .. } => Piece::Missing(len, why),
+        }
+    }
+}
+
+/// Where some bytes are, before anything is made of them.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    /// Bytes of memory that lie there together.
+    pub(crate) len: u64,
+    pub(crate) what: What<'a>,
+}
+
+/// See [`Place`].
+#[derive(Debug)]
+pub(crate) enum What<'a> {
+    Zero,
+    Missing(Missing),
+    Stored { link: &'a Link, depth: usize, offset: u64 },
+    Compressed { link: &'a Link, depth: usize, run: &'a Run, blocks: &'a CompressedRun },
+    Shared { memory: &'a SharedMemory, offset: u64 },
+    File { file: &'a Arc<FileBacking>, offset: u64 },
+}
+
+impl Place<'_> {
+    fn missing(at: VirtAddr, end: VirtAddr, why: Missing) -> Self {
+        Self { len: end.since(at), what: What::Missing(why) }
+    }
+}
+
+/// Sorts by address, leaves out what is empty, and cuts from each mapping what an earlier one has already.
+fn disjoint(mut mappings: Vec<Mapping>, overlaps: &mut Vec<Defect>) -> Vec<Mapping> {
+    mappings.sort_by_key(|mapping| mapping.start);
+    let mut end = VirtAddr(0);
+    mappings.retain_mut(|mapping| {
+        if mapping.start >= mapping.end {
+            return false;
+        }
+        if mapping.start < end {
+            overlaps.push(Defect::MappingsOverlap { start: mapping.start });
+            mapping.start = end;
+        }
+        end = end.max(mapping.end);
+        mapping.start < mapping.end
+    });
+    mappings
+}
+
+/// The mapping that holds `addr`, or where the next one starts (`None` when there is no next).
+fn find(mappings: &[Mapping], addr: VirtAddr) -> Result<&Mapping, Option<VirtAddr>> {
+    let after = mappings.partition_point(|mapping| mapping.start <= addr);
+    let here = after.checked_sub(1).and_then(|index| mappings.get(index));
+    here.filter(|mapping| addr < mapping.end)
+        .ok_or_else(|| mappings.get(after).map(|mapping| mapping.start))
+}
 
 /// The spans of a range, in address order.
 #[derive(Clone, Debug)]
@@ -390,7 +402,7 @@ impl Iterator for Spans<'_> {
         }
         let span = self.space.span(self.at, self.end);
         // A span of no bytes would be asked for for ever.
-        let next = VirtAddr(self.at.0.saturating_add(span.len()));
+        let next = span.end();
         if next <= self.at {
             self.at = self.end;
             return None;

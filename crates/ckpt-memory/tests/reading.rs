@@ -13,7 +13,7 @@
 use bytes::Bytes;
 use ckpt_archive::Content;
 use ckpt_memory::{
-    AddressSpace, Defect, Link, Missing, Origin, PagemapImage, PagesFile, Span, VirtAddr,
+    AddressSpace, Defect, Link, Mapping, Missing, Origin, PagemapImage, PagesFile, Span, VirtAddr,
 };
 use criu_image::messages::{PagemapEntry, VmaEntry};
 use criu_image::{BlockLayout, Blocks, PagemapRecord};
@@ -26,8 +26,8 @@ const PRESENT: u32 = 4;
 const ANON_PRIVATE: u32 = 0x201;
 const FILE_PRIVATE: u32 = 0x41;
 
-fn vma(start: u64, end: u64, status: u32) -> VmaEntry {
-    VmaEntry { start, end, status, ..VmaEntry::default() }
+fn vma(start: u64, end: u64, status: u32) -> Mapping {
+    Mapping::new(VmaEntry { start, end, status, ..VmaEntry::default() })
 }
 
 fn entry(vaddr: u64, pages: u64, flags: u32) -> PagemapRecord {

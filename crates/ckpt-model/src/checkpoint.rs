@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use ckpt_archive::{Evidence, MemberKind};
-use ckpt_memory::{AddressSpace, PageSizeSource};
-use criu_image::messages::{
-    CoreEntry, DumpStatsEntry, InventoryEntry, MmEntry, PstreeEntry, StatsEntry,
-};
+use ckpt_memory::PageSizeSource;
+use criu_image::messages::{CoreEntry, DumpStatsEntry, InventoryEntry, PstreeEntry, StatsEntry};
 use criu_image::{ByteOrder, ImageKind};
 use thiserror::Error;
 
+use crate::Text;
 use crate::accounting::{self, Accounting};
 use crate::container::Container;
 use crate::defect::{Defect, DefectKind, Defects};
@@ -29,9 +28,9 @@ use crate::pipes::Pipe;
 use crate::processes::{Processes, Reader};
 use crate::registers::Arch;
 use crate::select::{Need, Selector};
+use crate::shared::SharedTable;
 use crate::sockets::Socket;
 use crate::stale::{self, StaleImage};
-use crate::{Pid, Text};
 
 /// How to open a checkpoint.
 #[derive(Clone, Debug, Default)]
@@ -400,6 +399,7 @@ pub struct Checkpoint {
     log: OnceLock<Option<DumpLog>>,
     files: OnceLock<FileTable>,
     memory: OnceLock<Memory>,
+    pub(crate) shared: OnceLock<SharedTable>,
     arch: OnceLock<Option<Arch>>,
     statistics: OnceLock<Option<DumpStatsEntry>>,
     processes: OnceLock<Processes>,
@@ -448,6 +448,7 @@ impl Checkpoint {
             log: OnceLock::new(),
             files: OnceLock::new(),
             memory: OnceLock::new(),
+            shared: OnceLock::new(),
             arch: OnceLock::new(),
             statistics: OnceLock::new(),
             processes: OnceLock::new(),
@@ -674,13 +675,6 @@ impl Checkpoint {
     /// Bytes of a page, and how that is known.
     pub fn page_size(&self) -> (u64, PageSizeSource) {
         self.chained_memory().page_size()
-    }
-
-    /// The address space of a process; `None` when it has no memory map.
-    pub fn memory(&self, pid: Pid) -> Option<AddressSpace> {
-        let task = self.processes().get(pid)?;
-        let mm: &MmEntry = task.mm.as_deref()?;
-        Some(self.chained_memory().space(task.mm_owner?, mm, &Defects::default()))
     }
 
     /// The processes.

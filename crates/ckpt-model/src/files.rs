@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use criu_image::ImageKind;
 use criu_image::messages::{
-    EventpollTfdEntry, FanotifyMarkEntry, FileEntry, InotifyWdEntry, MemfdInodeEntry,
+    EventpollTfdEntry, FanotifyMarkEntry, FileEntry, InotifyWdEntry, MemfdInodeEntry, RegFileEntry,
     RemapFilePathEntry, TtyInfoEntry,
 };
 
@@ -179,6 +179,14 @@ impl FileTable {
     #[must_use]
     pub fn remap(&self, id: u32) -> Option<Remap> {
         self.remaps.get(&id).copied()
+    }
+
+    /// The link that CRIU made to the inode of a file whose name was deleted while it had others.
+    pub(crate) fn link(&self, id: u32) -> Option<&RegFileEntry> {
+        match self.remap(id)? {
+            Remap::Linked(link) => self.get(fd_type::REG, link)?.reg.as_ref(),
+            _ => None,
+        }
     }
 
     /// The memfd that a file of that id has open.

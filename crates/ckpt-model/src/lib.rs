@@ -43,6 +43,7 @@ mod listing;
 mod locate;
 mod locks;
 mod memory;
+mod memory_map;
 mod metadata;
 mod mounts;
 mod net;
@@ -53,6 +54,7 @@ mod recover;
 mod registers;
 mod rtnetlink;
 mod select;
+mod shared;
 mod signals;
 mod sockets;
 mod spec;
@@ -81,6 +83,11 @@ pub use ipc::{IpcNamespace, MessageQueue, SemaphoreSet};
 pub use listing::{KUBELET_CHECKPOINTS, Listed, list};
 pub use locate::{ContainerPlace, DumpKind, ImageDirectory, ParentLink};
 pub use locks::FileLock;
+pub use memory_map::{
+    Examined, FileSources, FillError, FillOptions, Identity, IdentitySource, MappingFilter,
+    MappingFilterError, MappingMark, MemoryMap, MemorySizes, Module, TextCheck, holds_stack_of,
+    machine_name,
+};
 pub use mounts::Mount;
 pub use net::{Firewall, NetInterface, Network};
 pub use pid::Pid;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use ckpt_memory::{
-    AddressSpace, Defect as MemoryDefect, Link, PageSizeSource, PagemapImage, PagesFile,
+    AddressSpace, Defect as MemoryDefect, Link, Mapping, PageSizeSource, PagemapImage, PagesFile,
     derive_page_size,
 };
 use criu_image::messages::{MmEntry, VmaEntry};
@@ -65,8 +65,13 @@ impl Memory {
         self.order
     }
 
-    /// The address space of the task that owns `mm`.
-    pub(crate) fn space(&self, owner: Pid, mm: &MmEntry, defects: &Defects) -> AddressSpace {
+    /// The address space of the task that owns a memory map, of mappings that somebody made of it.
+    pub(crate) fn space(
+        &self,
+        owner: Pid,
+        mappings: Vec<Mapping>,
+        defects: &Defects,
+    ) -> AddressSpace {
         let id = Some(u64::from(owner.0));
         let mut links = Vec::new();
         for (depth, images) in self.chain.iter().enumerate() {
@@ -95,7 +100,7 @@ impl Memory {
                 break;
             }
         }
-        AddressSpace::new(mm.vmas.clone(), links, self.page_size)
+        AddressSpace::new(mappings, links, self.page_size)
     }
 
     /// Shared memory number `shmid` as an address space of its own: from address 0, `size` bytes.
@@ -117,8 +122,8 @@ impl Memory {
             }
         }
         // As private memory, what the pagemap leaves out was never written to; without a pagemap nothing is known.
-        let mapping = VmaEntry { end: size, ..VmaEntry::default() };
-        AddressSpace::new(vec![mapping], links, self.page_size)
+        let whole = Mapping::new(VmaEntry { end: size, ..VmaEntry::default() });
+        AddressSpace::new(vec![whole], links, self.page_size)
     }
 
     /// Two tasks never have a pages file in common in a sound dump.

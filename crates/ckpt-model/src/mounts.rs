@@ -38,6 +38,14 @@ pub struct Mount {
     pub raw: MntEntry,
 }
 
+impl Mount {
+    /// Whether it is the root of its namespace.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.mountpoint.as_bytes() == b"/"
+    }
+}
+
 /// Bits of `mnt_entry.flags` that options are made of: `MS_*` of `include/uapi/linux/mount.h`. The order is that of
 /// `/proc/self/mountinfo`.
 const OPTIONS: [(u32, &str); 7] = [

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use ckpt_memory::AddressSpace;
+use ckpt_memory::{AddressSpace, Mapping};
 use criu_image::ImageKind;
 use criu_image::messages::{
     CoreEntry, CredsEntry, FsEntry, InventoryEntry, MmEntry, PstreeEntry, RlimitEntry,
@@ -285,7 +285,9 @@ impl Reader<'_> {
         let Some(mm) = self.mm(owner) else { return };
         task.mm_owner = Some(owner);
         task.exe = self.path(mm.exe_file_id, task.pid, "executable");
-        let space = self.memory.space(owner, &mm, self.defects);
+        // Arguments and environment lie in private memory: what is behind other mappings is not asked for.
+        let mappings = mm.vmas.iter().cloned().map(Mapping::new).collect();
+        let space = self.memory.space(owner, mappings, self.defects);
         task.argv = self.strings(task.pid, cmdline::argv(&space, &mm), left);
         task.env = self.strings(task.pid, cmdline::environ(&space, &mm), left);
         self.tell_memory(task, &space, owner);

@@ -5,10 +5,11 @@
 //! memory: [`Recovered::pieces`] gives one piece after another, and a hole of any length is one piece.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use ckpt_archive::{Absence, Chunk, Content, Sha256Digest};
-use ckpt_memory::{AddressSpace, Missing, Span, VirtAddr};
+use ckpt_memory::{ByteSource, Missing, Piece as MemoryPiece, SharedMemory, Span, VirtAddr};
 use criu_image::messages::GhostFileEntry;
 use criu_image::{Extra, GhostChunks, Image, ImageKind};
 use sha2::{Digest, Sha256};
@@ -36,7 +37,7 @@ enum Source {
     /// Pieces in ascending order that do not overlap; what lies behind `captured` is not there.
     Pieces { pieces: Vec<(u64, Bytes)>, captured: u64 },
     /// Pages from address 0 on.
-    Pages(Box<AddressSpace>),
+    Pages(Arc<SharedMemory>),
 }
 
 /// A stretch of content. None is empty.
@@ -97,8 +98,17 @@ impl Recovered {
         Self { size: content.len(), source: Source::Member(content, 0) }
     }
 
-    fn pages(space: AddressSpace, size: u64) -> Self {
-        Self { size, source: Source::Pages(Box::new(space)) }
+    pub(crate) fn pages(memory: Arc<SharedMemory>) -> Self {
+        Self { size: memory.size, source: Source::Pages(memory) }
+    }
+
+    /// Its number, when it is shared memory: N of `pagemap-shmem-N.img`.
+    #[must_use]
+    pub fn shared_memory_id(&self) -> Option<u64> {
+        match &self.source {
+            Source::Pages(memory) => Some(memory.id),
+            _ => None,
+        }
     }
 
     /// Bytes of the file. What it claims: sparse content of a few bytes can have exabytes.
@@ -109,7 +119,7 @@ impl Recovered {
 
     /// The content from its start to its end, without gaps.
     #[must_use]
-    pub fn pieces(&self) -> Box<dyn Iterator<Item = Piece> + '_> {
+    pub fn pieces(&self) -> Box<dyn Iterator<Item = Piece> + Send + '_> {
         match &self.source {
             Source::Member(content, start) => {
                 Box::new(content.chunks(*start..u64::MAX).map(|chunk| match chunk {
@@ -121,13 +131,42 @@ impl Recovered {
             Source::Pieces { pieces, captured } => {
                 Box::new(Scattered { pieces, next: 0, at: 0, captured: *captured, size: self.size })
             }
-            Source::Pages(space) => {
-                Box::new(space.spans(VirtAddr(0), self.size).map(|span| match span {
+            Source::Pages(memory) => {
+                Box::new(memory.space.spans(VirtAddr(0), self.size).map(|span| match span {
                     Span::Bytes { bytes, .. } => Piece::Bytes(bytes),
                     Span::Zero { len, .. } => Piece::Zeros(len),
                     Span::Missing { len, why, .. } => Piece::Missing { len, why: Lost::Pages(why) },
                 }))
             }
+        }
+    }
+
+    /// What lies at `offset`, at most `len` bytes, as far as it is in one piece.
+    pub(crate) fn piece_at(&self, offset: u64, len: u64) -> MemoryPiece {
+        let len = len.min(self.size.saturating_sub(offset));
+        let truncated = |len| MemoryPiece::Missing(len, Missing::PagesTruncated);
+        match &self.source {
+            Source::Member(content, start) => content.piece(start.saturating_add(offset), len),
+            Source::Pieces { pieces, captured } => {
+                let after = pieces.partition_point(|(start, _)| *start <= offset);
+                let here = after.checked_sub(1).and_then(|index| pieces.get(index));
+                if let Some((start, bytes)) = here
+                    && let Ok(into) = usize::try_from(offset.saturating_sub(*start))
+                    && into < bytes.len()
+                {
+                    let end = usize::try_from(len).unwrap_or(usize::MAX).saturating_add(into);
+                    return MemoryPiece::Bytes(bytes.slice(into..end.min(bytes.len())));
+                }
+                let next = pieces.get(after).map_or(self.size, |(start, _)| *start);
+                let hole = len.min(next.saturating_sub(offset));
+                if offset >= *captured { truncated(hole) } else { MemoryPiece::Zeros(hole) }
+            }
+            Source::Pages(memory) => match memory.space.spans(VirtAddr(offset), len).next() {
+                Some(Span::Bytes { bytes, .. }) => MemoryPiece::Bytes(bytes),
+                Some(Span::Zero { len, .. }) => MemoryPiece::Zeros(len),
+                Some(Span::Missing { len, why, .. }) => MemoryPiece::Missing(len, why),
+                None => truncated(len),
+            },
         }
     }
 
@@ -331,7 +370,7 @@ impl Checkpoint {
     /// segment. `size` in bytes. Without an image everything in it is missing.
     #[must_use]
     pub fn shared_memory(&self, shmid: u64, size: u64) -> Recovered {
-        Recovered::pages(self.chained_memory().shared(shmid, size, self.told()), size)
+        Recovered::pages(self.shared_by_id(shmid, size))
     }
 
     /// The content of a deleted file or of a memfd (by its id in `files.img`).

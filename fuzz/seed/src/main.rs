@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if bytes.len() <= LONGEST_ARCHIVE {
             corpora.add("archive", &bytes)?;
             corpora.add("checkpoint", &bytes)?;
+            corpora.add("core", &bytes)?;
         }
         let name = path.display().to_string();
         corpora.add_members(&Evidence::from_bytes(&name, bytes.into(), &Options::default())?)?;
@@ -44,6 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             bytes.into(),
             &Options::default(),
         )?)?;
+    }
+    for pair in stories::all().windows(2) {
+        corpora.add_pair(&pair[0].1, &pair[1].1)?;
     }
     for archive in forms() {
         for bytes in [archive.tar(), archive.tar_zst(), archive.tar_gz()] {
@@ -142,6 +146,25 @@ impl Corpora {
         if input.len() <= LONGEST_DIRECTORY {
             self.add("images_dir", &input)?;
             self.add("checkpoint", &tar::of(tar::split(&input)))?;
+            self.add("core", &tar::of(tar::split(&input)))?;
+        }
+        Ok(())
+    }
+
+    /// Two checkpoints after one another: of a name that both have, each has a file.
+    fn add_pair(&self, one: &Archive, other: &Archive) -> Result<(), Box<dyn Error>> {
+        let mut input = Vec::new();
+        for archive in [one, other] {
+            let options = Options::default();
+            let evidence = Evidence::from_bytes("synthetic", archive.tar().into(), &options)?;
+            for member in evidence.members().iter().filter(|member| member.is_file()) {
+                let content = evidence.content(member)?;
+                let bytes = content.slice(0..content.captured_len().min(LONGEST as u64))?;
+                input.extend(tar::join([(&member.path[..], &bytes[..])]));
+            }
+        }
+        if input.len() <= 2 * LONGEST_DIRECTORY {
+            self.add("compare", &input)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ckpt_archive::{Absence, Chunk, Content, Evidence, Member, Sha256Digest};
+use ckpt_memory::ByteSource;
 use sha2::{Digest, Sha256};
 
 use crate::{Lost, Piece, Recovered, Unhashed};
@@ -44,6 +45,27 @@ impl ArtifactContent {
         }
     }
 
+    /// Its bytes by offset; `None` of what lies in parts, and where the archive does not have it.
+    pub(crate) fn source(&self) -> Option<Arc<dyn ByteSource>> {
+        match &self.0 {
+            Source::Recovered(content) => Some(Arc::new(content.clone())),
+            Source::Parts(_) => None,
+            Source::Member(archive, number, _) => {
+                let content = open(archive, archive.members().get(*number)?)?;
+                Some(Arc::new(content))
+            }
+        }
+    }
+
+    /// Its number, when it is shared memory: N of `pagemap-shmem-N.img`.
+    #[must_use]
+    pub fn shared_memory_id(&self) -> Option<u64> {
+        match &self.0 {
+            Source::Recovered(content) => content.shared_memory_id(),
+            _ => None,
+        }
+    }
+
     /// Bytes that are holes.
     pub(super) fn holes(&self) -> u64 {
         match &self.0 {
@@ -62,7 +84,7 @@ impl ArtifactContent {
 
     /// The bytes from the first to the last, without gaps.
     #[must_use]
-    pub fn pieces(&self) -> Box<dyn Iterator<Item = Piece> + '_> {
+    pub fn pieces(&self) -> Box<dyn Iterator<Item = Piece> + Send + '_> {
         match &self.0 {
             Source::Recovered(content) => content.pieces(),
             Source::Parts(parts) => Box::new(

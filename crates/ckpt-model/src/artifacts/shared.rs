@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use criu_image::messages::{IpcShmEntry, MemfdInodeEntry};
-use criu_image::{Extra, ImageKind};
+use criu_image::ImageKind;
+use criu_image::messages::MemfdInodeEntry;
 
 use super::content::ArtifactContent;
 use super::owners::Owners;
 use super::{Artifact, Origin};
 use crate::files::fd_type;
-use crate::images::{Images, decode};
+use crate::images::Images;
+use crate::recover::Recovered;
+use crate::shared::ANONYMOUS;
 use crate::{Checkpoint, Text};
-
-/// What CRIU calls shared anonymous memory, which is a memfd to it.
-const ANONYMOUS: &[u8] = b"/dev/zero";
 
 pub(super) fn find(
     checkpoint: &Checkpoint,
@@ -23,7 +22,7 @@ pub(super) fn find(
 ) {
     let mut numbers = HashSet::new();
     memfds(checkpoint, images, owners, &mut numbers, list);
-    segments(checkpoint, images, owners, list);
+    segments(checkpoint, owners, list);
     for (shmid, holders, size) in owners.anonymous() {
         if !numbers.contains(&shmid) && images.has(ImageKind::PagemapShmem, Some(shmid)) {
             let content = ArtifactContent::recovered(checkpoint.shared_memory(shmid, size));
@@ -74,29 +73,18 @@ fn memfds(
     }
 }
 
-fn segments(checkpoint: &Checkpoint, images: &Images, owners: &Owners, list: &mut Vec<Artifact>) {
-    for namespace in images.ids(ImageKind::IpcShm) {
-        let records = images.records(ImageKind::IpcShm, Some(namespace), checkpoint.told());
-        for (place, record) in records.into_iter().flatten() {
-            let Some(entry) = decode::<IpcShmEntry>(&place, &record, checkpoint.told()) else {
-                continue;
-            };
-            let desc = &entry.desc;
-            let content = match record.extra {
-                Extra::SharedMemory(bytes) => ArtifactContent::parts(vec![bytes]),
-                _ => {
-                    let memory = checkpoint.shared_memory(desc.id.into(), entry.size);
-                    ArtifactContent::recovered(memory)
-                }
-            };
-            let id = format!("sysv-shm-{}", desc.id);
-            let mut artifact = Artifact::new(id, Origin::SysvShm, place, content);
-            artifact.path = Some(Text(format!("/SYSV{:08x}", desc.key).into_bytes()));
-            artifact.mode = Some(desc.mode & 0o7777);
-            artifact.uid = Some(desc.uid.into());
-            artifact.gid = Some(desc.gid.into());
-            artifact.holders = owners.segment(desc.id.into());
-            list.push(artifact);
-        }
+fn segments(checkpoint: &Checkpoint, owners: &Owners, list: &mut Vec<Artifact>) {
+    for segment in checkpoint.shared_table().segments() {
+        let desc = &segment.entry.desc;
+        let content = Recovered::pages(checkpoint.shared_segment(segment));
+        let content = ArtifactContent::recovered(content);
+        let id = format!("sysv-shm-{}", desc.id);
+        let mut artifact = Artifact::new(id, Origin::SysvShm, segment.place.as_str(), content);
+        artifact.path = Some(Text(format!("/SYSV{:08x}", desc.key).into_bytes()));
+        artifact.mode = Some(desc.mode & 0o7777);
+        artifact.uid = Some(desc.uid.into());
+        artifact.gid = Some(desc.gid.into());
+        artifact.holders = owners.segment(desc.id.into());
+        list.push(artifact);
     }
 }

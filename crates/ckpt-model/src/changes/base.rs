@@ -73,7 +73,7 @@ fn bare(id: &str) -> &str {
 }
 
 /// Opens an image and keeps the content of the wanted files only.
-pub(super) fn open(
+pub(crate) fn open(
     path: &Path,
     options: &ckpt_archive::Options,
     wanted: &BTreeSet<Vec<u8>>,
@@ -124,7 +124,7 @@ impl Select for Wanted {
 
 /// The file system of an image.
 #[derive(Debug)]
-pub(super) struct Tree<'a> {
+pub(crate) struct Tree<'a> {
     pub(super) archive: Archive<'a>,
     files: BTreeMap<&'a [u8], &'a Member>,
 }
@@ -132,7 +132,7 @@ pub(super) struct Tree<'a> {
 impl<'a> Tree<'a> {
     /// Applies the layers in order. A layer's whiteouts take away what the layers below it have, wherever in the layer
     /// they stand.
-    pub(super) fn of(evidence: &'a Evidence) -> Self {
+    pub(crate) fn of(evidence: &'a Evidence) -> Self {
         let label = evidence.name().to_owned();
         let mut tree = Self { archive: Archive { evidence, label }, files: BTreeMap::new() };
         let same_layer = |a: &Member, b: &Member| evidence.origin(a) == evidence.origin(b);
@@ -166,7 +166,7 @@ impl<'a> Tree<'a> {
     }
 
     /// What is at a path.
-    pub(super) fn get(&self, path: &[u8]) -> Option<&'a Member> {
+    pub(crate) fn get(&self, path: &[u8]) -> Option<&'a Member> {
         self.files.get(path).copied()
     }
 

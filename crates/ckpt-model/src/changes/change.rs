@@ -123,34 +123,39 @@ pub struct Change {
     pub risk: Option<NameRisk>,
 }
 
-/// Compares a file with the one before it.
-pub(super) fn aspects(before: &FileState, now: &FileState) -> Vec<Aspect> {
-    if before.kind != now.kind {
-        return vec![Aspect::Type];
+impl FileState {
+    /// What is different from the file as it was before. The time is not, as long as the coarser of the two agrees with
+    /// the finer; content is not, where one of the two could not be hashed.
+    #[must_use]
+    pub fn aspects_since(&self, before: &Self) -> Vec<Aspect> {
+        let now = self;
+        if before.kind != now.kind {
+            return vec![Aspect::Type];
+        }
+        // SELinux labels depend on the host and are in no image.
+        let xattrs = |state: &FileState| {
+            let mut all = state.xattrs.clone();
+            all.remove(&b"security.selinux"[..]);
+            all
+        };
+        let content = now.kind == FileType::File
+            && (before.size != now.size
+                || matches!((before.sha256, now.sha256), (Some(old), Some(new)) if old != new));
+        // The target alone makes a link what it is; kernels ignore its mode.
+        let mode = now.kind != FileType::Symlink && before.mode != now.mode;
+        [
+            (content, Aspect::Content),
+            (before.target != now.target, Aspect::Target),
+            (before.device != now.device, Aspect::Device),
+            (mode, Aspect::Mode),
+            ((before.uid, before.gid) != (now.uid, now.gid), Aspect::Owner),
+            (xattrs(before) != xattrs(now), Aspect::Xattrs),
+            (!same_time(before.mtime, now.mtime), Aspect::Time),
+        ]
+        .into_iter()
+        .filter_map(|(differs, aspect)| differs.then_some(aspect))
+        .collect()
     }
-    // SELinux labels depend on the host and are in no image.
-    let xattrs = |state: &FileState| {
-        let mut all = state.xattrs.clone();
-        all.remove(&b"security.selinux"[..]);
-        all
-    };
-    let content = now.kind == FileType::File
-        && (before.size != now.size
-            || matches!((before.sha256, now.sha256), (Some(old), Some(new)) if old != new));
-    // The target alone makes a link what it is; kernels ignore its mode.
-    let mode = now.kind != FileType::Symlink && before.mode != now.mode;
-    [
-        (content, Aspect::Content),
-        (before.target != now.target, Aspect::Target),
-        (before.device != now.device, Aspect::Device),
-        (mode, Aspect::Mode),
-        ((before.uid, before.gid) != (now.uid, now.gid), Aspect::Owner),
-        (xattrs(before) != xattrs(now), Aspect::Xattrs),
-        (!same_time(before.mtime, now.mtime), Aspect::Time),
-    ]
-    .into_iter()
-    .filter_map(|(differs, aspect)| differs.then_some(aspect))
-    .collect()
 }
 
 /// Half a second, nanoseconds.

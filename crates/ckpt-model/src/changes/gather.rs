@@ -6,7 +6,7 @@ use std::ops::Bound;
 use ckpt_archive::{Chunk, Content, Evidence, Member, MemberKind, Sha256Digest, sha256};
 
 use super::base::Tree;
-use super::change::{Change, ChangeKind, ChangeSource, aspects};
+use super::change::{Change, ChangeKind, ChangeSource};
 use super::state::{FileState, FileType};
 use super::volumes::Volume;
 use crate::Text;
@@ -163,7 +163,7 @@ impl Gathered {
             if was_directory && (change.opaque || now.kind != FileType::Directory) {
                 swept.push((path.clone(), now.kind == FileType::Directory));
             }
-            change.what = aspects(&before, now);
+            change.what = now.aspects_since(&before);
             change.kind = ChangeKind::Modified;
             change.before = Some(before);
         }

@@ -17,7 +17,7 @@
 //! not hashed, however many files claim them. [`Change::state`] of a file whose bytes are not all there has no hash, and
 //! a defect says why.
 
-mod base;
+pub(crate) mod base;
 mod capability;
 mod change;
 mod deleted;

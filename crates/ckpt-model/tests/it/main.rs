@@ -16,6 +16,7 @@ mod containers;
 mod damage;
 mod dialects;
 mod files;
+mod memory;
 mod processes;
 mod sockets;
 

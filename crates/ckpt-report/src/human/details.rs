@@ -118,7 +118,7 @@ fn creds(task: &Task, details: &mut Vec<Detail>) {
 }
 
 /// `1000`, or all four when they differ.
-fn ids(ids: &[u32; 4]) -> String {
+pub(super) fn ids(ids: &[u32; 4]) -> String {
     let [real, effective, saved, filesystem] = ids;
     if ids.iter().all(|id| id == real) {
         real.to_string()
@@ -152,7 +152,7 @@ fn caps(creds: &Credentials, details: &mut Vec<Detail>) {
 }
 
 /// `chown kill setuid`; `none`; `all` for every capability that has a name, and no bit more.
-fn cap_names(set: u64) -> String {
+pub(super) fn cap_names(set: u64) -> String {
     let every =
         names::CAPABILITIES.values.iter().fold(0_u64, |all, (bit, _)| all | 1 << (bit & 63));
     match set {

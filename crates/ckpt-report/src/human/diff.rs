@@ -149,7 +149,7 @@ fn marks(change: &Change) -> Vec<(String, bool)> {
     marks
 }
 
-fn state_marks(state: &FileState, marks: &mut Vec<(String, bool)>) {
+pub(super) fn state_marks(state: &FileState, marks: &mut Vec<(String, bool)>) {
     match state.executable {
         Some(Executable::Elf) => marks.push(("ELF".to_owned(), true)),
         Some(Executable::Script) => marks.push(("script".to_owned(), true)),

@@ -202,7 +202,7 @@ pub struct StateRecord<'a> {
 }
 
 impl<'a> StateRecord<'a> {
-    fn of(state: &'a FileState) -> Self {
+    pub(super) fn of(state: &'a FileState) -> Self {
         let (target, target_base64) = fields(state.target.as_ref());
         let (hard_link, hard_link_base64) = fields(state.hard_link.as_ref());
         Self {

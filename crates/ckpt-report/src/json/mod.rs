@@ -3,32 +3,42 @@
 //! `null` means *not known*. Addresses are strings such as `"0x7f76c1772190"`, masks 16 hexadecimal digits. Text that is
 //! not UTF-8 has its other bytes as `\xff`, and the same key with the suffix `_base64` carries the bytes themselves.
 
+mod compare;
 mod diff;
 mod extract;
 mod file_details;
 mod files;
+mod hits;
 mod info;
 mod list;
+mod maps;
+mod memdump;
 mod network;
 mod shared;
 mod show;
 mod sockets;
+mod strings;
 mod system;
 mod tree;
 mod write;
 
+pub use compare::*;
 pub use diff::*;
 pub use extract::*;
 pub use file_details::*;
 pub(crate) use files::files_lists;
 pub use files::*;
+pub use hits::*;
 pub use info::*;
 pub use list::*;
+pub use maps::*;
+pub use memdump::*;
 pub use network::*;
 pub use shared::{DefectRecord, EvidenceRecord, TextRecord};
 pub use show::*;
 pub use sockets::*;
 pub(crate) use sockets::{endpoint, kind, socket_options, state};
+pub use strings::*;
 pub use system::*;
 pub use tree::*;
 pub use write::{write, write_line, write_lines};

@@ -118,28 +118,48 @@ pub(super) fn sockets<'a>(
     options: &FilesOptions,
 ) -> Vec<SocketRecord<'a>> {
     let all = checkpoint.sockets();
-    let by_ino: HashMap<u32, &Socket> =
-        all.iter().filter_map(|socket| Some((socket.ino?, socket))).collect();
     let wanted = |socket: &&Socket| {
         options.pids.is_empty() || socket.holders.iter().any(|holder| options.wants(holder.pid.0))
     };
-    let record = |socket: &'a Socket| {
-        let peer = socket.peer_ino.and_then(|ino| by_ino.get(&ino));
+    let records = SocketRecords::of(checkpoint, options.resolve_ports);
+    all.iter().filter(wanted).map(|socket| records.record(socket)).collect()
+}
+
+/// Makes records of the sockets of a checkpoint.
+pub(super) struct SocketRecords<'a> {
+    checkpoint: &'a Checkpoint,
+    by_ino: HashMap<u32, &'a Socket>,
+    resolve_ports: bool,
+}
+
+impl<'a> SocketRecords<'a> {
+    pub(super) fn of(checkpoint: &'a Checkpoint, resolve_ports: bool) -> Self {
+        let all = checkpoint.sockets().iter();
+        let by_ino = all.filter_map(|socket| Some((socket.ino?, socket))).collect();
+        Self { checkpoint, by_ino, resolve_ports }
+    }
+
+    pub(super) fn record(&self, socket: &'a Socket) -> SocketRecord<'a> {
+        let peer = socket.peer_ino.and_then(|ino| self.by_ino.get(&ino));
         SocketRecord {
             ino: socket.ino,
             family: family(socket.family),
             kind: kind(socket),
             state: state(socket),
-            local: text(socket.local.as_ref(), options.resolve_ports).0,
-            local_base64: text(socket.local.as_ref(), options.resolve_ports).1,
-            remote: text(socket.remote.as_ref(), options.resolve_ports).0,
-            remote_base64: text(socket.remote.as_ref(), options.resolve_ports).1,
+            local: text(socket.local.as_ref(), self.resolve_ports).0,
+            local_base64: text(socket.local.as_ref(), self.resolve_ports).1,
+            remote: text(socket.remote.as_ref(), self.resolve_ports).0,
+            remote_base64: text(socket.remote.as_ref(), self.resolve_ports).1,
             peer_ino: socket.peer_ino,
             peer_holders: peer.map(|peer| holders(&peer.holders)).unwrap_or_default(),
             waiting: socket.waiting,
             recv_bytes: socket.received,
             send_bytes: socket.outgoing,
-            queue: socket.queue.iter().map(|queued| message(queued, checkpoint.files())).collect(),
+            queue: socket
+                .queue
+                .iter()
+                .map(|queued| message(queued, self.checkpoint.files()))
+                .collect(),
             tcp: socket.stream.as_ref().map(|stream| ConnectionRecord {
                 recv_seq: stream.inq_seq,
                 send_seq: stream.outq_seq,
@@ -147,7 +167,7 @@ pub(super) fn sockets<'a>(
                 mss: stream.mss_clamp,
                 send_window: stream.snd_wnd,
             }),
-            options: socket_options(checkpoint, socket),
+            options: socket_options(self.checkpoint, socket),
             backlog: socket.backlog,
             shutdown: match names::SHUTDOWN.get(i64::from(socket.shutdown)) {
                 Some(word) => word.to_ascii_lowercase().into(),
@@ -158,8 +178,7 @@ pub(super) fn sockets<'a>(
             external: socket.external,
             holders: holders(&socket.holders),
         }
-    };
-    all.iter().filter(wanted).map(record).collect()
+    }
 }
 
 pub(crate) fn family(family: Family) -> Word {

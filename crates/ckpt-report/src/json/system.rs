@@ -64,7 +64,7 @@ pub(super) fn mounts<'a>(
 }
 
 impl<'a> MountRecord<'a> {
-    fn of(mount: &'a Mount) -> Self {
+    pub(super) fn of(mount: &'a Mount) -> Self {
         Self {
             mountpoint: mount.mountpoint.lossless(),
             mountpoint_base64: base64(mount.mountpoint.as_bytes()),

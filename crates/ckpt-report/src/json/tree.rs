@@ -149,7 +149,7 @@ pub struct ProcessRecord<'a> {
 }
 
 impl<'a> ProcessRecord<'a> {
-    fn of(task: &'a Task) -> Self {
+    pub(super) fn of(task: &'a Task) -> Self {
         let (comm, comm_base64) = fields(task.comm.as_ref());
         let (argv, argv_base64) = strings(task.argv.as_ref());
         let (env, env_base64) = strings(task.env.as_ref());
@@ -330,7 +330,7 @@ impl SignalRecord {
 }
 
 impl<'a> ThreadRecord<'a> {
-    fn of(thread: &'a Thread, task: &Task) -> Self {
+    pub(super) fn of(thread: &'a Thread, task: &Task) -> Self {
         let (comm, comm_base64) = fields(thread.comm.as_ref());
         Self {
             tid: thread.tid.0,

@@ -1,0 +1,291 @@
+//! Mapped files that are at hand: their bytes stand for the pages that a dump leaves in the file.
+//!
+//! | source | which files |
+//! |---|---|
+//! | `ghost-file-X.img` | deleted ones |
+//! | `rootfs-diff.tar`, `tmpfs-dev-N.tar.gz.img`, `devshm-checkpoint.tar`, `volumes/NAME.tar` | those of the file system that the archive holds |
+//! | layers of the container's image, given by the analyst | those of the root file system |
+//! | a directory with the container's root file system, given by the analyst | the same |
+//!
+//! A file counts only when it is the mapped one as far as the images tell: its size and its build id are those that CRIU
+//! noted (`reg_file_entry.size`, `.build_id`).
+//!
+//! # Limits
+//!
+//! A file that was changed without a change of its size or build id cannot be told from the mapped one. Links in a
+//! directory of the analyst are not followed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ckpt_archive::{Content, Evidence, normalise};
+use ckpt_memory::{ByteSource, FileBacking, Missing, Piece};
+use criu_image::messages::RegFileEntry;
+use thiserror::Error;
+
+use super::elf::Identity;
+use crate::artifacts::{Artifact, Artifacts, Origin};
+use crate::changes::base;
+use crate::files::{Remap, fd_type};
+use crate::recover::Recovered;
+use crate::{BaseError, Checkpoint, DefectKind, Mount, Text};
+
+/// Bits of `vma_entry.status` by which `shmid` names a file.
+///
+/// Source: `criu/include/image.h`.
+const FILE: u32 = 1 << 6 | 1 << 7;
+
+/// Where to look for mapped files.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct FillOptions {
+    archive: ckpt_archive::Options,
+    base: Option<PathBuf>,
+    rootfs: Option<PathBuf>,
+}
+
+impl FillOptions {
+    /// Options for opening the archives inside the checkpoint, and the base: spool directory, limits, progress.
+    pub fn archive(mut self, options: ckpt_archive::Options) -> Self {
+        self.archive = options;
+        self
+    }
+
+    /// The container's image: an OCI layout (directory or tar) or the archive of `docker save`.
+    pub fn base(mut self, path: impl Into<PathBuf>) -> Self {
+        self.base = Some(path.into());
+        self
+    }
+
+    /// A directory with the container's root file system.
+    pub fn rootfs(mut self, path: impl Into<PathBuf>) -> Self {
+        self.rootfs = Some(path.into());
+        self
+    }
+}
+
+/// Why the files that the analyst gave cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FillError {
+    /// The image.
+    #[error(transparent)]
+    Base(#[from] BaseError),
+    /// The directory.
+    #[error("the root file system cannot be opened")]
+    Rootfs(#[source] ckpt_archive::Error),
+}
+
+/// The mapped files that are at hand.
+#[derive(Clone, Debug, Default)]
+pub struct FileSources {
+    /// By id in `files.img`.
+    files: HashMap<u32, Result<Arc<FileBacking>, Missing>>,
+}
+
+impl FileSources {
+    /// The file of that id in `files.img`.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing::FileBacked`] when it is not at hand, [`Missing::FileDiffers`] when what is at hand is another file.
+    pub fn file(&self, id: u32) -> Result<&Arc<FileBacking>, Missing> {
+        match self.files.get(&id) {
+            Some(Ok(file)) => Ok(file),
+            Some(Err(why)) => Err(*why),
+            None => Err(Missing::FileBacked),
+        }
+    }
+}
+
+impl Checkpoint {
+    /// Looks for the files that processes map: in the evidence, and in what the analyst gives beside it.
+    ///
+    /// # Errors
+    ///
+    /// When what the analyst gave cannot be opened. Files that are found nowhere are no error.
+    pub fn file_sources(&self, options: &FillOptions) -> Result<FileSources, FillError> {
+        let ids = self.mapped_file_ids();
+        let table = self.files();
+        let wanted: BTreeMap<u32, &RegFileEntry> = ids
+            .into_iter()
+            .filter_map(|id| Some((id, table.get(fd_type::REG, id)?.reg.as_ref()?)))
+            .collect();
+        let links = wanted.keys().filter_map(|id| table.link(*id));
+        let paths: BTreeSet<Vec<u8>> =
+            links.chain(wanted.values().copied()).map(|reg| normalise(&reg.name).0).collect();
+        let artifacts = self.artifacts(&options.archive);
+        let mut finder =
+            Finder { checkpoint: self, found: by_path(&artifacts, &paths), places: Vec::new() };
+        if let Some(base) = &options.base {
+            let evidence = base::open(base, &options.archive, &paths)?;
+            finder.places.push(Place::of_base(&evidence, &paths));
+        }
+        if let Some(rootfs) = &options.rootfs {
+            let evidence = Evidence::open(rootfs, &options.archive).map_err(FillError::Rootfs)?;
+            finder.places.push(Place::of_directory(&evidence, &paths));
+        }
+        let files = wanted.into_iter().map(|(id, reg)| (id, finder.find(id, reg))).collect();
+        Ok(FileSources { files })
+    }
+
+    /// Ids in `files.img` of the files that processes map.
+    fn mapped_file_ids(&self) -> BTreeSet<u32> {
+        let tasks = self.processes().tasks.iter();
+        let vmas = tasks.filter_map(|task| task.mm.as_deref()).flat_map(|mm| &mm.vmas);
+        vmas.filter(|vma| vma.status & FILE != 0)
+            .filter_map(|vma| u32::try_from(vma.shmid).ok())
+            .collect()
+    }
+
+    /// The mount that a file was opened on; the longest mount point above it where CRIU did not note that.
+    fn mount_of(&self, reg: &RegFileEntry) -> Option<&Mount> {
+        let mounts = self.mounts();
+        let id = reg.mnt_id.and_then(|id| u32::try_from(id).ok());
+        if let Some(mount) = id.and_then(|id| mounts.iter().find(|mount| mount.id == id)) {
+            return Some(mount);
+        }
+        let (path, _) = normalise(&reg.name);
+        let above = mounts.iter().filter(|mount| {
+            let (point, _) = normalise(mount.mountpoint.as_bytes());
+            point.is_empty()
+                || path.strip_prefix(point.as_slice()).is_some_and(|rest| rest.starts_with(b"/"))
+        });
+        above.max_by_key(|mount| mount.mountpoint.as_bytes().len())
+    }
+}
+
+/// Files by normalised path, of something that the analyst gave.
+struct Place {
+    label: Arc<str>,
+    files: HashMap<Vec<u8>, Content>,
+}
+
+impl Place {
+    fn of_base(evidence: &Evidence, paths: &BTreeSet<Vec<u8>>) -> Self {
+        let tree = base::Tree::of(evidence);
+        let files = paths.iter().filter_map(|path| {
+            let content = evidence.content(tree.get(path)?).ok()?;
+            Some((path.clone(), content))
+        });
+        let label = format!("base:{}", Text::from(evidence.name()).escaped());
+        Self { label: label.into(), files: files.collect() }
+    }
+
+    fn of_directory(evidence: &Evidence, paths: &BTreeSet<Vec<u8>>) -> Self {
+        let files = paths.iter().filter_map(|path| {
+            let content = evidence.content(evidence.get(path)?).ok()?;
+            Some((path.clone(), content))
+        });
+        let label = format!("rootfs:{}", Text::from(evidence.name()).escaped());
+        Self { label: label.into(), files: files.collect() }
+    }
+}
+
+/// A candidate: whose bytes, and the bytes.
+type Candidate = (Arc<str>, Arc<dyn ByteSource>);
+
+/// Files of the archives in the evidence by normalised path, the last of each path first.
+type ByPath<'a> = HashMap<Vec<u8>, Vec<&'a Artifact>>;
+
+fn by_path<'a>(artifacts: &'a Artifacts, paths: &BTreeSet<Vec<u8>>) -> ByPath<'a> {
+    let mut found = ByPath::new();
+    for artifact in artifacts.list.iter().rev().filter(|one| is_file_system(one.origin)) {
+        let Some(path) = &artifact.path else { continue };
+        let (path, _) = normalise(path.as_bytes());
+        if paths.contains(&path) {
+            found.entry(path).or_default().push(artifact);
+        }
+    }
+    found
+}
+
+struct Finder<'a> {
+    checkpoint: &'a Checkpoint,
+    found: ByPath<'a>,
+    places: Vec<Place>,
+}
+
+impl Finder<'_> {
+    fn find(&self, id: u32, reg: &RegFileEntry) -> Result<Arc<FileBacking>, Missing> {
+        let mut differs = false;
+        for (source, content) in self.candidates(id, reg) {
+            if is_the_mapped_one(reg, content.as_ref()) {
+                let path = reg.name.as_slice().into();
+                return Ok(Arc::new(FileBacking { path, source, content }));
+            }
+            differs = true;
+            let what = format!(
+                "{} in {source} is not the file that was mapped: its size or build id is another",
+                Text::from(reg.name.as_slice()).escaped()
+            );
+            self.checkpoint.tell(DefectKind::Suspect, &*source, what);
+        }
+        Err(if differs { Missing::FileDiffers } else { Missing::FileBacked })
+    }
+
+    /// Files that could be the mapped one, the likeliest first.
+    fn candidates(&self, id: u32, reg: &RegFileEntry) -> Vec<Candidate> {
+        let table = self.checkpoint.files();
+        if let Some(Remap::Ghost(number)) = table.remap(id) {
+            let ghost = self.checkpoint.ghost(id).and_then(|ghost| ghost.content);
+            let label: Arc<str> = format!("ghost-file-{number:x}.img").into();
+            let ghost = ghost.map(|content| (label, Arc::new(content) as Arc<dyn ByteSource>));
+            return ghost.into_iter().collect();
+        }
+        let reg = match table.remap(id) {
+            Some(Remap::Linked(_)) => table.link(id),
+            Some(_) => None,
+            None => Some(reg),
+        };
+        let Some(reg) = reg else { return Vec::new() };
+        let on_root = self.checkpoint.mount_of(reg).is_none_or(Mount::is_root);
+        let (path, _) = normalise(&reg.name);
+        let artifacts = self.found.get(&path).into_iter().flatten();
+        let artifacts =
+            artifacts.filter(|artifact| (artifact.origin == Origin::RootfsDiff) == on_root);
+        let mut found: Vec<Candidate> =
+            artifacts.filter_map(|artifact| candidate(artifact)).collect();
+        if on_root {
+            let given = self.places.iter().filter_map(|place| {
+                let content = place.files.get(&path)?.clone();
+                Some((Arc::clone(&place.label), Arc::new(content) as Arc<dyn ByteSource>))
+            });
+            found.extend(given);
+        }
+        found
+    }
+}
+
+fn candidate(artifact: &Artifact) -> Option<Candidate> {
+    Some((Arc::clone(&artifact.source), artifact.content()?.source()?))
+}
+
+fn is_file_system(origin: Origin) -> bool {
+    matches!(origin, Origin::RootfsDiff | Origin::Tmpfs | Origin::DevShm | Origin::Volume)
+}
+
+/// Whether a file has the size and the build id that CRIU noted of the mapped one.
+fn is_the_mapped_one(reg: &RegFileEntry, content: &dyn ByteSource) -> bool {
+    if reg.size.is_some_and(|size| size != content.size()) {
+        return false;
+    }
+    let noted: Vec<u8> = reg.build_id.iter().flat_map(|word| word.to_le_bytes()).collect();
+    if noted.is_empty() {
+        return true;
+    }
+    // CRIU pads the id to whole words.
+    let found = Identity::of(content).and_then(|identity| identity.build_id);
+    found.is_some_and(|found| noted.starts_with(&found))
+}
+
+impl ByteSource for Recovered {
+    fn size(&self) -> u64 {
+        Recovered::size(self)
+    }
+
+    fn piece(&self, offset: u64, len: u64) -> Piece {
+        self.piece_at(offset, len)
+    }
+}

@@ -1,0 +1,124 @@
+//! `diff A B`: a report of what appeared, what went and what changed, process by process, then what belongs to none.
+//!
+//! A line begins with `+` for what only B has, `-` for what only A has, `~` for what changed and `=` for what is the same.
+
+mod contents;
+mod facts;
+mod memory;
+mod processes;
+mod rows;
+mod sheet;
+mod system;
+
+use std::io::{self, Write};
+
+use ckpt_analysis::compare::{Comparison, Inodes, MatchBy};
+use ckpt_model::{Checkpoint, Event};
+
+use super::layout::{Layout, Palette, plain};
+use crate::json::CompareShow;
+use sheet::{Sheet, Sign};
+
+/// Writes what differs, and with `show.unchanged` what does not.
+///
+/// # Errors
+///
+/// When `out` cannot be written to.
+pub fn compare<W: Write>(
+    out: &mut W,
+    comparison: &Comparison<'_>,
+    show: &CompareShow,
+    layout: &Layout,
+) -> io::Result<()> {
+    let palette = Palette::of(layout);
+    let mut sheet = Sheet { out, palette, width: layout.width };
+    heading(&mut sheet, comparison)?;
+    container(&mut sheet, comparison, show)?;
+    processes::write(&mut sheet, comparison, show)?;
+    system::sockets(&mut sheet, comparison, show)?;
+    system::mounts(&mut sheet, comparison, show)?;
+    contents::filesystem(&mut sheet, comparison, show)?;
+    contents::artifacts(&mut sheet, comparison, show)?;
+    if !comparison.differs() {
+        sheet.blank()?;
+        sheet.note("nothing differs that was compared")?;
+    }
+    Ok(())
+}
+
+fn heading<W: Write>(sheet: &mut Sheet<'_, W>, comparison: &Comparison<'_>) -> io::Result<()> {
+    for (letter, checkpoint) in [("A", comparison.a), ("B", comparison.b)] {
+        let mut line = sheet.line();
+        line.push(sheet.palette.heading, letter);
+        line.push_cuttable(sheet.palette.name, format!("  {}", evidence(checkpoint)), 12);
+        line.push_cuttable(sheet.palette.dim, format!("  {}", who(checkpoint)), 12);
+        sheet.write(line)?;
+    }
+    let matching = &comparison.matching;
+    let mut words = vec![match matching.one_container {
+        Some(true) => "one container",
+        Some(false) => "different containers",
+        None => "whether it is one container is not told",
+    }];
+    if !matching.pairs.is_empty() {
+        words.push(match matching.by {
+            MatchBy::Role => "processes matched by role",
+            _ => "processes matched by pid",
+        });
+        words.push(match (matching.continued, comparison.inodes) {
+            (true, Inodes::Renumbered) => "processes go on, restored in between",
+            (true, _) => "processes go on",
+            (false, _) => "no process goes on",
+        });
+    }
+    sheet.note(&words.join("; "))
+}
+
+fn evidence(checkpoint: &Checkpoint) -> String {
+    let name = plain(checkpoint.evidence().name()).into_owned();
+    let parts = checkpoint.place().directories.len();
+    match checkpoint.directory() {
+        Some(directory) if parts > 1 => format!("{name} {}", directory.path.folder()),
+        _ => name,
+    }
+}
+
+/// Name, id, engine and time.
+fn who(checkpoint: &Checkpoint) -> String {
+    let container = checkpoint.container();
+    let mut words = Vec::new();
+    words.extend(container.name.as_deref().map(|name| plain(name).into_owned()));
+    let id: Option<String> = container.id.as_ref().map(|id| id.chars().take(12).collect());
+    words.extend(id.map(|id| plain(&id).into_owned()));
+    words.push(container.engine.word().to_owned());
+    words.extend(container.time(Event::Checkpointed).map(|moment| moment.time.to_string()));
+    words.join(" · ")
+}
+
+fn container<W: Write>(
+    sheet: &mut Sheet<'_, W>,
+    comparison: &Comparison<'_>,
+    show: &CompareShow,
+) -> io::Result<()> {
+    let Some(facts) = &comparison.container else { return Ok(()) };
+    // Two checkpoints are of two moments, which the heading has already.
+    let told = |fact: &&ckpt_analysis::compare::Fact| {
+        show.unchanged || fact.one_sided() || fact.differs() && !fact.always_differs()
+    };
+    let told: Vec<_> = facts.iter().filter(told).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    sheet.title("container", "")?;
+    for fact in told {
+        let sign = match (fact.one_sided(), fact.differs()) {
+            (true, _) if fact.a.is_none() => Sign::Added,
+            (true, _) => Sign::Removed,
+            (_, true) => Sign::Changed,
+            _ => Sign::Same,
+        };
+        let text = |side: &Option<String>| side.as_deref().map(|text| plain(text).into_owned());
+        sheet.change(1, sign, fact.what, text(&fact.a), text(&fact.b))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! A directory that the user named, into which files are written safely by construction.
+//!
+//! Nothing of the evidence decides where a file is written: the caller makes names of letters, digits and harmless signs.
+//! All files lie directly in the directory, which is opened once; each is made anew with mode 0600 under a temporary name
+//! and takes its own when it is complete, and only if nothing has that name.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+
+/// The directory that is written to.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    handle: OwnedFd,
+}
+
+impl Directory {
+    /// Opens the directory, which is made if it does not exist, and refuses before anything is written what could not
+    /// end well: one of these names that is taken, a disk without the room for so many bytes.
+    pub(crate) fn open(path: &Path, evidence: &Path, names: &[&str], needed: u64) -> Result<Self> {
+        let made = match std::fs::create_dir(path) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot make {}", path.display()));
+            }
+        };
+        let target = Self::check(path, evidence, names, needed);
+        if made && target.is_err() {
+            // It is empty, and nobody asked for an empty directory.
+            let _ = std::fs::remove_dir(path);
+        }
+        target
+    }
+
+    fn check(path: &Path, evidence: &Path, names: &[&str], needed: u64) -> Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let cannot = || format!("cannot open {} as a directory", path.display());
+        let handle = rustix::fs::open(path, flags, Mode::empty()).with_context(cannot)?;
+        if let (Ok(inside), Ok(evidence)) = (path.canonicalize(), evidence.canonicalize())
+            && evidence.is_dir()
+            && inside.starts_with(&evidence)
+        {
+            bail!("{} lies in the evidence, where nothing is ever written", path.display());
+        }
+        let mut taken = HashSet::new();
+        for entry in std::fs::read_dir(path).with_context(cannot)? {
+            taken.insert(entry.with_context(cannot)?.file_name());
+        }
+        let clash = |name: &&&str| taken.contains(std::ffi::OsStr::new(**name));
+        let clashes: Vec<&&str> = names.iter().filter(clash).collect();
+        if let Some(first) = clashes.first() {
+            bail!(
+                "{}: {first} exists{}; nothing was written. Give another directory",
+                path.display(),
+                if clashes.len() > 1 {
+                    format!(" ({} names are taken)", clashes.len())
+                } else {
+                    String::new()
+                }
+            );
+        }
+        let target = Self { path: path.to_owned(), handle };
+        let available = target.available()?;
+        if needed > available {
+            bail!(
+                "not enough room in {}: {needed} bytes are needed, {available} are available, {} are missing; nothing was written",
+                path.display(),
+                needed.saturating_sub(available)
+            );
+        }
+        Ok(target)
+    }
+
+    fn available(&self) -> Result<u64> {
+        let stat = rustix::fs::fstatvfs(&self.handle).with_context(|| {
+            format!("cannot look at the file system of {}", self.path.display())
+        })?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// Writes a file whose bytes are at hand.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let size = bytes.len() as u64;
+        self.place(name, |file| file.write_all(bytes))
+            .map_err(|error| self.explain(error, name, size))
+    }
+
+    /// Makes a file under a temporary name, lets it be filled, and gives it its name; or leaves nothing.
+    pub(crate) fn place(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let part = format!(".{name}.part");
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let mut file = File::from(rustix::fs::openat(&self.handle, &part, flags, mode)?);
+        let result = fill(&mut file).and_then(|()| self.name(&part, name));
+        if result.is_err() {
+            let _ = rustix::fs::unlinkat(&self.handle, &part, AtFlags::empty());
+        }
+        result
+    }
+
+    /// Gives a file its name if nothing has it.
+    fn name(&self, part: &str, name: &str) -> io::Result<()> {
+        let dir = &self.handle;
+        match rustix::fs::renameat_with(dir, part, dir, name, RenameFlags::NOREPLACE) {
+            // File systems that cannot do it in one step; that the name was free is known from before.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+                match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+                    Err(_) => Ok(rustix::fs::renameat(dir, part, dir, name)?),
+                }
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// What went wrong with a file of which so many bytes were still to be written.
+    pub(crate) fn explain(&self, error: io::Error, name: &str, missing: u64) -> anyhow::Error {
+        let path = self.path.join(name);
+        let full = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        );
+        if full {
+            let available = self.available().unwrap_or_default();
+            return anyhow!(
+                "no room left for {}: {missing} more bytes are needed, {available} are available, {} are missing",
+                path.display(),
+                missing.saturating_sub(available)
+            );
+        }
+        anyhow::Error::new(error).context(format!("cannot write {}", path.display()))
+    }
+}
+
+/// Leaves a hole of so many bytes.
+pub(crate) fn skip(file: &mut File, len: u64) -> io::Result<()> {
+    let too_far = |_| io::Error::from(io::ErrorKind::FileTooLarge);
+    file.seek(SeekFrom::Current(i64::try_from(len).map_err(too_far)?)).map(drop)
+}
