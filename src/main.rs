@@ -13,6 +13,8 @@ mod pager;
 mod progress;
 mod scanning;
 mod selecting;
+#[cfg(feature = "trigger")]
+mod trigger;
 
 use std::process::ExitCode;
 

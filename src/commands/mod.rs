@@ -15,6 +15,8 @@ pub(crate) mod show;
 pub(crate) mod strings;
 pub(crate) mod timeline;
 pub(crate) mod tree;
+#[cfg(feature = "trigger")]
+pub(crate) mod trigger;
 pub(crate) mod verify;
 
 use anyhow::Result;
@@ -40,6 +42,8 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Show(args) => show::run(&args, &context),
         Command::Timeline(args) => timeline::run(&args, &context),
         Command::Verify(args) => verify::run(&args, &context),
+        #[cfg(feature = "trigger")]
+        Command::Trigger(args) => trigger::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }
