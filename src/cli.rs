@@ -30,6 +30,8 @@ Examples:
   ckpt-inspect diff checkpoint.tar               what changed in its file system
   ckpt-inspect extract checkpoint.tar            what can be had as a file
   ckpt-inspect files --sockets checkpoint.tar    who talks to whom, bytes in flight
+  ckpt-inspect strings checkpoint.tar            text in memory, with process and address
+  ckpt-inspect search checkpoint.tar -l hunter2  who has it in memory, which file holds it
   ckpt-inspect show checkpoint.tar core-1.img    one CRIU image, decoded
 
 Exit status: 0 done; 2 nothing usable; 3 done, with defects.";

@@ -18,6 +18,8 @@ fn help_of_every_command() {
         "files",
         "maps",
         "memdump",
+        "strings",
+        "search",
         "extract",
         "diff",
         "show",

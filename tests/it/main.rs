@@ -17,5 +17,6 @@ mod extract;
 mod hostile;
 mod memory;
 mod real;
+mod scan;
 mod synthetic;
 mod world;
