@@ -38,7 +38,9 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Messages quote names that the evidence gives.
-    let text = ckpt::model::escape(format!("{error:#}").as_bytes()).replace("\\n", "\n");
+    let text = format!("{error:#}");
+    let lines: Vec<String> = text.split('\n').map(ckpt::report::human::escaped_once).collect();
+    let text = lines.join("\n");
     let _ = writeln!(io::stderr(), "ckpt-inspect: error: {text}");
     ExitCode::from(NOTHING_USABLE)
 }

@@ -18,5 +18,6 @@ mod hostile;
 mod memory;
 mod real;
 mod scan;
+mod search;
 mod synthetic;
 mod world;

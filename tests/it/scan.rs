@@ -4,14 +4,12 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
-use ckpt_synth::stories::{self, SHARED_AT};
 use ckpt_synth::{Archive, Dump, File, Task, Vma};
 use serde_json::Value;
 
 use crate::world::{Ran, archives, fixtures, run_in};
 
 const AT: u64 = 0x10_0000;
-const STEP: u64 = 0x100_0000;
 
 fn folder(archive: &Archive) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -151,42 +149,10 @@ fn search_of_memory_and_files() {
     let wide = search(&["--literal", "ΚΌΣΜΕ", "-i", "--utf16", "--format", "jsonl"]);
     assert_eq!(records(&wide)[0]["encoding"], "utf16le");
     assert_eq!(records(&wide)[0]["text"], "κόσμε");
-    insta::assert_snapshot!(
-        "search-table",
-        search(&["--literal", "of ", "--vma", "anon"]).transcript()
-    );
-    insta::assert_snapshot!(
-        "search-jsonl",
-        search(&["--literal", "hunter", "--format", "jsonl", "--context", "4"]).transcript()
-    );
-    insta::assert_snapshot!(
-        "search-count",
-        search(&["--literal", "of ", "--literal", "hunter2", "--count", "--vma", "anon"])
-            .transcript()
-    );
     assert_eq!(records(&search(&["--literal", "o", "--format", "jsonl", "-m", "3"])).len(), 3);
     assert_eq!(search(&["--literal", "hunter2"]).status, 0);
     assert_eq!(search(&["--literal", "hunter2", "--exit-code"]).status, 1);
     assert_eq!(search(&["--literal", "nowhere", "--exit-code"]).status, 0);
-}
-
-/// Every process that maps a segment has its bytes at an address of its own; a segment that nobody maps is a file.
-#[test]
-fn shared_memory_is_found_at_every_place() {
-    let story = folder(&Archive::podman(&stories::shared_memory()));
-    let search = |text: &str| {
-        let ran = run_in(
-            story.path(),
-            &["search", "checkpoint.tar", "--literal", text, "--format", "jsonl"],
-        );
-        (places(&ran), records(&ran))
-    };
-    assert_eq!(search("in ring").0, BTreeSet::from([(1, SHARED_AT)]));
-    assert_eq!(search("later").0, BTreeSet::from([(1, SHARED_AT + 0x2000), (2, SHARED_AT)]));
-    assert_eq!(search("sysv zero").0, BTreeSet::from([(1, SHARED_AT + 2 * STEP)]));
-    let unmapped =
-        run_in(story.path(), &["search", "checkpoint.tar", "--literal", "in ring", "--pid", "2"]);
-    assert!(!unmapped.stdout.contains("process 2"), "{}", unmapped.stdout);
 }
 
 #[test]
@@ -204,24 +170,19 @@ fn one_thread_or_many_say_the_same() {
 }
 
 #[test]
-fn what_cannot_be_searched_for_is_said_with_its_place() {
+fn what_is_not_there_or_makes_no_sense_is_said() {
     let mut all = String::new();
     for args in [
-        &["search", "looper-criu-4.2.tar.zst"][..],
-        &["search", "looper-criu-4.2.tar.zst", "--regex", "a(b"],
-        &["search", "looper-criu-4.2.tar.zst", "--regex", "a**?b[z-a]"],
-        &["search", "looper-criu-4.2.tar.zst", "--regex", "a*"],
-        &["search", "looper-criu-4.2.tar.zst", "--hex", "4d 5g"],
-        &["search", "looper-criu-4.2.tar.zst", "--hex", "4d [5-3] 5a"],
-        &["search", "looper-criu-4.2.tar.zst", "--literal", "x", "--pid", "77"],
-        &["strings", "looper-criu-4.2.tar.zst", "--pid", "77"],
+        &["strings", "looper-criu-4.2.tar.zst", "--pid", "77"][..],
         &["strings", "looper-criu-4.2.tar.zst", "--comm", "nginx*"],
+        &["strings", "looper-criu-4.2.tar.zst", "--sort", "text"],
+        &["strings", "looper-criu-4.2.tar.zst", "-n", "0"],
     ] {
         let ran = run_in(&fixtures(), args);
         assert_eq!(ran.status, 2, "{args:?}");
         all.push_str(&format!("$ ckpt-inspect {}\n{}", args.join(" "), ran.transcript()));
     }
-    insta::assert_snapshot!("scan-errors", all);
+    insta::assert_snapshot!("strings-errors", all);
 }
 
 /// The reader goes away after a few bytes: the program ends, at once and without a word.

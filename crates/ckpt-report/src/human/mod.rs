@@ -32,7 +32,7 @@ pub use extract::extract;
 pub use files::files;
 pub use hexdump::{hexdump, process_title};
 pub use info::info;
-pub use layout::Layout;
+pub use layout::{Layout, escaped_once};
 pub use list::list;
 pub use maps::maps;
 pub use memdump::memory;

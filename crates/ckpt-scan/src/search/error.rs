@@ -9,7 +9,7 @@ pub enum PatternError {
     /// A pattern of bytes.
     #[error("hex pattern, column {column}: {what}\n  {pattern}\n  {:>column$}", '^')]
     Hex {
-        /// The pattern, control characters escaped.
+        /// The pattern, control characters replaced.
         pattern: String,
         /// Where, in characters from 1 on.
         column: usize,
@@ -19,7 +19,7 @@ pub enum PatternError {
     /// A regular expression.
     #[error("regular expression, column {column}: {what}\n  {pattern}\n  {:>column$}", '^')]
     Regex {
-        /// The pattern, control characters escaped.
+        /// The pattern, control characters replaced.
         pattern: String,
         /// Where, in characters from 1 on.
         column: usize,
@@ -29,7 +29,7 @@ pub enum PatternError {
     /// It is too large once compiled, or of another kind that the engine refuses.
     #[error("`{pattern}`: {what}")]
     Refused {
-        /// The pattern, control characters escaped.
+        /// The pattern, control characters replaced.
         pattern: String,
         /// Why.
         what: String,
@@ -37,7 +37,7 @@ pub enum PatternError {
     /// It would be found everywhere.
     #[error("`{pattern}` matches no bytes at all, and so everywhere")]
     Empty {
-        /// The pattern, control characters escaped.
+        /// The pattern, control characters replaced.
         pattern: String,
     },
 }
@@ -46,7 +46,11 @@ impl PatternError {
     /// Of a pattern of bytes, wrong at a byte offset.
     pub(super) fn hex(pattern: &str, at: usize, what: String) -> Self {
         let before = pattern.get(..at).unwrap_or_default();
-        Self::Hex { pattern: shown(pattern), column: columns(before).saturating_add(1), what }
+        Self::Hex {
+            pattern: shown(pattern),
+            column: before.chars().count().saturating_add(1),
+            what,
+        }
     }
 
     /// Of a regular expression.
@@ -61,7 +65,11 @@ impl PatternError {
             other => (0, other.to_string()),
         };
         let before = pattern.get(..at).unwrap_or_default();
-        Self::Regex { pattern: shown(pattern), column: columns(before).saturating_add(1), what }
+        Self::Regex {
+            pattern: shown(pattern),
+            column: before.chars().count().saturating_add(1),
+            what,
+        }
     }
 
     pub(super) fn refused(pattern: &str, what: &impl ToString) -> Self {
@@ -73,11 +81,8 @@ impl PatternError {
     }
 }
 
-/// Fit for a terminal, on one line.
+/// On one line, so that a column can be pointed at: a control character is shown as one that stands for any.
 fn shown(pattern: &str) -> String {
-    ckpt_model::escape(pattern.as_bytes()).into_owned()
-}
-
-fn columns(text: &str) -> usize {
-    shown(text).chars().count()
+    let fit = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    pattern.chars().map(fit).collect()
 }
