@@ -32,6 +32,8 @@ Examples:
   ckpt-inspect extract checkpoint.tar            what can be had as a file
   ckpt-inspect files --sockets checkpoint.tar    who talks to whom, bytes in flight
   ckpt-inspect timeline checkpoint.tar           what happened when, as far as anything tells
+  ckpt-inspect strings checkpoint.tar            text in memory, with process and address
+  ckpt-inspect search checkpoint.tar -l hunter2  who has it in memory, which file holds it
   ckpt-inspect show checkpoint.tar core-1.img    one CRIU image, decoded
   ckpt-inspect trigger web-0 --fetch evidence/   a checkpoint of a running pod
 

@@ -1,6 +1,7 @@
 //! What the fuzz targets share: small limits, readers that leave no byte untouched, and tars built around the input.
 
 pub mod engine;
+pub mod scan;
 pub mod stream;
 pub mod tar;
 pub mod touch;

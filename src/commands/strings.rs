@@ -9,7 +9,7 @@ use ckpt::model::artifacts::Artifacts;
 use ckpt::model::{Checkpoint, Need};
 use ckpt::report::json::{StreamedDocument, StringRecord};
 use ckpt::report::{human, json};
-use ckpt::scan::strings::{Encoding, Encodings, Options, Strings};
+use ckpt::scan::strings::{Encoding, Encodings, Options, Strings, decode};
 use ckpt::scan::{Found, Haystack, Hit, Sink};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
@@ -233,7 +233,9 @@ fn unique(
     // Where they are first, then as the user likes.
     list.sort_unstable_by_key(|(_, one)| (one.region, one.found.range.start));
     match args.sort {
-        Some(SortKey::Text) => list.sort_by_key(|(bytes, _)| *bytes),
+        Some(SortKey::Text) => {
+            list.sort_by_cached_key(|(bytes, one)| decode(bytes, one.found.encoding));
+        }
         Some(SortKey::Count) => list.sort_by_key(|(_, one)| std::cmp::Reverse(one.count)),
         None => {}
     }

@@ -18,6 +18,7 @@ fn help_of_every_command() {
         "files",
         "maps",
         "memdump",
+        "strings",
         "search",
         "extract",
         "verify",

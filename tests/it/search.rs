@@ -97,7 +97,7 @@ fn shared_memory_is_told_wherever_it_is_mapped() {
     let of_two = search(&folder, &["--literal", "in ring", "--pid", "2", "--format", "jsonl"]);
     let hits = lines(&of_two);
     assert_eq!(hits.len(), 1, "{}", of_two.transcript());
-    assert_eq!(hits[0]["artifact"]["origin"], "memfd");
+    assert_eq!(hits[0]["origin"], "memfd");
     assert_eq!(hits[0]["offset"], 0);
 }
 

@@ -1,4 +1,4 @@
-//! Memory that several processes have at one address, because one is a fork of the other.
+//! Memory that several processes have at one address, because one is a fork of the other: pages that are equal.
 
 use std::ops::Range;
 
@@ -14,13 +14,23 @@ const BESIDE: u64 = 8;
 /// Bytes that are asked for at a time.
 const LOOK: u64 = 64 << 10;
 
+/// Most regions among which copies are looked for: each page with a hit is held against all of them.
+const MOST_REGIONS: usize = 256;
+
+/// Most pages of a hit that are held against others.
+const MOST_PAGES: u64 = 256;
+
 /// What was last seen of each region, so that hits that follow each other cost next to nothing.
 #[derive(Debug, Default)]
 pub struct CopySpace {
     seen: Vec<Option<Seen>>,
-    bytes: Vec<u8>,
+    /// The page that was looked at last, of which region, and which others have an equal one.
+    page: Option<(usize, u64)>,
+    equal: Vec<usize>,
+    common: Vec<usize>,
 }
 
+/// A range of an address space.
 #[derive(Debug)]
 struct Seen {
     start: u64,
@@ -29,12 +39,9 @@ struct Seen {
     bytes: Option<Bytes>,
 }
 
-/// Most regions among which copies are looked for: each hit is held against all of them.
-const MOST_REGIONS: usize = 256;
-
 impl Haystack<'_> {
-    /// Adds the places of other processes that have what was found at `range` of a part: the same bytes, and a few beside
-    /// them, at the same address. `false` when a process that is searched earlier has it, and so has told of it.
+    /// Adds the places of other processes that have what was found at `range` of a part, in equal pages at the same
+    /// address. `false` when a process that is searched earlier has it, and so has told of it.
     pub fn copies<'s>(
         &'s self,
         part: &Part,
@@ -42,48 +49,93 @@ impl Haystack<'_> {
         space: &mut CopySpace,
         places: &mut Vec<Place<'s>>,
     ) -> bool {
-        let is_private = matches!(self.regions.get(part.region()), Some(Region::Private(_)));
-        if !is_private || self.regions.len() > MOST_REGIONS {
+        let Some(Region::Private(own)) = self.regions.get(part.region()) else { return true };
+        let size = own.space.page_size().max(1);
+        let page_of = |at: u64| at.checked_div(size).unwrap_or_default();
+        let around = part.around();
+        let first = page_of(range.start.saturating_sub(BESIDE).max(around.start));
+        let last = range.end.saturating_add(BESIDE).min(around.end).saturating_sub(1);
+        let last = page_of(last).max(first);
+        if self.regions.len() > MOST_REGIONS || last.saturating_sub(first) >= MOST_PAGES {
             return true;
         }
-        space.seen.resize_with(self.regions.len(), || None);
-        let beside = range.start.saturating_sub(BESIDE).max(part.around().start)
-            ..range.end.saturating_add(BESIDE);
-        let bytes = part.bytes(beside.clone(), &mut space.bytes);
-        let regions = self.regions.iter().zip(&mut space.seen).enumerate();
-        for (number, (region, seen)) in regions {
-            let Region::Private(private) = region else { continue };
-            if number == part.region() || !private.has(bytes, beside.start, seen) {
-                continue;
+        for page in first..=last {
+            self.look_at_page(part.region(), page, size, space);
+            if page == first {
+                space.common.clone_from(&space.equal);
+            } else {
+                space.common.retain(|region| space.equal.contains(region));
             }
-            if number < part.region() {
+        }
+        for number in &space.common {
+            if *number < part.region() {
                 return false;
             }
-            private.places(VirtAddr(range.start), places);
+            if let Some(Region::Private(private)) = self.regions.get(*number) {
+                private.places(VirtAddr(range.start), places);
+            }
         }
         true
+    }
+
+    /// Finds the regions that have the same page as one of them, by their numbers.
+    fn look_at_page(&self, region: usize, page: u64, size: u64, space: &mut CopySpace) {
+        if space.page == Some((region, page)) {
+            return;
+        }
+        space.page = Some((region, page));
+        space.equal.clear();
+        space.seen.resize_with(self.regions.len(), || None);
+        let range = page.saturating_mul(size)..page.saturating_add(1).saturating_mul(size);
+        let Some(Region::Private(own)) = self.regions.get(region) else { return };
+        let Some(mut mine) = space.seen.get_mut(region).map(Option::take) else { return };
+        for (number, (other, seen)) in self.regions.iter().zip(&mut space.seen).enumerate() {
+            if let Region::Private(other) = other
+                && number != region
+                && own.has_page_of(other, &range, &mut mine, seen)
+            {
+                space.equal.push(number);
+            }
+        }
+        if let Some(seen) = space.seen.get_mut(region) {
+            *seen = mine;
+        }
     }
 }
 
 impl Private<'_> {
-    /// Whether these bytes are at `at`.
-    fn has(&self, mut bytes: &[u8], mut at: u64, seen: &mut Option<Seen>) -> bool {
-        while !bytes.is_empty() {
-            let here = match seen {
-                Some(seen) if seen.start <= at && at < seen.end => seen,
-                _ => seen.insert(self.look(at)),
+    /// Whether both have the same bytes of their own in a range.
+    fn has_page_of(
+        &self,
+        other: &Self,
+        range: &Range<u64>,
+        mine: &mut Option<Seen>,
+        theirs: &mut Option<Seen>,
+    ) -> bool {
+        let mut at = range.start;
+        while at < range.end {
+            let (Some(these), Some(those)) =
+                (self.at(at, range.end, mine), other.at(at, range.end, theirs))
+            else {
+                return false;
             };
-            let Some(theirs) = &here.bytes else { return false };
-            let theirs = theirs.get(offset(at, here.start)..).unwrap_or_default();
-            let len = theirs.len().min(bytes.len());
-            let (these, rest) = bytes.split_at_checked(len).unwrap_or((bytes, &[]));
-            if len == 0 || theirs.get(..len) != Some(these) {
+            let len = these.len().min(those.len());
+            if len == 0 || these.get(..len) != those.get(..len) {
                 return false;
             }
             at = at.saturating_add(len as u64);
-            bytes = rest;
         }
         true
+    }
+
+    /// The bytes from `at` on, before `end`; `None` where there are none.
+    fn at<'s>(&self, at: u64, end: u64, seen: &'s mut Option<Seen>) -> Option<&'s [u8]> {
+        if seen.as_ref().is_none_or(|seen| at < seen.start || seen.end <= at) {
+            *seen = Some(self.look(at));
+        }
+        let seen = seen.as_ref()?;
+        let bytes = seen.bytes.as_ref()?;
+        bytes.get(offset(at, seen.start)..offset(end.min(seen.end), seen.start))
     }
 
     /// What the process has of its own at an address, and how far.

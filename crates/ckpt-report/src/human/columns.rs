@@ -16,6 +16,9 @@ pub(super) fn char_columns(c: char) -> usize {
 
 /// Columns of a text without control characters.
 pub(super) fn columns(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
     text.chars().map(char_columns).sum()
 }
 

@@ -12,5 +12,6 @@
 )]
 
 mod memory;
+mod model;
 mod search;
 mod strings;
