@@ -12,6 +12,9 @@ pub(crate) enum Outcome {
     Found,
     /// Done, with defects.
     Defects,
+    /// The user gave up; what may be left was told.
+    #[cfg(feature = "trigger")]
+    Interrupted,
 }
 
 /// Status 2: nothing usable. clap ends with it too when it does not understand the command line.
@@ -23,6 +26,9 @@ impl From<Outcome> for ExitCode {
             Outcome::Done => Self::SUCCESS,
             Outcome::Found => Self::from(1),
             Outcome::Defects => Self::from(3),
+            // As shells say of a program that Ctrl-C ended.
+            #[cfg(feature = "trigger")]
+            Outcome::Interrupted => Self::from(130),
         }
     }
 }
@@ -38,7 +44,9 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Messages quote names that the evidence gives.
-    let text = ckpt::model::escape(format!("{error:#}").as_bytes()).replace("\\n", "\n");
+    let text = format!("{error:#}");
+    let lines: Vec<String> = text.split('\n').map(ckpt::report::human::escaped_once).collect();
+    let text = lines.join("\n");
     let _ = writeln!(io::stderr(), "ckpt-inspect: error: {text}");
     ExitCode::from(NOTHING_USABLE)
 }

@@ -5,13 +5,19 @@ use std::io::{self, Read as _};
 
 use bytes::Bytes;
 use ckpt_analysis::compare::{self, CompareOptions};
+use ckpt_analysis::timeline::{self, Filter, Source, Timeline};
 use ckpt_analysis::verify;
 use ckpt_analysis::verify::custody::{self, About, Manifest, ManifestError};
 use ckpt_archive::{Chunk, Evidence};
-use ckpt_memory::{AddressSpace, Link, Mapping, PagemapImage, PagesFile, Span, VirtAddr};
+use ckpt_coredump::{Core, CoreOptions};
+use ckpt_memory::{
+    AddrRange, AddressSpace, Link, Mapping, PagemapImage, PagesFile, Span, VirtAddr,
+};
 use ckpt_model::artifacts::Artifact;
-use ckpt_model::{ChangeFilter, ChangesOptions, Checkpoint, Need};
-use ckpt_report::{human, json};
+use ckpt_model::{
+    ChangeFilter, ChangesOptions, Checkpoint, FillOptions, MemoryMap, MemorySizes, Need,
+};
+use ckpt_report::{bodyfile, human, json, timesketch};
 use criu_image::netlink::NlRecords;
 use criu_image::show::{ShowContext, ShowLimits, show_payload, show_record};
 use criu_image::{
@@ -267,6 +273,59 @@ pub fn checkpoint_twice(tar: &[u8]) {
     assert!(answers(tar) == answers(tar), "the same input gave different output");
 }
 
+/// Lays out the core of every process, and writes those that are no larger than [`LARGEST_CORE`].
+pub fn cores(tar: &[u8]) {
+    let options = Checkpoint::options().archive(crate::options()).need(Need::Everything);
+    let Some(checkpoint) =
+        crate::evidence(tar).and_then(|evidence| options.open_evidence(evidence).ok())
+    else {
+        return;
+    };
+    for task in &checkpoint.processes().tasks {
+        let Some(memory) = checkpoint.memory(task.pid) else { continue };
+        let core = Core::of(task, &memory, &CoreOptions::of(&checkpoint));
+        if core.size() <= LARGEST_CORE {
+            let mut written = Vec::new();
+            core.write_to(&mut written).expect("a Vec takes all, and the evidence stays");
+            assert_eq!(written.len() as u64, core.size());
+        }
+        for lack in core.lacks() {
+            black_box(lack.to_string());
+        }
+    }
+}
+
+/// Shared memory that is mapped a thousand times is a thousand times in a core.
+const LARGEST_CORE: u64 = 16 << 20;
+
+/// Memory maps, sizes, and what lies where mappings begin.
+fn memory<'a>(
+    checkpoint: &'a Checkpoint,
+    options: &ckpt_archive::Options,
+    out: &mut Vec<u8>,
+) -> Vec<MemoryMap<'a>> {
+    let layout = human::Layout::default();
+    let files = checkpoint.file_sources(&FillOptions::default().archive(options.clone()));
+    let files = files.expect("nothing is given that could fail");
+    let tasks = checkpoint.processes().tasks.iter().take(8);
+    let maps: Vec<MemoryMap<'a>> =
+        tasks.filter_map(|task| checkpoint.memory_map(task.pid, &files)).collect();
+    for modules in [false, true] {
+        human::maps(out, checkpoint, &maps, |_, _| true, modules, &layout)
+            .expect("a Vec takes all");
+    }
+    let sizes: Vec<_> = maps.iter().map(|map| (map.task, MemorySizes::of(&map.space))).collect();
+    human::memory(out, &sizes, &layout).expect("a Vec takes all");
+    for map in &maps {
+        for mapping in map.space.mappings().iter().take(32) {
+            let end = mapping.end.min(VirtAddr(mapping.start.0.saturating_add(1 << 14)));
+            let range = AddrRange { start: mapping.start, end };
+            human::hexdump(out, &map.space, range, &layout).expect("a Vec takes all");
+        }
+    }
+    maps
+}
+
 /// Compares two checkpoints, twice: with the same answers, byte for byte. None of them differs from itself.
 pub fn compare(a: &[u8], b: &[u8]) {
     let open = |tar: &[u8]| {
@@ -277,6 +336,41 @@ pub fn compare(a: &[u8], b: &[u8]) {
     assert!(differences(&a, &b).1 == differences(&a, &b).1, "the same input gave other output");
     assert!(!differences(&a, &a).0, "a checkpoint differs from itself");
     assert!(!differences(&b, &b).0, "a checkpoint differs from itself");
+}
+
+/// Everything that has a time, in every form: in order, and the same each time it is asked for.
+pub fn timeline(tar: &[u8]) {
+    let options = Checkpoint::options().archive(crate::options()).need(Need::Files);
+    let Some(evidence) = crate::evidence(tar) else { return };
+    let Ok(checkpoint) = options.open_evidence(evidence) else { return };
+    let (found, all) = (timeline::timeline(&checkpoint, &crate::options()), Filter::default());
+    let keys: Vec<_> = found.events(&all).map(|event| (event.time, event.source)).collect();
+    assert!(keys.is_sorted(), "events are not in order");
+    let mut logs = Filter::default();
+    logs.sources = vec![Source::Log];
+    assert_eq!(found.events(&logs).count() as u64, found.log_lines(), "lines are lost");
+    assert!(forms(&checkpoint, &found) == forms(&checkpoint, &found), "other output");
+}
+
+/// A timeline in every form. What is text must be fit for a terminal.
+fn forms(checkpoint: &Checkpoint, found: &Timeline) -> Vec<u8> {
+    let all = Filter::default();
+    let mut out = Vec::new();
+    for width in [None, Some(40)] {
+        let layout = human::Layout { width, color: false };
+        human::timeline(&mut out, found, &all, &layout).expect("a Vec takes all");
+    }
+    bodyfile::write(&mut out, found, &all).expect("a Vec takes all");
+    for defect in found.defects() {
+        out.extend(defect.to_string().bytes());
+    }
+    let text = std::str::from_utf8(&out).expect("text is UTF-8");
+    let unfit = text.chars().find(|letter| letter.is_control() && *letter != '\n');
+    assert_eq!(unfit, None, "a control character reaches the terminal");
+    timesketch::jsonl(&mut out, checkpoint, found, &all).expect("a Vec takes all");
+    timesketch::csv(&mut out, checkpoint, found, &all).expect("a Vec takes all");
+    json::write(&mut out, &json::timeline(checkpoint, found, &all)).expect("a Vec takes all");
+    out
 }
 
 /// Whether two checkpoints differ, and all that can be said of it.
@@ -327,6 +421,7 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     let artifacts = checkpoint.artifacts(&inner);
     let list: Vec<&Artifact> = artifacts.list.iter().collect();
     human::extract(&mut out, &list, &layout).expect("a Vec takes all");
+    let maps = memory(&checkpoint, &inner, &mut out);
     checkpoint.look_for_unknown();
     let verification = verify::verify(&checkpoint, &inner);
     human::verify(&mut out, &checkpoint, &verification, &layout).expect("a Vec takes all");
@@ -341,6 +436,8 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     json::write(&mut out, &json::verify(&checkpoint, &verification)).expect("a Vec takes all");
     json::write(&mut out, &json::files(&checkpoint, &lists)).expect("a Vec takes all");
     json::write(&mut out, &json::diff(&checkpoint, &changes, &filter)).expect("a Vec takes all");
+    json::write(&mut out, &json::maps(&checkpoint, &maps, |_, _| true, true))
+        .expect("a Vec takes all");
     for content in list.iter().filter_map(|artifact| artifact.content()) {
         if content.size() <= 1 << 20 {
             out.extend(

@@ -36,7 +36,7 @@ Examples:
   ckpt-inspect memdump checkpoint.tar --pid 4 --range 0x7f76c1772000-0x7f76c1773000 --as raw -o page
   ckpt-inspect memdump checkpoint.tar --comm 'redis*' --as raw --to memory/
   ckpt-inspect memdump checkpoint.tar --pid 1 --as core -o core.1 --rootfs rootfs/
-  gdb -q -nx -c core.1                                                   and `bt`, `info threads`, `x/16xb ADDR`")]
+  gdb -q -nx -iex 'set sysroot rootfs' -c core.1                         and `bt`, `info threads`, `x/16xb ADDR`")]
 pub(crate) struct MemdumpArgs {
     #[command(flatten)]
     evidence: EvidenceArgs,

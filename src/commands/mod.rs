@@ -10,8 +10,13 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod maps;
 pub(crate) mod memdump;
+pub(crate) mod search;
 pub(crate) mod show;
+pub(crate) mod strings;
+pub(crate) mod timeline;
 pub(crate) mod tree;
+#[cfg(feature = "trigger")]
+pub(crate) mod trigger;
 pub(crate) mod verify;
 
 use anyhow::Result;
@@ -32,8 +37,13 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Files(args) => files::run(&args, &context),
         Command::Maps(args) => maps::run(&args, &context),
         Command::Memdump(args) => memdump::run(&args, &context),
+        Command::Strings(args) => strings::run(&args, &context),
+        Command::Search(args) => search::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
+        Command::Timeline(args) => timeline::run(&args, &context),
         Command::Verify(args) => verify::run(&args, &context),
+        #[cfg(feature = "trigger")]
+        Command::Trigger(args) => trigger::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

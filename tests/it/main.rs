@@ -17,6 +17,8 @@ mod extract;
 mod hostile;
 mod memory;
 mod real;
+mod search;
 mod synthetic;
+mod timeline;
 mod verify;
 mod world;

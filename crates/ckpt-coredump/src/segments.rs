@@ -141,6 +141,10 @@ impl Segments {
     }
 
     fn miss(&mut self, why: Missing, len: u64) {
+        // The process itself could not have read that.
+        if matches!(why, Missing::Unmapped | Missing::Guard | Missing::BeyondEnd) {
+            return;
+        }
         match self.missing.iter_mut().find(|(known, _)| *known == why) {
             Some((_, bytes)) => *bytes = bytes.saturating_add(len),
             None => self.missing.push((why, len)),

@@ -119,7 +119,7 @@ impl Recovered {
 
     /// The content from its start to its end, without gaps.
     #[must_use]
-    pub fn pieces(&self) -> Box<dyn Iterator<Item = Piece> + '_> {
+    pub fn pieces(&self) -> Box<dyn Iterator<Item = Piece> + Send + '_> {
         match &self.source {
             Source::Member(content, start) => {
                 Box::new(content.chunks(*start..u64::MAX).map(|chunk| match chunk {

@@ -22,6 +22,12 @@ const LONGEST_DIRECTORY: usize = 40 << 10;
 /// Whole archives that are longer are left out.
 const LONGEST_ARCHIVE: usize = 96 << 10;
 
+/// Logs of containers in the forms that engines write.
+const LOGS: [&[u8]; 2] = [
+    b"2026-11-23T00:00:02.5+00:00 stderr F b\n2026-11-23T00:00:01Z stdout P:x a\n\0\x002026-11-23T00:00:01Z stdout F",
+    b"{\"log\":\"a\\u001b\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-23T00:00:01.25Z\"}\n{\"log\":\"b\",\"time\":\"x\"}",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args_os().skip(1).map(PathBuf::from);
     let Some(root) = arguments.next() else {
@@ -34,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if bytes.len() <= LONGEST_ARCHIVE {
             corpora.add("archive", &bytes)?;
             corpora.add("checkpoint", &bytes)?;
+            corpora.add("core", &bytes)?;
         }
         let name = path.display().to_string();
         corpora.add_members(&Evidence::from_bytes(&name, bytes.into(), &Options::default())?)?;
@@ -48,6 +55,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     for pair in stories::all().windows(2) {
         corpora.add_pair(&pair[0].1, &pair[1].1)?;
+    }
+    for lines in LOGS {
+        corpora.add("log_lines", lines)?;
     }
     for archive in forms() {
         for bytes in [archive.tar(), archive.tar_zst(), archive.tar_gz()] {
@@ -129,6 +139,7 @@ impl Corpora {
             self.add("classify", member.file_name())?;
             if member.file_name().ends_with(b".log") {
                 self.add("dump_log", &bytes)?;
+                self.add("log_lines", &bytes)?;
             }
             if let Classified::Image(image) = classify(member.file_name()) {
                 self.add_image(image.kind, &bytes)?;
@@ -146,7 +157,9 @@ impl Corpora {
         let input = tar::join(files.iter().map(|(path, content)| (*path, &content[..])));
         if input.len() <= LONGEST_DIRECTORY {
             self.add("images_dir", &input)?;
+            self.add("timeline", &input)?;
             self.add("checkpoint", &tar::of(tar::split(&input)))?;
+            self.add("core", &tar::of(tar::split(&input)))?;
         }
         Ok(())
     }

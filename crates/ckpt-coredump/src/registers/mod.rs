@@ -39,60 +39,61 @@ pub(crate) fn of(
         // Told once, for the whole core.
         return None;
     }
-    let found = core.filter(|core| Arch::from_raw(core.mtype) == machine.arch).and_then(|core| {
-        let mut state = |what| lacks.push(Lack::State { tid, what });
-        Some(match machine.arch {
-            Arch::X86_64 => {
-                let info = core.thread_info.as_ref()?;
-                if is_compat(info.gpregs.mode) != machine.is_i386() {
-                    return Some(None);
-                }
-                if info
-                    .fpregs
-                    .xsave
-                    .as_ref()
-                    .and_then(|x| x.cet.as_ref())
-                    .is_some_and(|cet| cet.cet != 0 || cet.ssp != 0)
-                {
-                    state("shadow stack pointer (NT_X86_SHSTK)");
-                }
-                let of = if machine.is_i386() { i386::registers } else { x86_64::registers };
-                Some(of(info, machine))
-            }
-            Arch::Arm => Some(arm::registers(core.ti_arm.as_ref()?, machine)),
-            Arch::Aarch64 => {
-                let info = core.ti_aarch64.as_ref()?;
-                if info.gcs.is_some() {
-                    state("guarded control stack (NT_ARM_GCS)");
-                }
-                Some(aarch64::registers(info, machine))
-            }
-            Arch::Ppc64 => {
-                let info = core.ti_ppc64.as_ref()?;
-                if info.tmstate.is_some() {
-                    state("registers of a suspended transaction (NT_PPC_TM_CGPR)");
-                }
-                Some(ppc64::registers(info, machine))
-            }
-            Arch::S390 => {
-                let info = core.ti_s390.as_ref()?;
-                if info.ri_cb.as_ref().is_some_and(|ri| ri.ri_on != 0) {
-                    state("runtime instrumentation (NT_S390_RI_CB)");
-                }
-                Some(s390::registers(info, machine))
-            }
-            Arch::Mips => Some(mips::registers(core.ti_mips.as_ref()?, machine)),
-            Arch::Loongarch64 => {
-                Some(loongarch64::registers(core.ti_loongarch64.as_ref()?, machine))
-            }
-            Arch::Riscv64 => Some(riscv64::registers(core.ti_riscv64.as_ref()?, machine)),
-            _ => None,
-        })
-    });
-    match found {
-        Some(Some(registers)) => return Some(registers),
-        Some(None) => lacks.push(Lack::OtherMode { tid }),
-        None => lacks.push(Lack::Registers { tid }),
+    let core = core.filter(|core| Arch::from_raw(core.mtype) == machine.arch);
+    let info = core.and_then(|core| core.thread_info.as_ref());
+    if info.is_some_and(|info| is_compat(info.gpregs.mode) != machine.is_i386()) {
+        lacks.push(Lack::OtherMode { tid });
+        return None;
     }
-    None
+    let found = core.and_then(|core| in_image(core, machine));
+    match (core, &found) {
+        (Some(core), Some(_)) => {
+            lacks.extend(left_out(core).into_iter().map(|what| Lack::State { tid, what }));
+        }
+        _ => lacks.push(Lack::Registers { tid }),
+    }
+    found
+}
+
+fn in_image(core: &CoreEntry, machine: &Machine) -> Option<Registers> {
+    Some(match machine.arch {
+        Arch::X86_64 if machine.is_i386() => i386::registers(core.thread_info.as_ref()?, machine),
+        Arch::X86_64 => x86_64::registers(core.thread_info.as_ref()?, machine),
+        Arch::Arm => arm::registers(core.ti_arm.as_ref()?, machine),
+        Arch::Aarch64 => aarch64::registers(core.ti_aarch64.as_ref()?, machine),
+        Arch::Ppc64 => ppc64::registers(core.ti_ppc64.as_ref()?, machine),
+        Arch::S390 => s390::registers(core.ti_s390.as_ref()?, machine),
+        Arch::Mips => mips::registers(core.ti_mips.as_ref()?, machine),
+        Arch::Loongarch64 => loongarch64::registers(core.ti_loongarch64.as_ref()?, machine),
+        Arch::Riscv64 => riscv64::registers(core.ti_riscv64.as_ref()?, machine),
+        _ => return None,
+    })
+}
+
+/// What the image holds and no note here does.
+fn left_out(core: &CoreEntry) -> Vec<&'static str> {
+    let shadow = core.thread_info.as_ref().and_then(|info| info.fpregs.xsave.as_ref()?.cet.clone());
+    let instrumentation = core.ti_s390.as_ref().and_then(|info| info.ri_cb.as_ref());
+    [
+        // A processor that has shadow stacks has the registers, used or not.
+        (
+            shadow.is_some_and(|cet| cet.cet != 0 || cet.ssp != 0),
+            "shadow stack pointer (NT_X86_SHSTK)",
+        ),
+        (
+            core.ti_aarch64.as_ref().is_some_and(|info| info.gcs.is_some()),
+            "guarded control stack (NT_ARM_GCS)",
+        ),
+        (
+            core.ti_ppc64.as_ref().is_some_and(|info| info.tmstate.is_some()),
+            "registers of a suspended transaction (NT_PPC_TM_CGPR)",
+        ),
+        (
+            instrumentation.is_some_and(|ri| ri.ri_on != 0),
+            "runtime instrumentation (NT_S390_RI_CB)",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(there, what)| there.then_some(what))
+    .collect()
 }

@@ -94,6 +94,17 @@ fn permissions() {
     assert_eq!(flags, [0, 4, 2, 6, 1, 5, 3, 7], "R is 4 here and 1 there");
 }
 
+/// A guard page faults: it lies in no segment, and nothing is missing.
+#[test]
+fn guard_pages_fault() {
+    let mappings = vec![vma(0x1000, 4, ANON, 3), vma(0x2000, 1, 1 << 16, 0)];
+    let space = space(mappings, &[(0x1000, 1, PRESENT), (0x3000, 1, PRESENT)]);
+    let parsed = core(&task(7, x86()), &space, &OPTIONS);
+    let loads: Vec<_> = parsed.loads.iter().map(|load| (load.start, load.memory)).collect();
+    assert_eq!(loads, [(0x1000, PAGE), (0x3000, 2 * PAGE)]);
+    assert!(lacks(&task(7, x86()), &space, &OPTIONS).is_empty());
+}
+
 /// Injected code is searched for in file parts.
 #[test]
 fn executable_anonymous_memory_is_whole() {

@@ -84,7 +84,7 @@ impl ArtifactContent {
 
     /// The bytes from the first to the last, without gaps.
     #[must_use]
-    pub fn pieces(&self) -> Box<dyn Iterator<Item = Piece> + '_> {
+    pub fn pieces(&self) -> Box<dyn Iterator<Item = Piece> + Send + '_> {
         match &self.0 {
             Source::Recovered(content) => content.pieces(),
             Source::Parts(parts) => Box::new(

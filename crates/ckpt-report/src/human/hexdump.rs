@@ -14,8 +14,8 @@ const LINE: usize = 16;
 /// Columns of the digits: 16 times two digits and a space, a wider gap in the middle.
 const DIGITS: usize = LINE * 3 + 1;
 
-/// Zeros up to this many bytes are written as lines, of which repeated ones are folded.
-const SHORT: u64 = 256;
+/// Up to so many zeros are written as lines, of which repeated ones are folded.
+static SHORT: [u8; 256] = [0; 256];
 
 /// Writes what lies in a range in the manner of `hexdump -C`: address, digits, characters; lines that repeat
 /// are folded to `*`. Mappings are named where they begin; what was never written and what is missing is told in a line.
@@ -52,10 +52,9 @@ pub fn hexdump<W: Write>(
                 }
                 lines.write(out, start, &bytes)?;
             }
-            Span::Zero { start, len } if len <= SHORT => {
-                let zeros = [0; SHORT as usize];
+            Span::Zero { start, len } if len <= SHORT.len() as u64 => {
                 let len = usize::try_from(len).unwrap_or(0);
-                lines.write(out, start, zeros.get(..len).unwrap_or_default())?;
+                lines.write(out, start, SHORT.get(..len).unwrap_or_default())?;
             }
             Span::Zero { start, len } => {
                 lines.forget();

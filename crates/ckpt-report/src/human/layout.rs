@@ -55,7 +55,8 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// A string that was escaped where it was made, such as a defect's: escaped again but for its backslashes.
-pub(super) fn escaped_once(text: &str) -> String {
+#[must_use]
+pub fn escaped_once(text: &str) -> String {
     let parts: Vec<_> = text.split('\\').map(|part| escape(part.as_bytes())).collect();
     parts.join("\\")
 }

@@ -1,5 +1,6 @@
 //! `maps`: the memory map of each process.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -228,8 +229,7 @@ fn objects<W: Write>(
         line.push(Style::new(), format!("{machine:<9}  {:<10}  ", module.source.word()));
         let name = module.name.as_deref().map(escape);
         let anonymous = module.name.is_none();
-        let path =
-            name.map_or_else(|| "(memory without a file)".to_owned(), |name| name.into_owned());
+        let path = name.map_or_else(|| "(memory without a file)".to_owned(), Cow::into_owned);
         let style = if anonymous || module.deleted { palette.warning } else { Style::new() };
         line.push_cuttable(style, path, LEAST_PATH);
         if let Some(soname) = &identity.soname {

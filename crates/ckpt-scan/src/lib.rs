@@ -1,0 +1,19 @@
+//! Searching the bytes of a checkpoint.
+
+#![warn(clippy::arithmetic_side_effects)]
+
+mod carry;
+mod chunker;
+mod copies;
+mod driver;
+mod haystack;
+mod part;
+mod scanner;
+pub mod search;
+pub mod strings;
+
+pub use copies::CopySpace;
+pub use driver::{Hit, Sink, Work, run};
+pub use haystack::{Haystack, Place};
+pub use part::{Part, Piece};
+pub use scanner::{Found, Reach, Report, Scanner};

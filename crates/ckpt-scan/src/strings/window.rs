@@ -1,0 +1,394 @@
+//! All strings of one window: bytes that lie together, at whose edges no string goes on.
+
+use super::tile::{BLOCK, BLOCKS, TILE, Tile, Units, ahead, rows};
+use super::utf16::{self, Candidate, Order};
+use super::{Encoding, Encodings, Options};
+
+/// A string in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) encoding: Encoding,
+    /// It is a part that goes on from one before it.
+    pub(super) continued: bool,
+    /// It is a part that goes on in one behind it.
+    pub(super) continues: bool,
+}
+
+/// What a window is besides its bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Edges {
+    /// Whether the first byte has an odd address.
+    pub(super) odd: bool,
+    /// Whether a string may have been cut off at the start.
+    pub(super) cut_start: bool,
+    /// Whether a string may have been cut off at the end.
+    pub(super) cut_end: bool,
+}
+
+/// A run of text.
+#[derive(Clone, Copy, Debug)]
+struct Text {
+    start: usize,
+    end: usize,
+    ascii: bool,
+}
+
+/// A run of text that may go on in the next block.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    start: usize,
+    ascii: bool,
+}
+
+/// Space that is used again from window to window.
+#[derive(Debug, Default)]
+pub(super) struct Space {
+    tile: Tile,
+    texts: Vec<Text>,
+    candidates: Vec<Candidate>,
+    beaten: Vec<bool>,
+    pieces: Vec<Piece>,
+}
+
+/// The strings of a window, by where they start.
+pub(super) fn scan<'s>(
+    bytes: &[u8],
+    edges: Edges,
+    options: &Options,
+    space: &'s mut Space,
+) -> &'s [Piece] {
+    space.texts.clear();
+    space.candidates.clear();
+    space.pieces.clear();
+    let mut search = Search { bytes, edges, options, space, done: [[0; 2]; 2] };
+    search.run();
+    search.finish();
+    &space.pieces
+}
+
+struct Search<'a, 's> {
+    bytes: &'a [u8],
+    edges: Edges,
+    options: &'a Options,
+    space: &'s mut Space,
+    /// Up to where rows were looked at, by byte order and by where they start, at even or odd bytes.
+    done: [[usize; 2]; 2],
+}
+
+impl Search<'_, '_> {
+    fn run(&mut self) {
+        let Encodings { utf8, .. } = self.options.encodings;
+        let utf16 = self.options.encodings.utf16();
+        let mut open = None;
+        let mut base = 0_usize;
+        let mut tile = std::mem::take(&mut self.space.tile);
+        let mut units = [[Units::default(); 2]; BLOCKS + 2];
+        tile.begin();
+        while base < self.bytes.len() {
+            if tile.look(self.bytes, base) {
+                let beyond = utf8 && tile.is_beyond_ascii();
+                self.tile(&mut tile, beyond, base, &mut open);
+                if utf16 && let Some(blocks) = tile.may_be_utf16() {
+                    let at = base.saturating_add(blocks.start.saturating_mul(BLOCK));
+                    self.units(tile.units(&blocks, &mut units), at);
+                }
+            } else if let Some(Open { start, ascii }) = open.take() {
+                self.text(start, base, ascii);
+            }
+            base = base.saturating_add(TILE);
+        }
+        if let Some(Open { start, ascii }) = open {
+            self.text(start, self.bytes.len(), ascii);
+        }
+        self.space.tile = tile;
+    }
+
+    /// Runs of text in a tile.
+    fn tile(&mut self, tile: &mut Tile, beyond_ascii: bool, base: usize, open: &mut Option<Open>) {
+        // What is cut off at an edge may be short.
+        let cut = self.edges.cut_start || self.edges.cut_end;
+        let fewest = if cut { 1 } else { self.options.min_length };
+        let fewest = u32::try_from(fewest).unwrap_or(u32::MAX);
+        let mut at = base;
+        if beyond_ascii {
+            let text = tile.text();
+            for (this, next) in text.iter().zip(text.iter().skip(1)) {
+                self.block(this.0, next.0, this.1, at, fewest, open);
+                at = at.saturating_add(BLOCK);
+            }
+        } else {
+            let ascii = tile.ascii().iter().skip(1);
+            for (this, next) in ascii.clone().zip(ascii.skip(1)).take(BLOCKS) {
+                self.block(*this, *next, 0, at, fewest, open);
+                at = at.saturating_add(BLOCK);
+            }
+        }
+    }
+
+    /// Runs of text in one block, of which `high` are not ASCII; `next` is the text of the block behind.
+    #[inline]
+    fn block(
+        &mut self,
+        text: u64,
+        next: u64,
+        high: u64,
+        at: usize,
+        fewest: u32,
+        open: &mut Option<Open>,
+    ) {
+        // Most runs are too short, and which ones are is told of all at once.
+        let mut starts = rows(text, next, fewest);
+        if let Some(Open { start, ascii }) = open {
+            let going = text.trailing_ones();
+            if going == 64 {
+                *ascii &= high == 0;
+                return;
+            }
+            let rest = u64::MAX.wrapping_shl(going);
+            let (start, ascii) = (*start, *ascii && high & !rest == 0);
+            *open = None;
+            self.text(start, at.saturating_add(going as usize), ascii);
+            starts &= rest;
+        }
+        while starts != 0 {
+            let first = starts.trailing_zeros();
+            let start = at.saturating_add(first as usize);
+            let len = text.wrapping_shr(first).trailing_ones();
+            let end = first.wrapping_add(len);
+            if end == 64 {
+                *open = Some(Open { start, ascii: high.wrapping_shr(first) == 0 });
+                return;
+            }
+            let ascii = high.wrapping_shr(first) & !u64::MAX.wrapping_shl(len) == 0;
+            self.text(start, at.saturating_add(end as usize), ascii);
+            starts &= u64::MAX.wrapping_shl(end);
+        }
+    }
+
+    #[inline]
+    fn text(&mut self, start: usize, end: usize, ascii: bool) {
+        let at_edge =
+            (start == 0 && self.edges.cut_start) || (end == self.bytes.len() && self.edges.cut_end);
+        if end.saturating_sub(start) >= self.options.min_length || at_edge {
+            self.space.texts.push(Text { start, end, ascii });
+        }
+    }
+
+    /// Rows of units in blocks of a tile, the first of which begins at `base`.
+    fn units(&mut self, units: &[[Units; 2]], base: usize) {
+        let mut at = base;
+        // East Asian text takes a row of twelve, which may have begun in the block before.
+        let mut long_before = [u64::MAX; 2];
+        for three in units.windows(3) {
+            if let [before, this, next] = three {
+                let orders = [Order::Little, Order::Big].into_iter().zip(&mut long_before);
+                let words = before.iter().zip(this).zip(next);
+                for ((order, long_before), ((before, this), next)) in orders.zip(words) {
+                    let mut seeds = four(this.alphabetic, next.alphabetic);
+                    let long = twelve(this.any, next.any);
+                    if long | *long_before != 0 {
+                        seeds |= among_twelve(before, this, next);
+                    }
+                    *long_before = long;
+                    if seeds != 0 {
+                        self.rows(seeds, at, order);
+                    }
+                }
+            }
+            at = at.saturating_add(BLOCK);
+        }
+    }
+
+    /// Rows of units around seeds.
+    fn rows(&mut self, mut seeds: u64, base: usize, order: Order) {
+        while seeds != 0 {
+            let seed = base.saturating_add(seeds.trailing_zeros() as usize);
+            seeds &= seeds.wrapping_sub(1);
+            let order_done = self.done.get_mut(usize::from(order == Order::Big));
+            let Some(done) = order_done.and_then(|done| done.get_mut(seed & 1)) else {
+                return;
+            };
+            if seed < *done {
+                continue;
+            }
+            let (start, end) = utf16::row(self.bytes, seed, *done, order);
+            *done = end.max(seed.saturating_add(2));
+            self.row(start, end, order);
+        }
+    }
+
+    /// One row: weighed as a whole, or in parts when it is too long.
+    fn row(&mut self, start: usize, end: usize, order: Order) {
+        let most = self.options.longest_part.max(4);
+        let long = end.saturating_sub(start) > most;
+        let cut_start = start <= 1 && self.edges.cut_start;
+        let cut_end = end.saturating_add(1) >= self.bytes.len() && self.edges.cut_end;
+        let mut from = start;
+        while from < end {
+            let rest = end.saturating_sub(from) <= most;
+            let to = if rest { end } else { utf16::cut(self.bytes, from, most, order).min(end) };
+            let part = long || cut_start || cut_end;
+            let row = self.bytes.get(from..to).unwrap_or_default();
+            if let Some(weighed) = utf16::weigh(row, order, self.options.min_length, part) {
+                self.space.candidates.push(Candidate {
+                    start: from,
+                    end: to,
+                    order,
+                    weighed,
+                    even: (from & 1 == 1) == self.edges.odd,
+                    cut: (from > start || cut_start, to < end || cut_end),
+                });
+            }
+            from = to;
+        }
+    }
+
+    /// Settles what overlaps, and makes pieces of what is left.
+    fn finish(&mut self) {
+        let texts = std::mem::take(&mut self.space.texts);
+        if self.space.candidates.is_empty() {
+            for text in &texts {
+                self.between(text, text.start, text.end);
+            }
+            self.space.texts = texts;
+            return;
+        }
+        utf16::settle(&mut self.space.candidates, &mut self.space.beaten);
+        let encodings = self.options.encodings;
+        self.space.candidates.retain(|one| encodings.has(one.order.encoding()));
+        let candidates = std::mem::take(&mut self.space.candidates);
+        let mut taken = candidates.iter().peekable();
+        for text in &texts {
+            let mut from = text.start;
+            while let Some(one) = taken.peek().filter(|one| one.start < text.end) {
+                if one.end > from {
+                    if one.start > from {
+                        self.between(text, from, one.start);
+                    }
+                    from = one.end;
+                }
+                // One that reaches beyond this text takes from the next text too.
+                if one.end > text.end {
+                    break;
+                }
+                self.wide(one);
+                taken.next();
+            }
+            if from < text.end {
+                self.between(text, from, text.end);
+            }
+        }
+        for one in taken {
+            self.wide(one);
+        }
+        // One that was put down after a text that it starts before.
+        self.space.pieces.sort_unstable_by_key(|piece| piece.start);
+        self.space.texts = texts;
+        self.space.candidates = candidates;
+    }
+
+    fn wide(&mut self, one: &Candidate) {
+        self.space.pieces.push(Piece {
+            start: one.start,
+            end: one.end,
+            encoding: one.order.encoding(),
+            continued: one.cut.0,
+            continues: one.cut.1,
+        });
+    }
+
+    /// The part `from..to` of a run of text, of which something else may have the rest.
+    #[inline]
+    fn between(&mut self, run: &Text, from: usize, to: usize) {
+        let Some(mut text) = self.bytes.get(from..to) else { return };
+        let mut from = from;
+        let mut ascii = run.ascii;
+        if !ascii && (from > run.start || to < run.end) {
+            // Perhaps half of a character is left.
+            let tail = text.iter().take_while(|byte| is_tail(**byte)).count();
+            from = from.saturating_add(tail);
+            text = text.get(tail..).unwrap_or_default();
+            if let Err(error) = std::str::from_utf8(text) {
+                text = text.get(..error.valid_up_to()).unwrap_or_default();
+            }
+            ascii = text.is_ascii();
+        }
+        let cut_start = from == 0 && self.edges.cut_start;
+        let cut_end = from.saturating_add(text.len()) == self.bytes.len() && self.edges.cut_end;
+        if text.len() <= self.options.longest_part {
+            self.piece(text, from, ascii, (cut_start, cut_end));
+            return;
+        }
+        let mut rest = text;
+        let mut at = from;
+        while !rest.is_empty() {
+            let mut len = self.options.longest_part.max(4).min(rest.len());
+            // Not within a character.
+            while len < rest.len() && len > 1 && rest.get(len).is_some_and(|byte| is_tail(*byte)) {
+                len = len.saturating_sub(1);
+            }
+            let (part, more) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+            let cut = (at > from || cut_start, !more.is_empty() || cut_end);
+            self.piece(part, at, ascii || part.is_ascii(), cut);
+            at = at.saturating_add(len);
+            rest = more;
+        }
+    }
+
+    #[inline]
+    fn piece(&mut self, text: &[u8], start: usize, is_ascii: bool, cut: (bool, bool)) {
+        let Encodings { ascii, utf8, .. } = self.options.encodings;
+        let (encoding, wanted, chars) = if is_ascii {
+            (Encoding::Ascii, ascii, text.len())
+        } else {
+            let chars = text.iter().filter(|byte| !is_tail(**byte)).count();
+            (Encoding::Utf8, utf8, chars)
+        };
+        let long = chars >= self.options.min_length || cut.0 || cut.1;
+        if wanted && long && !text.is_empty() {
+            let end = start.saturating_add(text.len());
+            let (continued, continues) = cut;
+            self.space.pieces.push(Piece { start, end, encoding, continued, continues });
+        }
+    }
+}
+
+/// Whether a byte is no first byte of a character.
+pub(super) fn is_tail(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
+}
+
+/// Units that three more follow.
+#[inline]
+fn four(this: u64, next: u64) -> u64 {
+    let two = this & ahead(this, next, 2);
+    two & ahead(two, next & (next >> 2), 4)
+}
+
+/// Units that eleven more follow.
+#[inline]
+fn twelve(this: u64, next: u64) -> u64 {
+    let (two, two_next) = (this & ahead(this, next, 2), next & (next >> 2));
+    let (four, four_next) = (two & ahead(two, two_next, 4), two_next & (two_next >> 4));
+    let (eight, eight_next) = (four & ahead(four, four_next, 8), four_next & (four_next >> 8));
+    eight & ahead(eight, eight_next, 8)
+}
+
+/// East Asian units that three more follow, and that lie among twelve of any kind.
+fn among_twelve(before: &Units, this: &Units, next: &Units) -> u64 {
+    let east_asian = four(this.east_asian, next.east_asian);
+    if east_asian == 0 {
+        return 0;
+    }
+    let mut around =
+        u128::from(before.any >> 32) | u128::from(this.any) << 32 | u128::from(next.any) << 96;
+    for shift in [2, 4, 8, 8] {
+        around &= around >> shift;
+    }
+    for shift in [2, 4, 8, 8] {
+        around |= around << shift;
+    }
+    east_asian & u64::try_from(around >> 32 & u128::from(u64::MAX)).unwrap_or_default()
+}

@@ -1,0 +1,126 @@
+//! What `strings` and `search` have in common: threads, progress, and hits made into lines by the threads that find them.
+
+use std::fmt::Debug;
+use std::num::NonZero;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use anyhow::Result;
+use ckpt::archive::Progress;
+use ckpt::model::Pid;
+use ckpt::model::artifacts::{Artifact, Artifacts};
+use ckpt::scan::{CopySpace, Haystack, Hit, Piece, Place, Scanner, Sink, Work, run};
+use clap::Args;
+
+use crate::context::Context;
+use crate::progress::Bar;
+
+/// How to search.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Work")]
+pub(crate) struct WorkArgs {
+    /// Threads that search [default: as many as there are processors, 8 at most]. The output is the same with any number.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
+}
+
+impl WorkArgs {
+    /// How a search is gone about.
+    pub(crate) fn work(&self) -> Work {
+        let available = || std::thread::available_parallelism().map_or(1, NonZero::get).min(8);
+        let threads = self.threads.map_or_else(available, |threads| threads.get().min(256));
+        Work { threads, ..Work::default() }
+    }
+}
+
+/// The artifacts to search: all, or those that the chosen processes have.
+pub(crate) fn chosen<'a>(
+    artifacts: &'a Artifacts,
+    pids: Option<&'a [Pid]>,
+) -> impl Iterator<Item = &'a Artifact> {
+    artifacts.list.iter().filter(move |artifact| {
+        pids.is_none_or(|pids| artifact.holders.iter().any(|holder| pids.contains(&holder.pid)))
+    })
+}
+
+/// Bytes of output that a thread gathers before it hands them on.
+const ENOUGH: usize = 256 << 10;
+
+/// Makes lines of hits, in the threads that find them.
+pub(crate) struct Lines<'a, F> {
+    haystack: &'a Haystack<'a>,
+    fold: bool,
+    line: F,
+}
+
+impl<'a, F> Lines<'a, F>
+where
+    F: Fn(&mut Vec<u8>, &Hit<'_>, &[Place<'_>]) + Sync,
+{
+    /// `line` adds one hit at its places. With `fold` these are also those of other processes that have the same at the
+    /// same address, and of those only the first tells of it.
+    pub(crate) fn new(haystack: &'a Haystack<'a>, fold: bool, line: F) -> Self {
+        Self { haystack, fold, line }
+    }
+}
+
+/// Lines, and how many hits they tell.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) hits: u64,
+    copies: CopySpace,
+}
+
+impl<F> Sink for Lines<'_, F>
+where
+    F: Fn(&mut Vec<u8>, &Hit<'_>, &[Place<'_>]) + Sync,
+{
+    type Batch = Batch;
+
+    fn add(&self, batch: &mut Batch, hit: &Hit<'_>) -> ControlFlow<()> {
+        let range = &hit.found.range;
+        let mut places = Vec::new();
+        self.haystack.places(hit.part.region(), range, &mut places);
+        if self.fold && !self.haystack.copies(hit.part, range, &mut batch.copies, &mut places) {
+            return ControlFlow::Continue(());
+        }
+        (self.line)(&mut batch.bytes, hit, &places);
+        batch.hits = batch.hits.saturating_add(1);
+        if batch.bytes.len() >= ENOUGH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Searches a haystack, and hands on what a sink makes of it.
+pub(crate) fn search<S: Scanner, K: Sink>(
+    haystack: &Haystack<'_>,
+    scanner: &S,
+    sink: &K,
+    args: &WorkArgs,
+    context: &Context,
+    deliver: impl FnMut(K::Batch) -> Result<()>,
+) -> Result<()> {
+    let bar = context.progress().map(Arc::new);
+    if let Some(bar) = &bar {
+        bar.begin("searching", Some(haystack.size()));
+    }
+    let advance = bar.clone();
+    let pieces = haystack.pieces().inspect(move |piece: &Piece| tell(advance.as_deref(), piece));
+    let done = run(pieces, scanner, sink, args.work(), deliver);
+    if let Some(bar) = &bar {
+        bar.end();
+    }
+    done
+}
+
+fn tell(bar: Option<&Bar>, piece: &Piece) {
+    if let Some(bar) = bar {
+        bar.advance(piece.bytes.len() as u64);
+    }
+}
+
+impl<F> Debug for Lines<'_, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lines").field("fold", &self.fold).finish_non_exhaustive()
+    }
+}
