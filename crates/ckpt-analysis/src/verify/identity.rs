@@ -1,6 +1,6 @@
 //! Whether what the engine wrote and what CRIU wrote are of one container.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ckpt_model::{Checkpoint, Engine, Text};
 use criu_image::ImageKind;
@@ -157,26 +157,22 @@ pub(super) fn command(subject: &Subject<'_>) -> Check {
         return check;
     };
     let env: BTreeSet<&[u8]> = env.iter().collect();
-    let key = |entry: &str| entry.split('=').next().unwrap_or_default().to_owned();
-    let mut compared = 0_usize;
-    for (at, entry) in container.env.iter().enumerate() {
-        // Of entries with one key the last one counts.
-        let later = container.env.iter().skip(at.saturating_add(1));
-        if later.into_iter().any(|other| key(other) == key(entry)) {
-            continue;
-        }
-        compared = compared.saturating_add(1);
+    // Of entries with one key the last one counts.
+    let asked = container.env.iter();
+    let asked: BTreeMap<&str, &str> =
+        asked.map(|entry| (entry.split('=').next().unwrap_or_default(), entry.as_str())).collect();
+    for (key, entry) in &asked {
         if !env.contains(entry.as_bytes()) {
-            let name = Text::from(key(entry).as_bytes());
             let what = format!(
-                "process {} was started as the spec asks, and has another {name} in its environment, or none",
-                first.pid
+                "process {} was started as the spec asks, and has another {} in its environment, or none",
+                first.pid,
+                escaped(key.as_bytes())
             );
             check.tell(Effect::Remark, format!("process {}", first.pid), what);
         }
     }
     check.end(
-        format!("{expected} with {}", count(compared, "variable", "variables")),
+        format!("{expected} with {}", count(asked.len(), "variable", "variables")),
         format!("{found} with {}", count(env.len(), "variable", "variables")),
     )
 }

@@ -1,6 +1,6 @@
 //! Headers and records of the images: every one in the evidence, of parents and of earlier dumps too.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ckpt_archive::{Evidence, Member, MemberKind};
 use ckpt_model::Checkpoint;
@@ -50,10 +50,10 @@ fn all(checkpoint: &Checkpoint) -> Vec<Found<'_>> {
     }
     let mut found = Vec::new();
     for (evidence, paths) in folders {
-        let paths: HashMap<&[u8], ()> = paths.into_iter().map(|path| (path, ())).collect();
+        let paths: HashSet<&[u8]> = paths.into_iter().collect();
         for member in evidence.members() {
             if matches!(member.kind, MemberKind::File | MemberKind::HardLink)
-                && paths.contains_key(member.parent())
+                && paths.contains(member.parent())
                 && let Classified::Image(image) = classify(member.file_name())
             {
                 found.push(Found { evidence, member, kind: image.kind });

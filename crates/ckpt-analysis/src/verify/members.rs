@@ -1,5 +1,7 @@
 //! The evidence itself: its structure, its digests, what was made of its members, what else was told while reading.
 
+use std::collections::{HashMap, HashSet};
+
 use ckpt_archive::{BlobCheck, BlobRole};
 use ckpt_model::{Checkpoint, Defect, DefectKind, Standing};
 
@@ -39,11 +41,13 @@ fn effect(kind: DefectKind) -> Effect {
 pub(super) fn structure(checkpoint: &Checkpoint, defects: &[Defect]) -> Check {
     let evidence = checkpoint.evidence();
     let mut check = STRUCTURE.begin();
+    // The model tells the same ones, and knows whether something is missing, damaged or odd.
+    let kinds: HashMap<(&str, &str), DefectKind> =
+        defects.iter().map(|told| ((&*told.place, &*told.what), told.kind)).collect();
     for defect in evidence.defects() {
         let (place, what) = (defect.place(), defect.to_string());
-        // The model tells the same one, and knows whether something is missing, damaged or odd.
-        let told = defects.iter().find(|told| told.place == place && told.what == what);
-        let effect = told.map_or(Effect::Damaged, |told| effect(told.kind));
+        let kind = kinds.get(&(&*place, &*what));
+        let effect = kind.map_or(Effect::Damaged, |kind| effect(*kind));
         let place = match defect.offset {
             Some(offset) => format!("{place} at offset {offset}"),
             None => place,
@@ -127,7 +131,7 @@ pub(super) fn readable(checkpoint: &Checkpoint, defects: &[Defect]) -> Check {
     let mut check = READABLE.begin();
     // What the log says is judged by checks of its own.
     let log = checkpoint.dump_log().map(|log| log.path.escaped().into_owned());
-    let structure: Vec<String> =
+    let structure: HashSet<String> =
         checkpoint.evidence().defects().iter().map(ToString::to_string).collect();
     let mut told = 0_usize;
     for defect in defects {

@@ -137,10 +137,11 @@ pub(super) fn queued(subject: &Subject<'_>) -> Check {
         }
     }
     let terminals = subject.read::<TtyInfoEntry>(ImageKind::TtyInfo, None);
+    let known: HashSet<u32> = terminals.list.iter().map(|terminal| terminal.id).collect();
     let typed = subject.read::<TtyDataEntry>(ImageKind::TtyData, None);
     for entry in &typed.list {
         queues = queues.saturating_add(1);
-        if terminals.whole && !terminals.list.iter().any(|terminal| terminal.id == entry.tty_id) {
+        if terminals.whole && !known.contains(&entry.tty_id) {
             let at = subject.place(ImageKind::TtyData, None);
             let what = format!("data of terminal {}, which is in no image", entry.tty_id);
             check.tell(Effect::Incomplete, at, what);

@@ -113,11 +113,12 @@ pub(super) fn threads(subject: &Subject<'_>) -> Check {
     if !tree.whole {
         check.unreadable(subject.place(ImageKind::Pstree, None));
     }
+    let dead = processes.tasks.iter().filter(|task| task.state == Some(TaskState::Zombie));
+    let dead: HashSet<u32> = dead.map(|task| task.pid.0).collect();
     let mut wanted: HashSet<u64> = HashSet::new();
     let (mut zombies, mut threads) = (0_usize, 0_usize);
     for entry in &tree.list {
-        let task = processes.get(ckpt_model::Pid(entry.pid));
-        let zombie = task.is_some_and(|task| task.state == Some(TaskState::Zombie));
+        let zombie = dead.contains(&entry.pid);
         // Of a zombie the list of threads is an uninitialised number.
         let others = entry.threads.iter().filter(|_| !zombie);
         let counted = if zombie { &mut zombies } else { &mut threads };
