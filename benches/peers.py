@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """peers.py BIN DIR: measures ckpt-inspect against the tools that an analyst would use otherwise; benches/peers.sh calls it.
 
-DIR holds small.tar, middle.tar.zst, middle.tar.gz, large.tar, few.tar and many.tar (and middle.tar, small.tar.zst).
+DIR holds small.tar, middle.tar, middle.tar.zst, middle.tar.gz, large.tar, few.tar and many.tar and small.tar.zst.
 Every ratio is of two medians that were taken in turns (A B A B ...), in one run, with warm caches.
 Python 3 standard library only."""
-import os, shutil, statistics, subprocess, sys, time
+import os, re, shlex, shutil, statistics, subprocess, sys, tarfile, time
 
 RUNS = int(os.environ.get('RUNS', '9'))
 
@@ -74,6 +74,82 @@ def warm(*paths):
                 pass
 
 
+def shell(*commands):
+    """Commands one after another, as one."""
+    return ['sh', '-c', ' && '.join(shlex.join(command) for command in commands)]
+
+
+def members(archive, pattern):
+    """Name and place of the bytes of each member of a tar whose name matches."""
+    with tarfile.open(archive) as tar:
+        return [(member.name, member.offset_data, member.size) for member in tar if re.search(pattern, member.name)]
+
+
+def unpacked(archive, to):
+    """The pages files of an archive as files, for tools that know no archive."""
+    os.makedirs(to, exist_ok=True)
+    paths = []
+    with open(archive, 'rb') as tar:
+        for name, start, size in members(archive, r'/pages-[0-9]+\.img$'):
+            path = os.path.join(to, os.path.basename(name))
+            paths.append(path)
+            if os.path.exists(path) and os.path.getsize(path) == size:
+                continue
+            with open(path, 'wb') as file:
+                tar.seek(start)
+                for at in range(0, size, 1 << 22):
+                    file.write(tar.read(min(1 << 22, size - at)))
+    return paths
+
+
+def changed(archive, to):
+    """A copy of an archive with one byte of its last pages file changed, in the last page: what a comparison reads to its end for."""
+    if not os.path.exists(to):
+        shutil.copyfile(archive, to)
+        _, start, size = members(archive, r'/pages-[0-9]+\.img$')[-1]
+        with open(to, 'r+b') as file:
+            file.seek(start + size - 100)
+            byte = file.read(1)
+            file.seek(start + size - 100)
+            file.write(bytes([byte[0] ^ 1]))
+    return to
+
+
+def scans(binary, at):
+    """Strings, searches, hexdumps, cores and comparisons of 1 GiB of memory, against what reads the bare pages."""
+    middle, other = at('middle.tar'), changed(at('middle.tar'), at('middle-b.tar'))
+    pages = unpacked(middle, at('pages'))
+    pages_b = unpacked(other, at('pages-b'))
+    warm(middle, other, *pages, *pages_b)
+    ours = lambda *args: [binary, *args]
+    gnu = shutil.which('strings')
+    if gnu:
+        ratio('strings / GNU strings -n 8 of the pages', ours('strings', middle), [gnu, '-n', '8', *pages], 0.1)
+    rg = shutil.which('rg')
+    for kind, pattern in ('literal', 'xyzzy-plugh-4711'), ('regex', 'AKIA[0-9A-Z]{16}'):
+        if rg:
+            command = ours('search', middle, '--' + kind, pattern, '--count')
+            # rg ends with 1 where it finds nothing.
+            ratio(f'search --{kind} / rg -a -c of the tar', command, ['sh', '-c', shlex.join([rg, '-a', '-c', pattern, middle]) + ' || true'], 1.2)
+    if shutil.which('xxd'):
+        ratio('memdump --as hex, 256 MiB / xxd', ours('memdump', middle, '--pid', '1', '--as', 'hex'), ['xxd', pages[0]], 0.3)
+    core, copy = at('cores'), at('copies')
+    fresh = lambda folder: ['rm', '-rf', folder]
+    ratio('memdump --as core --to / cp of the pages', shell(fresh(core), ours('memdump', middle, '--as', 'core', '--to', core)),
+          shell(fresh(copy), ['mkdir', copy], ['cp', *pages, copy]), 1.3)
+    shutil.rmtree(core, ignore_errors=True), shutil.rmtree(copy, ignore_errors=True)
+    cmp = ' ; '.join(shlex.join(['cmp', a, b]) for a, b in zip(pages, pages_b))
+    ratio('diff A B --only memory / cmp of the pages', ours('diff', middle, other, '--only', 'memory'), ['sh', '-c', cmp + ' ; true'], 2)
+    ratio('search --literal, .tar.zst / zstd -dc', ours('search', at('middle.tar.zst'), '--literal', 'xyzzy-plugh-4711', '--count'),
+          ['zstd', '-dcq', at('middle.tar.zst')])
+    memory('private memory: strings, large plain tar', ours('strings', at('large.tar')))
+    memory('private memory: search of one letter, large plain tar', ours('search', at('large.tar'), '--literal', 'a', '--format', 'jsonl'))
+    peer = shutil.which('checkpointctl')
+    if peer:
+        ratio('search --literal / checkpointctl memparse --search', ours('search', at('small.tar'), '--literal', 'xyzzy-plugh-4711'),
+              [peer, 'memparse', '--search', 'xyzzy-plugh-4711', '--pid', '1', at('small.tar')], 0.05, runs=3)
+
+
 def main():
     binary, inputs = sys.argv[1:]
     at = lambda name: os.path.join(inputs, name)
@@ -98,6 +174,7 @@ def main():
     ratio('tree, .tar.gz / gzip -dc', tree('middle.tar.gz'), ['gzip', '-dc', at('middle.tar.gz')], 0.8)
     memory('private memory: tree, .tar.gz', tree('middle.tar.gz'))
 
+    scans(binary, at)
     peer = shutil.which('checkpointctl')
     if peer is None:
         print('checkpointctl is not on the PATH: left out')

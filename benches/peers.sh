@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Makes checkpoints of several sizes and prints, in one run, what `tree` costs: over size, over the number of processes,
-# and against `zstd -dc`, `gzip -dc` and checkpointctl. benches/README.md keeps the figures.
+# and against `zstd -dc`, `gzip -dc` and checkpointctl; and what strings, searches, hexdumps, cores and comparisons of 1 GiB
+# cost against GNU strings, rg, xxd, cp and cmp. benches/README.md keeps the figures.
 #
-#   benches/peers.sh                                      # 64 MiB, 1 GiB and 4 GiB of pages: needs 8 GiB of disk, some minutes
+#   benches/peers.sh                                      # 64 MiB, 1 GiB and 4 GiB of pages: needs 16 GiB of disk, some minutes
 #   SMALL=4MiB MIDDLE=16MiB LARGE=64MiB RUNS=3 benches/peers.sh     # to see that it works
 #   KEEP=DIR benches/peers.sh                             # makes the archives in DIR and leaves them for the next time
 set -euo pipefail
@@ -32,6 +33,7 @@ made() {
 printf 'making archives of %s, %s and %s of pages, %s and %s processes\n' "$small" "$middle" "$large" "$few" "$many"
 made small.tar --pages "$small"
 made small.tar.zst --pages "$small"
+made middle.tar --pages "$middle"
 made middle.tar.zst --pages "$middle"
 made middle.tar.gz --pages "$middle"
 made large.tar --pages "$large"
