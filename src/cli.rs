@@ -17,7 +17,8 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 
     /// Colours in tables and trees.
-    #[arg(long, value_enum, default_value_t = When::Auto, global = true, value_name = "WHEN", help_heading = "Output")]
+    // Numbered, because clap counts subcommands and arguments together: every new command would move it.
+    #[arg(long, value_enum, default_value_t = When::Auto, global = true, display_order = 0, value_name = "WHEN", help_heading = "Output")]
     pub(crate) color: When,
 }
 
@@ -30,9 +31,11 @@ Examples:
   ckpt-inspect diff checkpoint.tar               what changed in its file system
   ckpt-inspect extract checkpoint.tar            what can be had as a file
   ckpt-inspect files --sockets checkpoint.tar    who talks to whom, bytes in flight
+  ckpt-inspect timeline checkpoint.tar           what happened when, as far as anything tells
   ckpt-inspect strings checkpoint.tar            text in memory, with process and address
   ckpt-inspect search checkpoint.tar -l hunter2  who has it in memory, which file holds it
   ckpt-inspect show checkpoint.tar core-1.img    one CRIU image, decoded
+  ckpt-inspect trigger web-0 --fetch evidence/   a checkpoint of a running pod
 
 Exit status: 0 done; 2 nothing usable; 3 done, with defects.";
 
@@ -49,6 +52,10 @@ pub(crate) enum Command {
     Strings(commands::strings::StringsArgs),
     Search(commands::search::SearchArgs),
     Show(commands::show::ShowArgs),
+    Timeline(commands::timeline::TimelineArgs),
+    Verify(commands::verify::VerifyArgs),
+    #[cfg(feature = "trigger")]
+    Trigger(Box<commands::trigger::TriggerArgs>),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
 }

@@ -13,7 +13,7 @@ use crate::cli::{EvidenceArgs, PickArgs, SpoolArgs, When};
 use crate::progress::Bar;
 
 /// The resolved surroundings of a command.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     color: When,
     stdout_is_terminal: bool,

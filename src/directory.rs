@@ -43,10 +43,7 @@ impl Directory {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let cannot = || format!("cannot open {} as a directory", path.display());
         let handle = rustix::fs::open(path, flags, Mode::empty()).with_context(cannot)?;
-        if let (Ok(inside), Ok(evidence)) = (path.canonicalize(), evidence.canonicalize())
-            && evidence.is_dir()
-            && inside.starts_with(&evidence)
-        {
+        if lies_in(path, evidence) {
             bail!("{} lies in the evidence, where nothing is ever written", path.display());
         }
         let mut taken = HashSet::new();
@@ -141,6 +138,16 @@ impl Directory {
             );
         }
         anyhow::Error::new(error).context(format!("cannot write {}", path.display()))
+    }
+}
+
+/// Whether a path, which need not exist yet, lies in evidence that is a directory.
+pub(crate) fn lies_in(path: &Path, evidence: &Path) -> bool {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let place = path.canonicalize().or_else(|_| folder.unwrap_or(Path::new(".")).canonicalize());
+    match (place, evidence.canonicalize()) {
+        (Ok(place), Ok(evidence)) => evidence.is_dir() && place.starts_with(&evidence),
+        _ => false,
     }
 }
 

@@ -12,6 +12,9 @@ pub(crate) enum Outcome {
     Found,
     /// Done, with defects.
     Defects,
+    /// The user gave up; what may be left was told.
+    #[cfg(feature = "trigger")]
+    Interrupted,
 }
 
 /// Status 2: nothing usable. clap ends with it too when it does not understand the command line.
@@ -23,6 +26,9 @@ impl From<Outcome> for ExitCode {
             Outcome::Done => Self::SUCCESS,
             Outcome::Found => Self::from(1),
             Outcome::Defects => Self::from(3),
+            // As shells say of a program that Ctrl-C ended.
+            #[cfg(feature = "trigger")]
+            Outcome::Interrupted => Self::from(130),
         }
     }
 }

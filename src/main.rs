@@ -7,11 +7,14 @@ mod directory;
 mod dumping;
 mod exit;
 mod extracting;
+mod moment;
 mod output;
 mod pager;
 mod progress;
 mod scanning;
 mod selecting;
+#[cfg(feature = "trigger")]
+mod trigger;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
 //! Where a command writes: standard output, or a file that appears when it is complete.
 
+use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -58,6 +59,18 @@ impl Output {
 
     /// Writes what is left, and gives a file its name.
     pub(crate) fn finish(self) -> Result<()> {
+        self.end(|file, path| file.persist(path).map(drop))
+    }
+
+    /// As [`finish`](Self::finish), but a file that has the name already is left alone, and an error.
+    pub(crate) fn finish_new(self) -> Result<()> {
+        self.end(|file, path| file.persist_noclobber(path).map(drop))
+    }
+
+    fn end(
+        self,
+        name_it: impl FnOnce(NamedTempFile, &Path) -> Result<(), tempfile::PersistError>,
+    ) -> Result<()> {
         match self {
             Self::Standard(mut out) => out.flush().context("cannot write to standard output"),
             Self::Pager(pager) => pager.finish().context("cannot write to the pager"),
@@ -65,8 +78,7 @@ impl Output {
                 let name = || format!("cannot write {}", path.display());
                 let file =
                     out.into_inner().map_err(io::IntoInnerError::into_error).with_context(name)?;
-                file.persist(&path).map_err(|error| error.error).with_context(name)?;
-                Ok(())
+                name_it(file, &path).map_err(|error| error.error).with_context(name)
             }
         }
     }
@@ -95,15 +107,20 @@ const MOST_TOLD: usize = 20;
 
 /// Tells defects on standard error, as warnings.
 pub(crate) fn warn(defects: &[Defect]) -> Outcome {
+    warn_lines(defects.iter());
+    outcome(defects)
+}
+
+/// Tells lines that are safe for a terminal on standard error, as warnings.
+pub(crate) fn warn_lines<T: Display>(lines: impl ExactSizeIterator<Item = T>) {
     let mut stderr = io::stderr().lock();
-    for defect in defects.iter().take(MOST_TOLD) {
-        let _ = writeln!(stderr, "warning: {defect}");
+    let rest = lines.len().saturating_sub(MOST_TOLD);
+    for line in lines.take(MOST_TOLD) {
+        let _ = writeln!(stderr, "warning: {line}");
     }
-    if defects.len() > MOST_TOLD {
-        let rest = defects.len() - MOST_TOLD;
+    if rest > 0 {
         let _ = writeln!(stderr, "warning: {rest} more defects; --format json lists them all");
     }
-    outcome(defects)
 }
 
 /// How a command that met these defects ends.

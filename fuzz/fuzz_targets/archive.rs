@@ -1,7 +1,8 @@
-//! Any bytes as evidence: plain, compressed, nested; every member is read.
+//! Any bytes as evidence: plain, compressed, nested; every member is read, and hashed while it passes by.
 #![no_main]
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     if let Some(evidence) = ckpt_fuzz::evidence(input) {
         ckpt_fuzz::touch::evidence(&evidence);
     }
+    ckpt_fuzz::touch::hashes(input);
 });

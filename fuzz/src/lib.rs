@@ -18,6 +18,7 @@ pub fn options() -> Options {
     limits.max_copy = 4 << 20;
     limits.max_window = 8 << 20;
     limits.max_metadata = 16 << 20;
+    limits.max_hashed_holes = 1 << 20;
     Options::default().limits(limits)
 }
 

@@ -5,6 +5,9 @@ use std::io::{self, Read as _};
 
 use bytes::Bytes;
 use ckpt_analysis::compare::{self, CompareOptions};
+use ckpt_analysis::timeline::{self, Filter, Source, Timeline};
+use ckpt_analysis::verify;
+use ckpt_analysis::verify::custody::{self, About, Manifest, ManifestError};
 use ckpt_archive::{Chunk, Evidence};
 use ckpt_coredump::{Core, CoreOptions};
 use ckpt_memory::{
@@ -14,7 +17,7 @@ use ckpt_model::artifacts::Artifact;
 use ckpt_model::{
     ChangeFilter, ChangesOptions, Checkpoint, FillOptions, MemoryMap, MemorySizes, Need,
 };
-use ckpt_report::{human, json};
+use ckpt_report::{bodyfile, human, json, timesketch};
 use criu_image::netlink::NlRecords;
 use criu_image::show::{ShowContext, ShowLimits, show_payload, show_record};
 use criu_image::{
@@ -50,6 +53,60 @@ pub fn evidence(evidence: &Evidence) {
     for blob in evidence.blobs() {
         black_box(evidence.check_blob(blob).ok());
     }
+}
+
+/// Hashes evidence while it passes by: the same listing as when it is served, and the same hashes, unless it is an image. A
+/// manifest of it comes back as it was written.
+pub fn hashes(input: &[u8]) {
+    let reader = io::Cursor::new(input.to_vec());
+    let hashed = Evidence::hash_reader("fuzz", reader, &crate::options());
+    let served = crate::evidence(input);
+    let (Ok(hashed), Some(served)) = (hashed, served) else { return };
+    assert_eq!(hashed.sha256(), Some(ckpt_archive::sha256_bytes(input)), "the file's hash");
+    let raw = served.outer().unwrap_or(&served);
+    assert_eq!(hashed.members().len(), raw.members().len(), "the listings differ");
+    for (hashed, member) in hashed.members().iter().zip(raw.members()) {
+        assert_eq!(hashed.raw_path, member.raw_path, "the listings differ");
+        if let Some(Ok(hash)) = hashed.sha256()
+            && let Ok(content) = raw.content(member)
+        {
+            assert_eq!(ckpt_archive::sha256(&content).ok(), Some(hash), "hashes differ");
+        }
+    }
+    let manifest = Manifest::of(&hashed, About::default());
+    let mut json = Vec::new();
+    manifest.write(&mut json).expect("a Vec takes all");
+    assert_eq!(Manifest::parse(&json).as_ref(), Ok(&manifest), "the manifest is another one");
+}
+
+/// Reads a manifest. One that was changed is given the digest that it should have, as whoever forges it would do.
+pub fn manifest(json: &[u8]) {
+    let manifest = match Manifest::parse(json) {
+        Err(ManifestError::Digest { expected, found }) => {
+            let text = String::from_utf8_lossy(json).replace(&expected, &found);
+            Manifest::parse(text.as_bytes())
+        }
+        other => other,
+    };
+    let Ok(manifest) = manifest else { return };
+    let mut out = Vec::new();
+    manifest.write(&mut out).expect("a Vec takes all");
+    assert_eq!(Manifest::parse(&out).as_ref(), Ok(&manifest), "writing changes it");
+    let comparison = custody::compare(&manifest, &manifest);
+    assert!(comparison.is_same(), "it differs from itself");
+    out.clear();
+    let (layout, empty) =
+        (human::Layout::default(), Manifest { members: Vec::new(), ..manifest.clone() });
+    for (one, other) in [(&manifest, &empty), (&empty, &manifest)] {
+        let comparison = custody::compare(one, other);
+        human::custody_check(&mut out, "fuzz", one, other, &comparison, &layout)
+            .expect("a Vec takes all");
+        black_box(json::custody_check("fuzz", one, other, &comparison));
+    }
+    human::custody(&mut out, "fuzz", &manifest, &layout).expect("a Vec takes all");
+    let text = std::str::from_utf8(&out).expect("text is UTF-8");
+    let unfit = text.chars().find(|letter| letter.is_control() && *letter != '\n');
+    assert_eq!(unfit, None, "a control character reaches the terminal");
 }
 
 /// Limits of a tree that fit the size of inputs.
@@ -281,6 +338,41 @@ pub fn compare(a: &[u8], b: &[u8]) {
     assert!(!differences(&b, &b).0, "a checkpoint differs from itself");
 }
 
+/// Everything that has a time, in every form: in order, and the same each time it is asked for.
+pub fn timeline(tar: &[u8]) {
+    let options = Checkpoint::options().archive(crate::options()).need(Need::Files);
+    let Some(evidence) = crate::evidence(tar) else { return };
+    let Ok(checkpoint) = options.open_evidence(evidence) else { return };
+    let (found, all) = (timeline::timeline(&checkpoint, &crate::options()), Filter::default());
+    let keys: Vec<_> = found.events(&all).map(|event| (event.time, event.source)).collect();
+    assert!(keys.is_sorted(), "events are not in order");
+    let mut logs = Filter::default();
+    logs.sources = vec![Source::Log];
+    assert_eq!(found.events(&logs).count() as u64, found.log_lines(), "lines are lost");
+    assert!(forms(&checkpoint, &found) == forms(&checkpoint, &found), "other output");
+}
+
+/// A timeline in every form. What is text must be fit for a terminal.
+fn forms(checkpoint: &Checkpoint, found: &Timeline) -> Vec<u8> {
+    let all = Filter::default();
+    let mut out = Vec::new();
+    for width in [None, Some(40)] {
+        let layout = human::Layout { width, color: false };
+        human::timeline(&mut out, found, &all, &layout).expect("a Vec takes all");
+    }
+    bodyfile::write(&mut out, found, &all).expect("a Vec takes all");
+    for defect in found.defects() {
+        out.extend(defect.to_string().bytes());
+    }
+    let text = std::str::from_utf8(&out).expect("text is UTF-8");
+    let unfit = text.chars().find(|letter| letter.is_control() && *letter != '\n');
+    assert_eq!(unfit, None, "a control character reaches the terminal");
+    timesketch::jsonl(&mut out, checkpoint, found, &all).expect("a Vec takes all");
+    timesketch::csv(&mut out, checkpoint, found, &all).expect("a Vec takes all");
+    json::write(&mut out, &json::timeline(checkpoint, found, &all)).expect("a Vec takes all");
+    out
+}
+
 /// Whether two checkpoints differ, and all that can be said of it.
 fn differences(a: &Checkpoint, b: &Checkpoint) -> (bool, Vec<u8>) {
     let options = CompareOptions::default().archive(crate::options());
@@ -331,6 +423,8 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     human::extract(&mut out, &list, &layout).expect("a Vec takes all");
     let maps = memory(&checkpoint, &inner, &mut out);
     checkpoint.look_for_unknown();
+    let verification = verify::verify(&checkpoint, &inner);
+    human::verify(&mut out, &checkpoint, &verification, &layout).expect("a Vec takes all");
     for defect in checkpoint.defects() {
         out.extend(defect.to_string().bytes());
     }
@@ -339,6 +433,7 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     assert_eq!(unfit, None, "a control character reaches the terminal");
     json::write(&mut out, &json::tree(&checkpoint, &[])).expect("a Vec takes all");
     json::write(&mut out, &json::info(&checkpoint)).expect("a Vec takes all");
+    json::write(&mut out, &json::verify(&checkpoint, &verification)).expect("a Vec takes all");
     json::write(&mut out, &json::files(&checkpoint, &lists)).expect("a Vec takes all");
     json::write(&mut out, &json::diff(&checkpoint, &changes, &filter)).expect("a Vec takes all");
     json::write(&mut out, &json::maps(&checkpoint, &maps, |_, _| true, true))

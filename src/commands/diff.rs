@@ -9,12 +9,12 @@ use ckpt::model::{ChangeFilter, ChangeKind, Changes, ChangesOptions, Glob, Need}
 use ckpt::report::{human, json};
 use clap::{Args, ValueHint};
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use super::compare::{self, PairArgs};
 use crate::cli::{EvidenceArgs, Format, OutputArgs};
 use crate::context::Context;
 use crate::exit::Outcome;
+use crate::moment;
 use crate::output::{self, Output};
 
 /// What changed: in a container's file system, or between two checkpoints
@@ -71,7 +71,7 @@ pub(crate) struct DiffArgs {
     setuid: bool,
 
     /// Only files modified after TIME: `2026-11-23T00:05:00Z`, or a date in UTC. Deleted files have no time.
-    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Filter")]
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, help_heading = "Filter")]
     newer: Option<Timestamp>,
 
     /// End with status 1 when something is shown that the engine did not do itself.
@@ -109,17 +109,6 @@ impl FromStr for Only {
 /// The kinds of changes that one checkpoint tells of.
 const KINDS: [ChangeKind; 4] =
     [ChangeKind::Added, ChangeKind::Modified, ChangeKind::Deleted, ChangeKind::Written];
-
-/// A time as the user writes it; dates begin in UTC.
-fn time(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    if let Ok(date) = text.parse::<Date>() {
-        return format!("{date}T00:00:00Z").parse().map_err(|error: jiff::Error| error.to_string());
-    }
-    Err("neither a time (2026-11-23T00:05:00Z) nor a date (2026-11-23)".to_owned())
-}
 
 /// Runs `diff`.
 pub(crate) fn run(args: &DiffArgs, context: &Context) -> Result<Outcome> {

@@ -13,7 +13,11 @@ pub(crate) mod memdump;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod strings;
+pub(crate) mod timeline;
 pub(crate) mod tree;
+#[cfg(feature = "trigger")]
+pub(crate) mod trigger;
+pub(crate) mod verify;
 
 use anyhow::Result;
 
@@ -36,6 +40,10 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Strings(args) => strings::run(&args, &context),
         Command::Search(args) => search::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
+        Command::Timeline(args) => timeline::run(&args, &context),
+        Command::Verify(args) => verify::run(&args, &context),
+        #[cfg(feature = "trigger")]
+        Command::Trigger(args) => trigger::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -21,14 +21,18 @@ fn help_of_every_command() {
         "strings",
         "search",
         "extract",
+        "verify",
         "diff",
         "show",
+        "timeline",
         "completions",
         "man",
     ] {
         let name = format!("help-{command}");
         insta::assert_snapshot!(name, run_in(&folder, &[command, "--help"]).transcript());
     }
+    #[cfg(feature = "trigger")]
+    insta::assert_snapshot!("help-trigger", run_in(&folder, &["trigger", "--help"]).transcript());
 }
 
 #[test]

@@ -20,4 +20,6 @@ mod real;
 mod scan;
 mod search;
 mod synthetic;
+mod timeline;
+mod verify;
 mod world;

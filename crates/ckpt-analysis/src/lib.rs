@@ -1,7 +1,11 @@
 //! Opinions about checkpoints. What the model states is taken as given; here it is judged.
 //!
 //! [`compare`] holds two checkpoints against each other, of one container or of two: what appeared, what went, what
-//! changed. Every opinion carries its reasons, see [`compare::Reason`].
+//! changed. Every opinion carries its reasons, see [`compare::Reason`]. [`timeline`] puts everything that has a time in
+//! order, and says how exact each time is.
+//!
+//! [`verify`] holds one checkpoint against itself: whether it is whole and consistent, and whether the evidence is still
+//! what it was.
 //!
 //! ```no_run
 //! use ckpt_analysis::compare::{CompareOptions, compare};
@@ -23,3 +27,5 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 pub mod compare;
+pub mod timeline;
+pub mod verify;

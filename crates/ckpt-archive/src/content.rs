@@ -396,7 +396,7 @@ mod tests {
 
     fn pieces(pieces: &[(u64, u64, u64)], packed: u64, captured: u64) -> Stored {
         let pieces = pieces.iter().map(|&(start, len, at)| Piece { start, len, at }).collect();
-        Stored { part: 0, packed, captured, keep: Keep::Pieces(pieces) }
+        Stored { packed, captured, keep: Keep::Pieces(pieces), ..Stored::default() }
     }
 
     #[test]
@@ -438,7 +438,7 @@ mod tests {
         let extents = [Some(Extent { offset: 2, len: 2 }), Some(Extent { offset: 6, len: 4 })];
         let (map, fault) = SparseMap::new(&extents, 12, 6);
         assert_eq!(fault, None);
-        let stored = Stored { part: 0, packed: 6, captured: 6, keep: Keep::Whole(0) };
+        let stored = Stored { packed: 6, captured: 6, keep: Keep::Whole(0), ..Stored::default() };
         let content = Content::stored(&part, &stored, Some(&map), 12, 100);
         assert_eq!(&content.bytes().unwrap()[..], b"\0\0ab\0\0cdef\0\0");
         assert_eq!(&content.slice(3..7).unwrap()[..], b"b\0\0c");

@@ -4,23 +4,29 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use sha2::{Digest, Sha256};
 
 use crate::content::{Content, as_u64};
 use crate::defect::{Defect, DefectKind, DefectList};
+use crate::digest::Sha256Digest;
 use crate::limits::Limits;
 use crate::map::map;
 use crate::member::{Keep, Member, MemberKind, Stored, Timestamp};
 use crate::name::normalise;
+use crate::options::Progress;
 use crate::{ContentError, Error};
 
 /// Files up to this size are read, larger ones are mapped.
 const READ_UP_TO: u64 = 64 << 10;
+/// Files are hashed in steps of so many bytes.
+const HASH_STEP: usize = 256 << 10;
 
 /// An open directory. Members are found below it by the listing's own components, none of which may be a symlink by then.
 #[derive(Debug)]
@@ -88,7 +94,48 @@ impl Root {
         Ok(Content::partial(&bytes, size, max_copy))
     }
 
-    fn bytes(&self, path: &[u8], size: u64) -> io::Result<Bytes> {
+    /// Hashes the regular file at `path`, which had `size` bytes when it was listed, without mapping it.
+    pub(crate) fn sha256(
+        &self,
+        path: &[u8],
+        size: u64,
+        limits: &Limits,
+        progress: Option<&Arc<dyn Progress>>,
+    ) -> Result<Sha256Digest, ContentError> {
+        let failed = |source| ContentError::Io {
+            path: self.path.join(String::from_utf8_lossy(path).as_ref()),
+            source: Arc::new(source),
+        };
+        let file = self.open_file(path).map_err(failed)?;
+        // A sparse file of exabytes is one command away from any archive that holds one.
+        let stored = file.metadata().map_err(failed)?.blocks().saturating_mul(512);
+        let limit = limits.max_hashed_holes;
+        if size.saturating_sub(stored) > limit {
+            return Err(ContentError::TooLarge { len: size, limit });
+        }
+        let (mut file, mut hash) = (file.take(size), Sha256::new());
+        let mut buffer = vec![0; HASH_STEP];
+        let mut available = 0_u64;
+        loop {
+            let len = match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            hash.update(buffer.get(..len).unwrap_or_default());
+            available = available.saturating_add(as_u64(len));
+            if let Some(progress) = progress {
+                progress.advance(as_u64(len));
+            }
+        }
+        if available < size {
+            return Err(ContentError::Truncated { available, len: size });
+        }
+        Ok(Sha256Digest(hash.finalize().into()))
+    }
+
+    fn open_file(&self, path: &[u8]) -> io::Result<File> {
         let mut dir: Option<OwnedFd> = None;
         let mut components = path.split(|byte| *byte == b'/').peekable();
         while let Some(component) = components.next() {
@@ -103,6 +150,11 @@ impl Root {
         if !metadata.is_file() {
             return Err(io::Error::other("it is no regular file any more"));
         }
+        Ok(file)
+    }
+
+    fn bytes(&self, path: &[u8], size: u64) -> io::Result<Bytes> {
+        let file = self.open_file(path)?;
         if size > READ_UP_TO {
             return map(&file);
         }
@@ -237,6 +289,6 @@ fn member(path: &[u8], stat: &Stat) -> Member {
         unsafe_name,
         id: 0,
         sparse: None,
-        stored: Stored { part: 0, packed: size, captured: size, keep: Keep::File },
+        stored: Stored { packed: size, captured: size, keep: Keep::File, ..Stored::default() },
     }
 }

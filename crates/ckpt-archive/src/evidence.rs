@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::content::{Content, as_u64};
 use crate::defect::{Defect, DefectKind, DefectList};
+use crate::digest::Sha256Digest;
 use crate::directory::Root;
 use crate::image::{Blob, BlobCheck};
 use crate::limits::Limits;
@@ -33,6 +34,7 @@ pub struct Evidence {
     by_path: Vec<u32>,
     pub(crate) defects: Vec<Defect>,
     pub(crate) trailing: Option<Stored>,
+    pub(crate) sha256: Option<Sha256Digest>,
     pub(crate) image: Option<Box<Image>>,
     pub(crate) depth: u32,
     pub(crate) limits: Limits,
@@ -83,6 +85,22 @@ impl Evidence {
         open::reader(name, Box::new(reader), options)
     }
 
+    /// Hashes evidence while it passes by once: an archive as it lies there ([`Evidence::sha256`]), and each of its files
+    /// ([`Member::sha256`]). Of a directory its files are hashed, several at once.
+    ///
+    /// Nothing is kept: contents cannot be asked for afterwards. Images are not looked into; their blobs are members.
+    pub fn hash(path: &Path, options: &Options) -> Result<Evidence, Error> {
+        open::hash_path(path, options)
+    }
+
+    /// As [`Evidence::hash`], of an archive that a reader gives. It is read to its end.
+    pub fn hash_reader<R>(name: &str, reader: R, options: &Options) -> Result<Evidence, Error>
+    where
+        R: Read + Send + 'static,
+    {
+        open::hash_reader(name, Box::new(reader), None, options)
+    }
+
     /// Opens an archive in memory.
     pub fn from_bytes(name: &str, bytes: Bytes, options: &Options) -> Result<Evidence, Error> {
         open::bytes(name, bytes, options)
@@ -119,6 +137,12 @@ impl Evidence {
     /// regular files.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// SHA-256 of the archive as it lies there, every byte to the end of the file; only when it was opened by
+    /// [`Evidence::hash`]. A directory has none.
+    pub fn sha256(&self) -> Option<Sha256Digest> {
+        self.sha256
     }
 
     /// All members, duplicates included: archives in archive order, directories by path, images layer by layer.
@@ -234,6 +258,7 @@ impl Evidence {
             by_path: Vec::new(),
             defects: Vec::new(),
             trailing: listing.trailing,
+            sha256: None,
             image: None,
             depth: 0,
             limits: *limits,
@@ -257,6 +282,7 @@ impl Evidence {
             by_path: Vec::new(),
             defects: Vec::new(),
             trailing: None,
+            sha256: None,
             image: None,
             depth: raw.depth,
             limits: raw.limits,

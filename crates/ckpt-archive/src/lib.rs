@@ -17,6 +17,8 @@
 //! | directory | listed without following symlinks; files are opened when their content is asked for |
 //! | OCI layout, `docker save` archive, `dir:` image | opened as above, then its layers are opened and listed (see [`Evidence::outer`]) |
 //!
+//! For a record of what the evidence is, [`Evidence::hash`] reads any of these once, hashes everything and keeps nothing.
+//!
 //! # Example
 //!
 //! ```
@@ -56,6 +58,7 @@ mod directory;
 mod docker;
 mod error;
 mod evidence;
+mod hashing;
 mod header;
 mod image;
 mod limits;

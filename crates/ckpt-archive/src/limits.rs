@@ -36,6 +36,9 @@ pub struct Limits {
     pub max_window: u64,
     /// Bytes that [`Content::slice`](crate::Content::slice) copies together when a range crosses holes or pieces. Default 1 GiB.
     pub max_copy: u64,
+    /// Holes of sparse files, in bytes and in sum, that [`Evidence::hash`](crate::Evidence::hash) takes as the zeros that
+    /// they are: a header of 512 bytes can claim exabytes of them. Default 64 GiB.
+    pub max_hashed_holes: u64,
     /// Defects told one by one; more are only counted. Default 10,000.
     pub max_defects: usize,
 }
@@ -55,6 +58,7 @@ impl Default for Limits {
             max_unpacked: 1 << 40,
             max_window: 2 << 30,
             max_copy: 1 << 30,
+            max_hashed_holes: 64 << 30,
             max_defects: 10_000,
         }
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::ContentError;
+use crate::digest::Sha256Digest;
 use crate::name::{NameRisk, resolve_link};
 use crate::sparse::SparseMap;
 
@@ -86,6 +88,12 @@ impl Member {
             (MemberKind::Symlink, Some(target)) => resolve_link(&self.path, target),
             _ => None,
         }
+    }
+
+    /// SHA-256 of its content with holes as zeros, or why there is none; only of files in evidence that was opened by
+    /// [`Evidence::hash`](crate::Evidence::hash).
+    pub fn sha256(&self) -> Option<Result<Sha256Digest, ContentError>> {
+        self.stored.sha256.clone()
     }
 
     /// Memory that the listing of this member takes, roughly.
@@ -171,6 +179,8 @@ pub(crate) struct Stored {
     pub(crate) captured: u64,
     /// Which of them are at hand.
     pub(crate) keep: Keep,
+    /// Hash of the content, where everything was hashed while it passed by.
+    pub(crate) sha256: Option<Result<Sha256Digest, ContentError>>,
 }
 
 /// Which packed bytes of a member are at hand.

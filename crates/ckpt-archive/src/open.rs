@@ -1,7 +1,7 @@
 //! From a path, a reader or bytes to evidence: sniff, unpack, walk, and look whether it is an image.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,11 +14,12 @@ use crate::decompress::{Feed, Report, Source};
 use crate::defect::{Defect, DefectKind};
 use crate::directory::{Root, open_quietly};
 use crate::evidence::{Evidence, Part, Store};
+use crate::hashing;
 use crate::header::BLOCK;
 use crate::map::map;
 use crate::options::Options;
 use crate::sniff::{self, Codec, HEAD};
-use crate::stream::StreamTape;
+use crate::stream::{Purpose, StreamTape};
 use crate::tape::MapTape;
 use crate::walk::{Listing, walk};
 use crate::{Error, image};
@@ -28,11 +29,11 @@ use crate::{Error, image};
 struct Role<'a> {
     /// Put before the members' paths.
     prefix: &'a [u8],
-    /// Whether an image may hide in it, so that blobs must not be lost.
-    may_be_image: bool,
+    /// What a stream of it is read for. An image may hide in evidence, so that its blobs must not be lost.
+    purpose: Purpose,
 }
 
-const TOP: Role<'static> = Role { prefix: b"", may_be_image: true };
+const TOP: Role<'static> = Role { prefix: b"", purpose: Purpose::Serve { images: true } };
 
 pub(crate) fn path(path: &Path, options: &Options) -> Result<Evidence, Error> {
     let name = path.display().to_string();
@@ -63,6 +64,51 @@ pub(crate) fn path(path: &Path, options: &Options) -> Result<Evidence, Error> {
     }
 }
 
+/// Hashes what is at a path: see [`Evidence::hash`].
+pub(crate) fn hash_path(path: &Path, options: &Options) -> Result<Evidence, Error> {
+    let name = path.display().to_string();
+    let encoded = path.as_os_str().as_encoded_bytes();
+    let fd = open_quietly(rustix::fs::CWD, encoded, OFlags::empty())
+        .map_err(|error| Error::io("open", path, error))?;
+    let file = File::from(fd);
+    let metadata = file.metadata().map_err(|error| Error::io("open", path, error))?;
+    if !metadata.is_dir() {
+        let total = metadata.is_file().then_some(metadata.len());
+        return hash_reader(&name, Box::new(file), total, options);
+    }
+    let mut evidence = directory(&name, path, options)?;
+    if let Some(progress) = &options.progress {
+        progress.begin(&name, Some(evidence.size));
+    }
+    if let Some(Store::Directory(root)) = evidence.parts.first().map(|part| &part.store) {
+        let progress = options.progress.as_ref();
+        hashing::hash_files(root, &mut evidence.members, &options.limits, progress);
+    }
+    if let Some(progress) = &options.progress {
+        progress.end();
+    }
+    Ok(evidence)
+}
+
+/// Hashes an archive while it passes by, read once and plain tar files too: what is mapped would fill the memory with pages
+/// that nobody looks at again.
+pub(crate) fn hash_reader(
+    name: &str,
+    reader: Box<dyn Read + Send>,
+    total: Option<u64>,
+    options: &Options,
+) -> Result<Evidence, Error> {
+    let (reader, whole) = hashing::tee(reader)?;
+    let role = Role { prefix: b"", purpose: Purpose::Hash };
+    let mut evidence = stream(name, Source::Reader(reader), total, options, role)?;
+    let died = || io::Error::other("the thread that hashes stopped unexpectedly");
+    let whole = whole.join().unwrap_or_else(|_| Err(died()));
+    let (digest, size) = whole.map_err(|error| Error::io("read", name, error))?;
+    evidence.sha256 = Some(digest);
+    evidence.size = size;
+    Ok(evidence)
+}
+
 pub(crate) fn bytes(name: &str, bytes: Bytes, options: &Options) -> Result<Evidence, Error> {
     image::interpret(archive(name, bytes, options, TOP)?, options)
 }
@@ -82,7 +128,7 @@ pub(crate) fn content(
     options: &Options,
     prefix: &[u8],
 ) -> Result<Evidence, Error> {
-    let role = Role { prefix, may_be_image: false };
+    let role = Role { prefix, purpose: Purpose::Serve { images: false } };
     // Content that was cut is opened as far as it goes, like a file that was cut.
     match content.slice(0..content.captured_len()) {
         Ok(bytes) => archive(name, bytes, options, role),
@@ -131,7 +177,7 @@ fn stream(
 ) -> Result<Evidence, Error> {
     let limits = &options.limits;
     let feed = Feed::start(source, limits)?;
-    let mut tape = StreamTape::new(name, feed, total, options, role.may_be_image);
+    let mut tape = StreamTape::new(name, feed, total, options, role.purpose);
     let (head, complete) = tape.head();
     if !sniff::is_tar(&head, complete) {
         let (_, report, _) = tape.finish()?;

@@ -76,6 +76,12 @@ impl SparseMap {
         })
     }
 
+    /// The logical range of an extent, by its number.
+    pub(crate) fn extent(&self, number: usize) -> Option<Range<u64>> {
+        let extent = self.extents.get(number)?;
+        Some(extent.offset..extent.offset.saturating_add(extent.len))
+    }
+
     /// The packed ranges that hold the logical `range`.
     pub(crate) fn packed_ranges(&self, range: &Range<u64>) -> Vec<Range<u64>> {
         // Extents ascend, so those before the range can be passed over by their own number.

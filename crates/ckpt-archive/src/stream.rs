@@ -9,7 +9,8 @@ use std::sync::Arc;
 use crate::Error;
 use crate::content::as_u64;
 use crate::decompress::{Feed, Filled, Report};
-use crate::member::{Keep, Member, Piece, Stored};
+use crate::hashing::MemberHash;
+use crate::member::{Keep, Member, MemberKind, Piece, Stored};
 use crate::options::{Kept, Options, Progress, Select, Selection};
 use crate::sniff::HEAD;
 use crate::spool::Spool;
@@ -17,6 +18,25 @@ use crate::tape::{Rest, Tape, first_nonzero};
 
 /// No compression that is in use packs tighter than this, except for long runs of one byte.
 const PLAUSIBLE_RATIO: u64 = 1100;
+
+/// What a stream is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To serve the contents of its members.
+    Serve {
+        /// Whether parts of images are kept without asking.
+        images: bool,
+    },
+    /// To hash the contents of its members, and keep none.
+    Hash,
+}
+
+/// Where bytes go that pass by.
+enum Sink<'a> {
+    Nowhere,
+    Spool,
+    Hash(&'a mut MemberHash),
+}
 
 /// The stream end of the decoder's channel, and the spool.
 pub(crate) struct StreamTape {
@@ -29,10 +49,11 @@ pub(crate) struct StreamTape {
     used: usize,
     position: u64,
     max_unpacked: u64,
+    /// Bytes of holes that may still be hashed.
+    holes_left: u64,
     spool: RefCell<Spool>,
     select: Option<Arc<dyn Select>>,
-    /// Whether parts of images are kept without asking.
-    keep_images: bool,
+    purpose: Purpose,
     /// Members kept whole, by path.
     whole: HashMap<Vec<u8>, usize>,
     pass: Pass,
@@ -76,7 +97,7 @@ impl StreamTape {
         feed: Feed,
         total: Option<u64>,
         options: &Options,
-        keep_images: bool,
+        purpose: Purpose,
     ) -> Self {
         let dir: PathBuf = options.spool();
         StreamTape {
@@ -87,9 +108,10 @@ impl StreamTape {
             used: 0,
             position: 0,
             max_unpacked: options.limits.max_unpacked,
+            holes_left: options.limits.max_hashed_holes,
             spool: RefCell::new(Spool::new(dir)),
             select: options.select.clone(),
-            keep_images,
+            purpose,
             whole: HashMap::new(),
             pass: Pass::begin(name, options, total),
         }
@@ -149,8 +171,8 @@ impl StreamTape {
         self.position = self.position.saturating_add(as_u64(count));
     }
 
-    /// Passes over `count` bytes, to the spool if `keep`; gives how many there were.
-    fn pass(&mut self, count: u64, keep: bool) -> Result<u64, Error> {
+    /// Passes over `count` bytes; gives how many there were.
+    fn pass(&mut self, count: u64, mut sink: Sink<'_>) -> Result<u64, Error> {
         let mut left = count;
         while left > 0 {
             let ahead = self.ahead()?.len();
@@ -158,11 +180,13 @@ impl StreamTape {
                 break;
             }
             let step = usize::try_from(left).unwrap_or(usize::MAX).min(ahead);
-            if keep {
-                let filled = self.buffer.as_ref().map(Filled::bytes).unwrap_or_default();
-                let end = self.used.saturating_add(step);
-                let bytes = filled.get(self.used..end).unwrap_or_default();
-                self.spool.borrow_mut().write(bytes)?;
+            let filled = self.buffer.as_ref().map(Filled::bytes).unwrap_or_default();
+            let end = self.used.saturating_add(step);
+            let bytes = filled.get(self.used..end).unwrap_or_default();
+            match &mut sink {
+                Sink::Nowhere => {}
+                Sink::Spool => self.spool.borrow_mut().write(bytes)?,
+                Sink::Hash(hash) => hash.update(bytes),
             }
             self.take(step);
             left = left.saturating_sub(as_u64(step));
@@ -174,7 +198,8 @@ impl StreamTape {
         let Some(select) = &self.select else {
             return Selection::All;
         };
-        if !member.is_file() || (self.keep_images && is_image_part(&member.path)) {
+        let images = self.purpose == Purpose::Serve { images: true };
+        if !member.is_file() || (images && is_image_part(&member.path)) {
             return Selection::All;
         }
         let read = |member: &Member| {
@@ -221,12 +246,21 @@ impl Tape for StreamTape {
     }
 
     fn skip(&mut self, count: u64) -> Result<u64, Error> {
-        self.pass(count, false)
+        self.pass(count, Sink::Nowhere)
     }
 
     fn store(&mut self, member: &Member, packed: u64, listed: &[Member]) -> Result<Stored, Error> {
         let at = self.spool.borrow().position();
-        let mut stored = Stored { part: 0, packed, captured: 0, keep: Keep::Nothing };
+        let mut stored = Stored { packed, ..Stored::default() };
+        if self.purpose == Purpose::Hash {
+            if matches!(member.kind, MemberKind::File | MemberKind::Other(_)) {
+                let mut hash = MemberHash::new(member, self.holes_left);
+                stored.captured = self.pass(packed, Sink::Hash(&mut hash))?;
+                stored.sha256 = Some(hash.finish(member.size, stored.captured, packed));
+                self.holes_left = self.holes_left.saturating_sub(hash.hashed_holes());
+            }
+            return Ok(stored);
+        }
         if packed == 0 {
             // Nothing to keep, but the member's content is known all the same.
             stored.keep = Keep::Whole(at);
@@ -239,7 +273,7 @@ impl Tape for StreamTape {
         match self.selection(member, listed) {
             Selection::All => {
                 self.require(packed)?;
-                stored.captured = self.pass(packed, true)?;
+                stored.captured = self.pass(packed, Sink::Spool)?;
                 stored.keep = Keep::Whole(at);
                 if member.is_file() && self.select.is_some() && stored.captured == packed {
                     self.whole.insert(member.path.clone(), listed.len());
@@ -252,7 +286,7 @@ impl Tape for StreamTape {
                     let gap = range.start.saturating_sub(stored.captured);
                     stored.captured = stored.captured.saturating_add(self.skip(gap)?);
                     let at = self.spool.borrow().position();
-                    let len = self.pass(range.end.saturating_sub(range.start), true)?;
+                    let len = self.pass(range.end.saturating_sub(range.start), Sink::Spool)?;
                     if len > 0 {
                         pieces.push(Piece { start: stored.captured, len, at });
                         stored.captured = stored.captured.saturating_add(len);
@@ -283,10 +317,11 @@ impl Tape for StreamTape {
         }
         if rest.first.is_some() {
             let at = self.spool.borrow().position();
-            let keep = self.select.is_none();
-            let count = self.pass(u64::MAX, keep)?;
+            let keep = self.select.is_none() && self.purpose != Purpose::Hash;
+            let count = self.pass(u64::MAX, if keep { Sink::Spool } else { Sink::Nowhere })?;
             let keep = if keep { Keep::Whole(at) } else { Keep::Nothing };
-            rest.stored = Some(Stored { part: 0, packed: count, captured: count, keep });
+            let stored = Stored { packed: count, captured: count, keep, ..Stored::default() };
+            rest.stored = Some(stored);
         }
         rest.end = self.position;
         Ok(rest)

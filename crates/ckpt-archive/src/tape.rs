@@ -79,7 +79,7 @@ impl Tape for MapTape {
     fn store(&mut self, _: &Member, packed: u64, _: &[Member]) -> Result<Stored, Error> {
         let at = self.position;
         let captured = self.skip(packed)?;
-        Ok(Stored { part: 0, packed, captured, keep: Keep::Whole(at) })
+        Ok(Stored { packed, captured, keep: Keep::Whole(at), ..Stored::default() })
     }
 
     fn rest(&mut self) -> Result<Rest, Error> {
@@ -89,7 +89,7 @@ impl Tape for MapTape {
         self.position = end;
         let stored = first.map(|first| {
             let count = end.saturating_sub(first);
-            Stored { part: 0, packed: count, captured: count, keep: Keep::Whole(first) }
+            Stored { packed: count, captured: count, keep: Keep::Whole(first), ..Stored::default() }
         });
         Ok(Rest { first, end, stored })
     }

@@ -22,9 +22,11 @@ pub struct DumpLog {
     pub not_captured: Vec<NotCaptured>,
     /// Lines that begin with `Error`, without their time stamp.
     pub errors: Vec<Text>,
+    /// Lines that begin with `Warn`, without their time stamp.
+    pub warnings: Vec<Text>,
     /// Whether the log says that the dump failed.
     pub failed: bool,
-    /// Whether the log says that the dump succeeded.
+    /// Whether the log says that the dump, or the pre-dump, succeeded.
     pub succeeded: bool,
 }
 
@@ -76,10 +78,21 @@ impl DumpLog {
             if self.errors.len() < MAX_LINES {
                 self.errors.push(Text::from(line));
             }
-        } else if line.starts_with(b"Dumping finished successfully") {
+        } else if line.starts_with(b"Dumping finished successfully")
+            || line.starts_with(b"Pre-dumping finished successfully")
+        {
             self.succeeded = true;
-        } else if line.starts_with(b"Warn")
-            && let Some(at) = find(line, b"Unexpected process ")
+        } else if line.starts_with(b"Warn") {
+            self.unexpected(line);
+            if self.warnings.len() < MAX_LINES {
+                self.warnings.push(Text::from(line));
+            }
+        }
+    }
+
+    /// A process that CRIU met in the container's cgroup and not in the tree.
+    fn unexpected(&mut self, line: &[u8]) {
+        if let Some(at) = find(line, b"Unexpected process ")
             && let Some(rest) = line.get(at.saturating_add(b"Unexpected process ".len())..)
             && let Some((host_pid, rest)) = number(rest)
             && rest.starts_with(b" in the freezer cgroup")

@@ -28,6 +28,7 @@ mod accounting;
 pub mod artifacts;
 mod changes;
 mod checkpoint;
+mod clocks;
 mod cmdline;
 mod container;
 mod defect;
@@ -71,6 +72,7 @@ pub use changes::{
     MAX_DELETED, MAX_HOLES, Noise,
 };
 pub use checkpoint::{Checkpoint, OpenError, OpenOptions, Sizes};
+pub use clocks::{ImageClocks, Uptime, UptimeClock, Written};
 pub use container::{BindMount, Container, Engine, Event, Host, Interface, Moment, Pod, SpecMount};
 pub use defect::{Defect, DefectKind};
 pub use details::{Details, Watched};

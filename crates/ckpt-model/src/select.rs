@@ -27,6 +27,8 @@ pub enum Need {
     FileSystem,
     /// Processes with arguments and environment.
     Processes,
+    /// Processes with arguments and environment, and all but their memory: files, logs, queues.
+    Files,
     /// Every byte.
     #[default]
     Everything,
@@ -108,10 +110,14 @@ impl Select for Selector {
                         None => Selection::All,
                     }
                 }
+                (_, Need::Files) => Selection::All,
                 (kind, _) if kind.is_raw() && member.size > SMALL => Selection::Nothing,
                 (ImageKind::GhostFile, _) if member.size > SMALL => Selection::Nothing,
                 _ => Selection::All,
             };
+        }
+        if self.need == Need::Files {
+            return Selection::All;
         }
         let volume = folder.split(|byte| *byte == b'/').any(|part| part == b"volumes");
         if self.need == Need::FileSystem && (volume || name == b"rootfs-diff.tar") {

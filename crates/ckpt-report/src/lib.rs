@@ -2,7 +2,8 @@
 //!
 //! [`json`] makes serialisable documents whose field names are a contract. [`human`] writes text for a terminal or a
 //! file. Both take what `ckpt-model` states and decide nothing; neither looks at a terminal, at the environment or at the
-//! clock, so that the same evidence always gives the same bytes.
+//! clock, so that the same evidence always gives the same bytes. [`bodyfile`] and [`timesketch`] write timelines for other
+//! tools.
 //!
 //! ```no_run
 //! use ckpt_model::Checkpoint;
@@ -21,11 +22,15 @@
 //! control characters, characters that reorder or hide text, and bytes that are not UTF-8; JSON keeps them and leaves
 //! escaping to JSON. The width of text is estimated from tables of wide characters and never too small.
 
+pub mod bodyfile;
 pub mod human;
 pub mod json;
+pub mod timesketch;
 
+mod csv;
 mod failure;
 mod logs;
+mod message;
 mod services;
 mod subtree;
 mod times;

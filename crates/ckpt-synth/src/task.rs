@@ -122,6 +122,7 @@ pub struct Task {
     pub(crate) files_of: Option<u32>,
     pub(crate) fs_of: Option<u32>,
     pub(crate) sighand_of: Option<u32>,
+    pub(crate) timers: Option<Message>,
 }
 
 /// A wish for pages, before the page size is known.
@@ -179,6 +180,7 @@ impl Task {
             files_of: None,
             fs_of: None,
             sighand_of: None,
+            timers: None,
         }
     }
 
@@ -341,6 +343,12 @@ impl Task {
     #[must_use]
     pub fn env_range(self, start: u64, end: u64) -> Self {
         Self { env_range: Some((start, end)), ..self }
+    }
+
+    /// Its own timers, a `task_timers_entry` (`criu/images/timer.proto`); without it three that do not run.
+    #[must_use]
+    pub fn timers(self, timers: &Message) -> Self {
+        Self { timers: Some(timers.clone()), ..self }
     }
 
     /// Fields at the end of `mm_entry`: of a number that is there already, the later one counts.

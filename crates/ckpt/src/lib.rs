@@ -29,7 +29,7 @@
 //! | [`memory`] | address spaces: every byte with where it came from |
 //! | [`model`] | the checkpoint as nouns; its main types are re-exported here |
 //! | [`coredump`] | a task as an ELF core that gdb opens |
-//! | [`analysis`] | opinions: what differs between two checkpoints |
+//! | [`analysis`] | opinions: what differs between two checkpoints, whether one is whole, its clocks in order |
 //! | [`scan`] | strings, literals, expressions and patterns of bytes, over memory and files |
 //! | [`report`] | JSON documents, trees and tables, written to any `Write` |
 

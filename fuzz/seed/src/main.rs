@@ -7,6 +7,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::{env, fs, process};
 
+use ckpt_analysis::verify::custody::{About, Manifest};
 use ckpt_archive::{Evidence, Options};
 use ckpt_fuzz::{byte_of, engine, tar};
 use ckpt_synth::{Archive, Kind, Member, NameForm, SparseForm, stories};
@@ -20,6 +21,12 @@ const LONGEST_DIRECTORY: usize = 40 << 10;
 
 /// Whole archives that are longer are left out.
 const LONGEST_ARCHIVE: usize = 96 << 10;
+
+/// Logs of containers in the forms that engines write.
+const LOGS: [&[u8]; 2] = [
+    b"2026-11-23T00:00:02.5+00:00 stderr F b\n2026-11-23T00:00:01Z stdout P:x a\n\0\x002026-11-23T00:00:01Z stdout F",
+    b"{\"log\":\"a\\u001b\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-23T00:00:01.25Z\"}\n{\"log\":\"b\",\"time\":\"x\"}",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args_os().skip(1).map(PathBuf::from);
@@ -49,9 +56,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     for pair in stories::all().windows(2) {
         corpora.add_pair(&pair[0].1, &pair[1].1)?;
     }
+    for lines in LOGS {
+        corpora.add("log_lines", lines)?;
+    }
     for archive in forms() {
         for bytes in [archive.tar(), archive.tar_zst(), archive.tar_gz()] {
             corpora.add("archive", &bytes)?;
+            corpora.add_manifest(bytes)?;
         }
         for form in 0..16 {
             corpora.add("archive_compressed", &prefixed(form, &archive.tar()))?;
@@ -128,6 +139,7 @@ impl Corpora {
             self.add("classify", member.file_name())?;
             if member.file_name().ends_with(b".log") {
                 self.add("dump_log", &bytes)?;
+                self.add("log_lines", &bytes)?;
             }
             if let Classified::Image(image) = classify(member.file_name()) {
                 self.add_image(image.kind, &bytes)?;
@@ -145,10 +157,20 @@ impl Corpora {
         let input = tar::join(files.iter().map(|(path, content)| (*path, &content[..])));
         if input.len() <= LONGEST_DIRECTORY {
             self.add("images_dir", &input)?;
+            self.add("timeline", &input)?;
             self.add("checkpoint", &tar::of(tar::split(&input)))?;
             self.add("core", &tar::of(tar::split(&input)))?;
         }
         Ok(())
+    }
+
+    /// A custody manifest of an archive.
+    fn add_manifest(&self, bytes: Vec<u8>) -> Result<(), Box<dyn Error>> {
+        let reader = std::io::Cursor::new(bytes);
+        let evidence = Evidence::hash_reader("synthetic", reader, &Options::default())?;
+        let mut json = Vec::new();
+        Manifest::of(&evidence, About::default()).write(&mut json)?;
+        self.add("manifest", &json)
     }
 
     /// Two checkpoints after one another: of a name that both have, each has a file.

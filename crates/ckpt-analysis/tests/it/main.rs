@@ -1,4 +1,5 @@
-//! Two checkpoints, built byte by byte by a writer that knows no parser, held against each other.
+//! Checkpoints, built byte by byte by a writer that knows no parser: held against each other and against themselves, and put
+//! in order of time.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +15,8 @@ mod contents;
 mod kernel;
 mod memory;
 mod processes;
+mod timeline;
+mod verify;
 
 use ckpt_analysis::compare::{CompareOptions, Comparison, compare};
 use ckpt_archive::{Evidence, Options};

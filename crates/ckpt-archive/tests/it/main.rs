@@ -8,6 +8,7 @@ mod damage;
 mod directory;
 mod forms;
 mod gnu_tar;
+mod hashing;
 mod image;
 mod property;
 mod real;

@@ -372,6 +372,9 @@ fn the_stack_of_a_static_program() {
         }
     }
     fs::write(gdb.path("program"), program).unwrap();
+    // gdb warns of a program that is younger than the core.
+    let file = fs::File::options().write(true).open(gdb.path("program")).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     let file = format!("file {}", gdb.path("program").display());
     let shown = gdb.run(&[&file, "bt"]);
     let frames = shown.lines().rev().take_while(|line| !line.starts_with("Core was"));

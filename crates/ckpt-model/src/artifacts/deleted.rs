@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use criu_image::ImageKind;
 use criu_image::messages::Timeval;
-use jiff::Timestamp;
 
 use super::content::ArtifactContent;
 use super::owners::Owners;
+use super::times::{Clock, timeval};
 use super::{Artifact, Details, Origin};
 use crate::files::{Remap, fd_type};
 use crate::images::Images;
@@ -43,8 +43,12 @@ pub(super) fn find(
         artifact.mode = Some(ghost.entry.mode & 0o7777);
         artifact.uid = Some(ghost.entry.uid.into());
         artifact.gid = Some(ghost.entry.gid.into());
-        artifact.mtime = ghost.entry.mtim.as_ref().and_then(time);
-        artifact.atime = ghost.entry.atim.as_ref().and_then(time);
+        let time =
+            |time: Option<&Timeval>, clock| timeval(checkpoint, time?, clock, &artifact.source);
+        (artifact.mtime, artifact.atime) = (
+            time(ghost.entry.mtim.as_ref(), Clock::Modified),
+            time(ghost.entry.atim.as_ref(), Clock::Accessed),
+        );
         artifact.holders = owners.files(files.iter().map(|(id, _)| (fd_type::REG, *id)));
         let mut paths: Vec<Text> = Vec::new();
         for (_, path) in files {
@@ -60,9 +64,4 @@ pub(super) fn find(
         }
         list.push(artifact);
     }
-}
-
-fn time(time: &Timeval) -> Option<Timestamp> {
-    let nanos = time.tv_usec.checked_mul(1000)?;
-    Timestamp::new(i64::try_from(time.tv_sec).ok()?, i32::try_from(nanos).ok()?).ok()
 }

@@ -3,7 +3,7 @@
 use ckpt_archive::MemberKind;
 
 use super::content::ArtifactContent;
-use super::trees::time;
+use super::times::{Clock, stamp};
 use super::{Artifact, Origin};
 use crate::{Checkpoint, Recovered, Text};
 
@@ -31,7 +31,8 @@ pub(super) fn find(checkpoint: &Checkpoint, list: &mut Vec<Artifact>) {
                 artifact.mode = Some(member.mode);
                 artifact.uid = Some(member.uid);
                 artifact.gid = Some(member.gid);
-                artifact.mtime = time(member.mtime);
+                let place = || artifact.source.to_string();
+                artifact.mtime = stamp(checkpoint, member.mtime, Clock::Modified, place);
                 list.push(artifact);
             }
             Err(error) => checkpoint.told().damaged(place.escaped(), error.to_string()),

@@ -14,7 +14,7 @@
 //! | [`Exe`](Origin::Exe) | one of the others, which a process runs |
 //!
 //! Files that exist and are empty are listed; queues without a byte in them are not. Directories, links and devices have
-//! no content and are no artifacts.
+//! no content and are no artifacts, but an [`Entry`] of their own.
 //!
 //! # Limits
 //!
@@ -31,6 +31,7 @@ mod logs;
 mod owners;
 mod queues;
 mod shared;
+mod times;
 mod trees;
 
 use std::collections::{HashMap, HashSet};
@@ -43,7 +44,7 @@ pub use content::{ArtifactContent, Hashing};
 pub use owners::{Hold, Holder};
 pub use trees::MAX_UNPACKED;
 
-use crate::{Checkpoint, DefectKind, Pid, Text};
+use crate::{Checkpoint, DefectKind, FileType, Pid, Text};
 use owners::Owners;
 
 /// Bytes of holes that the artifacts of a checkpoint may have in sum. More are neither hashed nor written.
@@ -209,6 +210,34 @@ impl Artifact {
     }
 }
 
+/// What an archived file system holds that has no content: a directory, a symbolic link, a device, a named pipe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The file system: [`Origin::RootfsDiff`], [`Origin::Tmpfs`], [`Origin::DevShm`] or [`Origin::Volume`].
+    pub origin: Origin,
+    /// Its path in the container.
+    pub path: Text,
+    /// What it is.
+    pub kind: FileType,
+    /// Permission bits, `0o7777`.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u64,
+    /// Group.
+    pub gid: u64,
+    /// Last modification; `None` when it is in no calendar.
+    pub mtime: Option<Timestamp>,
+    /// Last access.
+    pub atime: Option<Timestamp>,
+    /// Last change of the inode.
+    pub ctime: Option<Timestamp>,
+    /// Target of a symbolic link.
+    pub target: Option<Text>,
+    /// The archive that holds it, safe for a terminal.
+    pub source: Arc<str>,
+}
+
 /// What only some origins have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -275,6 +304,8 @@ impl Direction {
 pub struct Artifacts {
     /// In the order of [`Origin::ALL`], those of one origin in the order of the evidence.
     pub list: Vec<Artifact>,
+    /// What the archived file systems hold besides files, in the order of the evidence.
+    pub entries: Vec<Entry>,
     by_id: HashMap<String, usize>,
 }
 
@@ -321,7 +352,7 @@ impl Artifacts {
                 checkpoint.tell(DefectKind::Suspect, artifact.source.as_ref(), what);
             }
         }
-        Self { list, by_id }
+        Self { list, entries: Vec::new(), by_id }
     }
 }
 
@@ -331,8 +362,8 @@ impl Checkpoint {
     #[must_use]
     pub fn artifacts(&self, options: &ckpt_archive::Options) -> Artifacts {
         let owners = Owners::of(self);
-        let mut list = Vec::new();
-        trees::find(self, &owners, options, &mut list);
+        let (mut list, mut entries) = (Vec::new(), Vec::new());
+        trees::find(self, &owners, options, &mut list, &mut entries);
         logs::find(self, &mut list);
         if let Some(images) = self.images() {
             deleted::find(self, images, &owners, &mut list);
@@ -340,6 +371,6 @@ impl Checkpoint {
             queues::find(self, images, &owners, &mut list);
         }
         executables::find(self, &mut list);
-        Artifacts::settle(self, list)
+        Artifacts { entries, ..Artifacts::settle(self, list) }
     }
 }

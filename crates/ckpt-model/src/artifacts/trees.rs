@@ -7,11 +7,12 @@ use std::sync::Arc;
 use ckpt_archive::{Evidence, Member, MemberKind, Options, normalise};
 use criu_image::ImageKind;
 use criu_image::messages::MntEntry;
-use jiff::Timestamp;
 
 use super::content::ArtifactContent;
 use super::owners::Owners;
-use super::{Artifact, Details, Origin};
+use super::times::{Clock, stamp};
+use super::{Artifact, Details, Entry, Origin};
+use crate::FileType;
 use crate::checkpoint::kind_of;
 use crate::images::Images;
 use crate::locate::join;
@@ -52,12 +53,15 @@ impl Mount {
     fn path(&self, inside: &[u8]) -> Option<Vec<u8>> {
         let rest = if self.root.is_empty() {
             inside
+        } else if inside == self.root {
+            b""
         } else {
             inside.strip_prefix(self.root.as_slice())?.strip_prefix(b"/")?
         };
         let (point, _) = normalise(&self.point);
         let mut path = b"/".to_vec();
-        path.extend_from_slice(&join(&point, rest));
+        // The top of the file system is the mount point itself.
+        path.extend_from_slice(&if rest.is_empty() { point } else { join(&point, rest) });
         Some(path)
     }
 }
@@ -67,6 +71,7 @@ pub(super) fn find(
     owners: &Owners,
     options: &Options,
     list: &mut Vec<Artifact>,
+    entries: &mut Vec<Entry>,
 ) {
     let metadata = checkpoint.metadata();
     let evidence = checkpoint.evidence();
@@ -96,10 +101,31 @@ pub(super) fn find(
                     let at = format!("{place}: {}", defect.place());
                     checkpoint.tell(kind_of(defect), at, defect.to_string());
                 }
-                tree.files(&Arc::new(archive), &place, owners, list);
+                let files = Files { checkpoint, place: &place, owners };
+                tree.files(&Arc::new(archive), &files, list, entries);
             }
             Err(error) => checkpoint.tell(DefectKind::Damaged, &*place, sentence(&error)),
         }
+    }
+}
+
+/// What the files of a tree are joined with.
+struct Files<'a> {
+    checkpoint: &'a Checkpoint,
+    place: &'a Arc<str>,
+    owners: &'a Owners,
+}
+
+impl Files<'_> {
+    /// Modification, access and change of a member; those that no calendar has are told.
+    fn times(&self, member: &Member) -> [Option<jiff::Timestamp>; 3] {
+        let place = || format!("{}: {}", self.place, Text::from(member.path.as_slice()).escaped());
+        [
+            (Clock::Modified, Some(member.mtime)),
+            (Clock::Accessed, member.atime),
+            (Clock::Changed, member.ctime),
+        ]
+        .map(|(clock, time)| stamp(self.checkpoint, time?, clock, place))
     }
 }
 
@@ -107,9 +133,9 @@ impl Tree<'_> {
     fn files(
         &self,
         archive: &Arc<Evidence>,
-        place: &Arc<str>,
-        owners: &Owners,
+        files: &Files<'_>,
         list: &mut Vec<Artifact>,
+        entries: &mut Vec<Entry>,
     ) {
         // Layers are compressed whenever an engine makes them; in a plain tar `.wh.x` is a file that somebody called so.
         let layer = self.origin == Origin::RootfsDiff && archive.kind() != "tar";
@@ -130,41 +156,62 @@ impl Tree<'_> {
                     };
                     list.get(*target)
                 }
-                _ => continue,
+                _ => {
+                    entries.push(self.entry(member, files));
+                    continue;
+                }
             };
             let size = linked.map_or(member.size, |target| target.size);
             let same_as = linked.map(|target| target.same_as.clone().unwrap_or(target.id.clone()));
             let id = format!("{}-{}", self.id, number.saturating_add(1));
             let content = ArtifactContent::member(archive, number, size);
-            let mut artifact = Artifact::new(id, self.origin, Arc::clone(place), content);
+            let mut artifact = Artifact::new(id, self.origin, Arc::clone(files.place), content);
             artifact.same_as = same_as;
-            self.describe(&mut artifact, member);
+            self.describe(&mut artifact, member, files);
             if let Some(path) = &artifact.path {
-                artifact.holders = owners.path(path.as_bytes());
+                artifact.holders = files.owners.path(path.as_bytes());
             }
             known.insert(&member.path, list.len());
             list.push(artifact);
         }
     }
 
-    fn describe(&self, artifact: &mut Artifact, member: &Member) {
+    /// The paths of a member in the container, the one to name first: that of the archive where no mount shows it.
+    fn paths(&self, member: &Member) -> (Text, Vec<Text>) {
         let mut paths = self.mounts.iter().filter_map(|mount| mount.path(&member.path)).map(Text);
-        artifact.path = Some(paths.next().unwrap_or_else(|| Text::from(member.path.as_slice())));
-        let also: Vec<Text> = paths.collect();
+        let first = paths.next().unwrap_or_else(|| Text::from(member.path.as_slice()));
+        (first, paths.collect())
+    }
+
+    fn entry(&self, member: &Member, files: &Files<'_>) -> Entry {
+        let [mtime, atime, ctime] = files.times(member);
+        let link = member.link_target.as_deref().map(Text::from);
+        Entry {
+            origin: self.origin,
+            path: self.paths(member).0,
+            kind: FileType::of(member.kind),
+            mode: member.mode,
+            uid: member.uid,
+            gid: member.gid,
+            mtime,
+            atime,
+            ctime,
+            target: link.filter(|_| member.kind == MemberKind::Symlink),
+            source: Arc::clone(files.place),
+        }
+    }
+
+    fn describe(&self, artifact: &mut Artifact, member: &Member, files: &Files<'_>) {
+        let (path, also) = self.paths(member);
+        artifact.path = Some(path);
         if !also.is_empty() {
             artifact.details = Some(Box::new(Details { also, ..Details::default() }));
         }
         artifact.mode = Some(member.mode);
         artifact.uid = Some(member.uid);
         artifact.gid = Some(member.gid);
-        artifact.mtime = time(member.mtime);
-        artifact.atime = member.atime.and_then(time);
-        artifact.ctime = member.ctime.and_then(time);
+        [artifact.mtime, artifact.atime, artifact.ctime] = files.times(member);
     }
-}
-
-pub(super) fn time(time: ckpt_archive::Timestamp) -> Option<Timestamp> {
-    Timestamp::new(time.secs, i32::try_from(time.nanos).ok()?).ok()
 }
 
 /// `volumes/NAME.tar`, numbered by name: the name itself is the user's.
@@ -264,6 +311,10 @@ mod tests {
         let part = Mount { point: b"/mnt".to_vec(), root: b"lock".to_vec() };
         assert_eq!(part.path(b"lock/a").as_deref(), Some(&b"/mnt/a"[..]));
         assert_eq!(part.path(b"lockx/a"), None);
+        assert_eq!(part.path(b"lock").as_deref(), Some(&b"/mnt"[..]));
+        assert_eq!(part.path(b""), None);
+        assert_eq!(whole.path(b"").as_deref(), Some(&b"/run"[..]));
+        assert_eq!(Mount::at(b"/").path(b"").as_deref(), Some(&b"/"[..]));
         assert_eq!(Mount::at(b"/").path(b"etc/x").as_deref(), Some(&b"/etc/x"[..]));
     }
 }

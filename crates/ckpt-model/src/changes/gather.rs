@@ -64,6 +64,11 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
+    /// Nothing yet; `unhashed` leaves the contents of files unread.
+    pub(super) fn new(unhashed: bool) -> Self {
+        Self { hashes: Hashes { unhashed, ..Hashes::default() }, ..Self::default() }
+    }
+
     /// Takes in `rootfs-diff.tar`. Of members with one name the last one counts, as for an extracting tar.
     pub(super) fn diff(&mut self, diff: &Archive<'_>, whiteouts: bool, defects: &Defects) {
         let mut deleted = BTreeMap::new();
@@ -273,6 +278,8 @@ struct Hashes {
     /// By where the content lies and how long it is: hard links are hashed once, however many there are.
     known: HashMap<(usize, u64), Option<Sha256Digest>>,
     holes: u64,
+    /// Nobody asked for them.
+    unhashed: bool,
 }
 
 impl Hashes {
@@ -294,7 +301,7 @@ impl Hashes {
         let size = content.as_ref().map_or(member.size, Content::len);
         let mut state = FileState::of(member, size);
         state.look_at(content.as_ref());
-        if let Some(content) = content {
+        if let Some(content) = content.filter(|_| !self.unhashed) {
             state.sha256 = self.hash(&content, || archive.place(member), defects);
         }
         state

@@ -52,6 +52,7 @@ const DIFF: &str = "rootfs-diff.tar";
 pub struct ChangesOptions {
     archive: ckpt_archive::Options,
     base: Option<PathBuf>,
+    unhashed: bool,
 }
 
 impl ChangesOptions {
@@ -64,6 +65,12 @@ impl ChangesOptions {
     /// The container's image: an OCI layout (directory or tar) or the archive of `docker save`.
     pub fn base(mut self, path: impl Into<PathBuf>) -> Self {
         self.base = Some(path.into());
+        self
+    }
+
+    /// Leaves contents unread: no file has a hash, and with a base two contents of one size count as the same.
+    pub fn unhashed(mut self) -> Self {
+        self.unhashed = true;
         self
     }
 }
@@ -97,7 +104,7 @@ impl Checkpoint {
     /// When there is a base and it cannot be read as an image.
     pub fn changes(&self, options: &ChangesOptions) -> Result<Changes, BaseError> {
         let metadata = self.metadata();
-        let mut found = gather::Gathered::default();
+        let mut found = gather::Gathered::new(options.unhashed);
         if let Some(member) = metadata.member(DIFF)
             && let Some(diff) = self.inner(member, options)
         {

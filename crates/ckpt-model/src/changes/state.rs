@@ -33,7 +33,7 @@ pub enum FileType {
 }
 
 impl FileType {
-    pub(super) fn of(kind: MemberKind) -> Self {
+    pub(crate) fn of(kind: MemberKind) -> Self {
         match kind {
             MemberKind::File | MemberKind::HardLink => Self::File,
             MemberKind::Directory => Self::Directory,

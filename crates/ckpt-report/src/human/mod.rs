@@ -6,6 +6,7 @@
 mod columns;
 mod command;
 mod compare;
+mod custody;
 mod defects;
 mod details;
 mod diff;
@@ -22,10 +23,13 @@ mod memdump;
 mod search;
 mod show;
 mod strings;
+mod timeline;
 mod tree;
 mod units;
+mod verify;
 
 pub use compare::compare;
+pub use custody::{custody, custody_check};
 pub use defects::defects;
 pub use diff::diff;
 pub use extract::extract;
@@ -39,4 +43,6 @@ pub use memdump::memory;
 pub use search::{HitLine, SearchSheet, search_counts};
 pub use show::show;
 pub use strings::{string_line, strings_heading};
+pub use timeline::timeline;
 pub use tree::{TreeOptions, tree};
+pub use verify::verify;

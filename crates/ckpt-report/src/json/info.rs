@@ -541,7 +541,7 @@ pub struct ImagesRecord<'a> {
 }
 
 impl<'a> ImagesRecord<'a> {
-    fn of(checkpoint: &'a Checkpoint, accounting: &Accounting) -> Self {
+    pub(super) fn of(checkpoint: &'a Checkpoint, accounting: &Accounting) -> Self {
         let members = |standing| accounting.of(standing).map(MemberRecord::of).collect();
         Self {
             parsed: accounting.of(Standing::Parsed).count(),

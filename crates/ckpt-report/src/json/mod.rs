@@ -4,6 +4,7 @@
 //! not UTF-8 has its other bytes as `\xff`, and the same key with the suffix `_base64` carries the bytes themselves.
 
 mod compare;
+mod custody;
 mod diff;
 mod extract;
 mod file_details;
@@ -19,10 +20,13 @@ mod show;
 mod sockets;
 mod strings;
 mod system;
+mod timeline;
 mod tree;
+mod verify;
 mod write;
 
 pub use compare::*;
+pub use custody::*;
 pub use diff::*;
 pub use extract::*;
 pub use file_details::*;
@@ -40,5 +44,7 @@ pub use sockets::*;
 pub(crate) use sockets::{endpoint, kind, socket_options, state};
 pub use strings::*;
 pub use system::*;
+pub use timeline::*;
 pub use tree::*;
+pub use verify::*;
 pub use write::{write, write_line, write_lines};

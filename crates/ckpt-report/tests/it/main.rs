@@ -1,7 +1,8 @@
 //! What a checkpoint looks like, held against checkpoints that are built byte by byte.
 
-#![allow(clippy::expect_used)] // of helpers, which clippy does not take for tests
+#![allow(clippy::expect_used, clippy::panic)] // of helpers, which clippy does not take for tests
 
 mod human;
 mod json;
 mod stories;
+mod timeline;

@@ -51,7 +51,8 @@ fn task_core(task: &Task, around: &Surroundings) -> Message {
         return tc;
     }
     if !around.old_images {
-        tc = tc.message(7, &timers()); // timers
+        let timers = task.timers.clone().unwrap_or_else(timers);
+        tc = tc.message(7, &timers); // timers
         let limits = rlimits();
         tc = tc.message(8, &Message::new().messages(1, &limits)); // rlimits
     }

@@ -1,0 +1,197 @@
+//! Whether what the engine wrote and what CRIU wrote are of one container.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ckpt_model::{Checkpoint, Engine, Text};
+use criu_image::ImageKind;
+use criu_image::messages::CgroupEntry;
+use serde_json::Value;
+
+use super::check::{Check, Effect, Spec, count};
+use super::reader::{Subject, escaped};
+
+pub(super) const CONTAINER: Spec = Spec::coded(
+    "C14",
+    "container-identity",
+    "the container's id in config.dump with that in cgroup paths, runtime spec and annotations",
+);
+
+pub(super) const COMMAND: Spec = Spec::coded(
+    "C15",
+    "command-line",
+    "arguments and environment that the runtime spec asks for with those of the first process",
+);
+
+pub(super) const ENGINE_FILES: Spec = Spec::of(
+    "engine-files",
+    "the descriptions of the container that its engine always writes with the members",
+);
+
+/// Members that describe the container, and the key of its id there.
+const TOLD: [(&str, &str); 3] =
+    [("config.dump", "id"), ("config.v2.json", "ID"), ("status.dump", "id")];
+
+/// Largest description that is read, bytes.
+const MAX_DESCRIPTION: u64 = 16 << 20;
+
+/// Digits of a container's id.
+const DIGITS: usize = 64;
+
+/// The id that the engine's own description tells, and where.
+fn told(checkpoint: &Checkpoint) -> Option<(String, String)> {
+    TOLD.iter().find_map(|(name, key)| {
+        let member = member(checkpoint, name)?;
+        let content = checkpoint.evidence().content(member).ok()?;
+        if content.len() > MAX_DESCRIPTION {
+            return None;
+        }
+        let value: Value = serde_json::from_slice(&content.bytes().ok()?).ok()?;
+        let id = value.get(*key)?.as_str().filter(|id| !id.is_empty())?.to_owned();
+        Some((escaped(&member.path), id))
+    })
+}
+
+/// A member in the container's folder.
+fn member<'a>(checkpoint: &'a Checkpoint, name: &str) -> Option<&'a ckpt_archive::Member> {
+    let folder = checkpoint.place().path.as_bytes();
+    let path = if folder.is_empty() {
+        name.as_bytes().to_vec()
+    } else {
+        [folder, b"/", name.as_bytes()].concat()
+    };
+    checkpoint.evidence().get(&path)
+}
+
+/// C14: one container.
+pub(super) fn container(subject: &Subject<'_>) -> Check {
+    let checkpoint = subject.checkpoint;
+    let Some((place, id)) = told(checkpoint) else {
+        return match checkpoint.container().engine {
+            Engine::Criu => CONTAINER.not_applicable("no engine describes a container"),
+            _ => CONTAINER.not_checkable("the engine's description tells no id"),
+        };
+    };
+    let mut check = CONTAINER.begin();
+    let mut agreeing = Vec::new();
+    let mut compare = |what: &str, at: String, texts: Vec<Vec<u8>>| {
+        let ids: BTreeSet<&[u8]> = texts.iter().flat_map(|text| ids_in(text)).collect();
+        if texts.iter().any(|text| contains(text, id.as_bytes())) {
+            agreeing.push(what.to_owned());
+        } else if let Some(other) = ids.first() {
+            let what = format!("{what} is of container {}, {place} of {id}", escaped(other));
+            check.tell(Effect::Remark, at, what);
+        }
+    };
+    let own = checkpoint.inventory().and_then(|inventory| inventory.root_cg_set);
+    let cgroups = subject.read::<CgroupEntry>(ImageKind::Cgroup, None);
+    let sets = cgroups.list.iter().flat_map(|cgroup| &cgroup.sets);
+    let paths = sets.filter(|set| Some(set.id) != own).flat_map(|set| &set.ctls);
+    let paths = paths.map(|ctl| ctl.path.clone()).collect();
+    compare("the cgroup path", subject.place(ImageKind::Cgroup, None), paths);
+    let container = checkpoint.container();
+    let spec = || "spec.dump".to_owned();
+    if let Some(path) = &container.cgroups_path {
+        compare("the cgroup path of the spec", spec(), vec![path.clone().into_bytes()]);
+    }
+    if let Some(annotated) = container.annotations.get("io.kubernetes.cri-o.ContainerID") {
+        compare("the annotation", spec(), vec![annotated.clone().into_bytes()]);
+    }
+    // Of the paths of a root file system only containerd's has the id; others have that of a layer.
+    if let Some(root) = container.rootfs.as_ref().filter(|root| root.contains(&id)) {
+        compare("the root path", spec(), vec![root.clone().into_bytes()]);
+    }
+    if agreeing.is_empty() && !check.has_failed() {
+        return CONTAINER.not_checkable(format!("{place} alone tells an id"));
+    }
+    check.end(format!("{id} by {place}"), format!("the same in {}", agreeing.join(", ")))
+}
+
+/// Words of 64 hexadecimal digits.
+fn ids_in(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| !byte.is_ascii_hexdigit()).filter(|word| word.len() == DIGITS)
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
+}
+
+/// C15: what was asked for and what runs.
+pub(super) fn command(subject: &Subject<'_>) -> Check {
+    let checkpoint = subject.checkpoint;
+    let container = checkpoint.container();
+    if container.command.is_empty() {
+        return COMMAND.not_applicable("no runtime spec tells a command");
+    }
+    let processes = checkpoint.processes();
+    let Some(first) = processes.tasks.first().filter(|_| processes.has_tree) else {
+        return COMMAND.not_checkable("there is no process tree");
+    };
+    let Some(argv) = &first.argv else {
+        return COMMAND
+            .not_checkable(format!("the arguments of process {} are not there", first.pid));
+    };
+    let argv: Vec<&[u8]> = argv.iter().collect();
+    let asked: Vec<&[u8]> = container.command.iter().map(String::as_bytes).collect();
+    let shown = |words: &[&[u8]]| {
+        words
+            .iter()
+            .map(|word| Text::from(*word).escaped().into_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let (expected, found) = (shown(&asked), shown(&argv));
+    if argv != asked {
+        let why = format!(
+            "process {} shows other arguments: it executed another program, as scripts and init programs do, or wrote a title over them",
+            first.pid
+        );
+        let mut check = COMMAND.not_checkable(why);
+        (check.expected, check.found) = (Some(expected), Some(found));
+        return check;
+    }
+    let mut check = COMMAND.begin();
+    let Some(env) = &first.env else {
+        let mut check =
+            COMMAND.not_checkable(format!("the environment of process {} is not there", first.pid));
+        (check.expected, check.found) = (Some(expected), Some(found));
+        return check;
+    };
+    let env: BTreeSet<&[u8]> = env.iter().collect();
+    // Of entries with one key the last one counts.
+    let asked = container.env.iter();
+    let asked: BTreeMap<&str, &str> =
+        asked.map(|entry| (entry.split('=').next().unwrap_or_default(), entry.as_str())).collect();
+    for (key, entry) in &asked {
+        if !env.contains(entry.as_bytes()) {
+            let what = format!(
+                "process {} was started as the spec asks, and has another {} in its environment, or none",
+                first.pid,
+                escaped(key.as_bytes())
+            );
+            check.tell(Effect::Remark, format!("process {}", first.pid), what);
+        }
+    }
+    check.end(
+        format!("{expected} with {}", count(asked.len(), "variable", "variables")),
+        format!("{found} with {}", count(env.len(), "variable", "variables")),
+    )
+}
+
+/// The descriptions that an engine always writes.
+pub(super) fn engine_files(checkpoint: &Checkpoint) -> Check {
+    let engine = checkpoint.container().engine;
+    let wanted = ["config.dump", "spec.dump"];
+    let there: Vec<&str> =
+        wanted.into_iter().filter(|name| member(checkpoint, name).is_some()).collect();
+    let exports = matches!(engine, Engine::Podman | Engine::CriO | Engine::Containerd);
+    // `ctr` writes other ones, and an unpacked image directory has none.
+    if !exports || there.is_empty() {
+        return ENGINE_FILES.not_applicable("not an archive that podman or a CRI runtime exported");
+    }
+    let mut check = ENGINE_FILES.begin();
+    for name in wanted.iter().filter(|name| !there.contains(name)) {
+        let what = format!("{} always writes it, and it is not there", engine.word());
+        check.tell(Effect::Incomplete, *name, what);
+    }
+    check.end(wanted.join(", "), there.join(", "))
+}
