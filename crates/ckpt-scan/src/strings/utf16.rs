@@ -18,7 +18,7 @@
 //!
 //! Letters are evidence for one script only, that of most of the letters beyond Latin: all others, and Latin letters beyond
 //! ASCII where there is such a script, count against it with what they are worth. Chinese and kana are one script here. A
-//! unit is worth nothing where something else explains it: when both of its bytes are printable ASCII, when it is the unit
+//! unit is worth nothing where something else explains it: when both of its bytes are ASCII as above, when it is the unit
 //! before it or next to that in number (fills, counters, identity tables), and for Chinese and Hangul also when its upper
 //! byte is at most 4 away from that of the unit before it (pictures, sound). U+0100, U+0200 and so on are no text: they are
 //! small integers seen one byte off.
@@ -244,7 +244,8 @@ pub(super) fn weigh(row: &[u8], order: Order, fewest: usize, part: bool) -> Opti
             continue;
         }
         chars = chars.saturating_add(1);
-        let ascii_pair = unit.to_be_bytes().iter().all(|byte| matches!(byte, b' '..=b'~'));
+        let is_ascii = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t');
+        let ascii_pair = unit.to_be_bytes().iter().all(is_ascii);
         core.push(class, unit, ascii_pair);
         let explained = ascii_pair || before.is_some_and(|before| explains(before, unit, class));
         let letters = match class.script().and_then(|script| scripts.get_mut(script)) {

@@ -96,8 +96,9 @@ fn rows(bytes: &[u8], start: u64, big: bool, odd: usize, min: usize, found: &mut
         }
         let (from, to) = (odd + 2 * first, odd + 2 * at);
         at += 1;
-        let ascii_pair =
-            |unit: u16| unit.to_be_bytes().iter().all(|byte| (0x20..0x7f).contains(byte));
+        let ascii_pair = |unit: u16| {
+            unit.to_be_bytes().iter().all(|byte| *byte == 9 || (0x20..0x7f).contains(byte))
+        };
         let worth = |index: usize| {
             let (unit, script, weight) = chars[index];
             let explained = index > 0 && {

@@ -12,6 +12,17 @@ fn naive(bytes: &[u8], start: u64, options: &Options) -> Vec<Seen> {
     all.map(|(at, bytes, encoding)| Seen::new(at, &bytes, 0, encoding)).collect()
 }
 
+/// U+3009 is a zero and a tab in bytes, which is text by itself, too.
+#[test]
+fn a_tab_is_ascii_in_pairs_as_well() {
+    let memory = b"l\x01\xff\0\t\0 0\t\0 }}\xff\xff\xff\xff\xd4\x930-\xa5\"";
+    let encodings = Encodings { utf8: false, utf16le: false, ..Encodings::ALL };
+    let options = Options { min_length: 1, encodings, ..Options::default() };
+    let pieces = pieces(memory, 0x1000, &[1]);
+    let found = search(&pieces, &Strings::new(options), 1, 118);
+    assert_eq!(found, naive(memory, 0x1000, &options));
+}
+
 fn encodings() -> impl Strategy<Value = Encodings> {
     let some = prop::sample::subsequence(Encoding::TEXT.to_vec(), 1..=4);
     prop_oneof![Just(Encodings::ALL), some.prop_map(|some| Encodings::of(&some))]
