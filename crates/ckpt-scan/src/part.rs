@@ -9,7 +9,7 @@ use crate::carry::{CarryIn, CarryOut};
 /// Bytes of a region that lie together in memory.
 #[derive(Clone, Debug)]
 pub struct Piece {
-    /// Number of the region, see [`Region`](crate::Region).
+    /// Number of the region, see [`Haystack::places`](crate::Haystack::places).
     pub region: usize,
     /// Position of the first byte: an address, or an offset in a file.
     pub start: u64,
