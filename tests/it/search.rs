@@ -107,6 +107,14 @@ fn one_thread_or_many_say_the_same_and_the_status_says_whether() {
     assert_eq!(search(&folder, &["--literal", "secret", "--exit-code"]).status, 1);
     assert_eq!(search(&folder, &["--literal", "absent", "--exit-code"]).status, 0);
     assert_eq!(search(&folder, &["--literal", "secret"]).status, 0);
+    for format in ["table", "json", "jsonl"] {
+        let with = |threads: &str| {
+            search(&folder, &["--regex", "[a-z.]{2}", "--format", format, "--threads", threads])
+        };
+        let (one, many) = (with("1"), with("4"));
+        assert!(one.stdout.len() > 10_000, "{format}: {} bytes", one.stdout.len());
+        assert_eq!(one.stdout, many.stdout, "{format}");
+    }
 }
 
 #[test]
