@@ -28,9 +28,10 @@ fn quoted(cell: &str) -> Cow<'_, str> {
 }
 
 /// Text of the evidence as a cell: a spreadsheet takes what begins like a formula for one and would run it, so that an
-/// apostrophe goes before it. Source: OWASP, "CSV Injection".
+/// apostrophe goes before it; and before apostrophes that stood there already, so that taking one away gives the text
+/// again. Source: OWASP, "CSV Injection".
 pub(crate) fn harmless(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    if text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r']) {
         Cow::Owned(format!("'{text}"))
     } else {
         text
@@ -54,6 +55,9 @@ mod tests {
         for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
             assert_eq!(harmless(text.into()), format!("'{text}"));
         }
-        assert_eq!(harmless("a=1".into()), "a=1");
+        for text in ["a=1", "'a'", "'"] {
+            assert_eq!(harmless(text.into()), text);
+        }
+        assert_eq!(harmless("'=1".into()), "''=1");
     }
 }

@@ -44,7 +44,10 @@ fn fields(line: &str) -> Vec<Vec<u8>> {
     let decode = |field: &str| {
         let (bytes, mut out, mut at) = (field.as_bytes(), Vec::new(), 0);
         while let Some(byte) = bytes.get(at) {
-            let digits = bytes.get(at + 1..at + 3).and_then(|two| std::str::from_utf8(two).ok());
+            // `from_str_radix` alone would take the sign of `+A` too.
+            let digits =
+                bytes.get(at + 1..at + 3).filter(|two| two.iter().all(u8::is_ascii_hexdigit));
+            let digits = digits.and_then(|two| std::str::from_utf8(two).ok());
             let code = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
             match code.filter(|_| *byte == b'%') {
                 Some(code) => (out.push(code), at += 3),
@@ -195,7 +198,9 @@ proptest! {
                 prop_assert!(!cell.chars().any(char::is_control), "{}", cell);
             }
             let plain = |cell: &String| {
-                let guarded = cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@']));
+                let guarded = cell.strip_prefix('\'').filter(|rest| {
+                    rest.trim_start_matches('\'').starts_with(['=', '+', '-', '@'])
+                });
                 unescaped(guarded.unwrap_or(cell).as_bytes())
             };
             match record[what].as_str() {
