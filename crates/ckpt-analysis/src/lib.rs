@@ -5,7 +5,7 @@
 //! order, and says how exact each time is.
 //!
 //! [`verify`] holds one checkpoint against itself: whether it is whole and consistent, and whether the evidence is still
-//! what it was.
+//! what it was. [`triage`](mod@triage) says where to look first.
 //!
 //! ```no_run
 //! use ckpt_analysis::compare::{CompareOptions, compare};
@@ -28,4 +28,5 @@
 
 pub mod compare;
 pub mod timeline;
+pub mod triage;
 pub mod verify;

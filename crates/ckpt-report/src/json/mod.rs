@@ -22,6 +22,7 @@ mod strings;
 mod system;
 mod timeline;
 mod tree;
+mod triage;
 mod verify;
 mod write;
 
@@ -46,5 +47,6 @@ pub use strings::*;
 pub use system::*;
 pub use timeline::*;
 pub use tree::*;
+pub use triage::*;
 pub use verify::*;
 pub use write::{write, write_line, write_lines};
