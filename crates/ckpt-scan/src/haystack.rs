@@ -90,30 +90,18 @@ impl<'a> Haystack<'a> {
         pids: &[Pid],
         keep: impl Fn(&Mapping, &Task) -> bool,
     ) {
-        let mut owners: HashMap<Pid, usize> = HashMap::new();
-        for pid in pids {
-            let Some(task) = checkpoint.processes().get(*pid) else { continue };
-            let owner = task.mm_owner.unwrap_or(*pid);
-            if let Some(at) = owners.get(&owner) {
-                if let Some(Region::Private(private)) = self.regions.get_mut(*at) {
-                    private.tasks.push(task);
-                }
-                continue;
-            }
-            let Some(space) = checkpoint.memory(*pid) else { continue };
-            let meant = space.mappings().iter().enumerate();
-            let mappings: Vec<usize> =
-                meant.filter(|(_, mapping)| keep(mapping, task)).map(|(at, _)| at).collect();
+        for private in Private::of(checkpoint, pids, keep) {
             let region = self.regions.len();
-            owners.insert(owner, region);
-            let segments: Vec<(usize, Arc<SharedMemory>)> = mappings
+            let mappings = private.space.mappings();
+            let segments: Vec<(usize, Arc<SharedMemory>)> = private
+                .mappings
                 .iter()
-                .filter_map(|at| match &space.mappings().get(*at)?.backing {
+                .filter_map(|at| match &mappings.get(*at)?.backing {
                     Backing::Shared(memory) => Some((*at, Arc::clone(memory))),
                     _ => None,
                 })
                 .collect();
-            self.regions.push(Region::Private(Private { space, tasks: vec![task], mappings }));
+            self.regions.push(Region::Private(private));
             for (at, memory) in segments {
                 self.add_shared(memory, (region, at));
             }
@@ -264,7 +252,32 @@ fn piece_of(region: usize, span: Span) -> Option<Piece> {
 }
 
 impl<'a> Private<'a> {
-    fn mappings(&self) -> impl Iterator<Item = &Mapping> + Send {
+    /// The memory of processes, once for those that share it, with those mappings for which `keep` holds.
+    pub(crate) fn of(
+        checkpoint: &'a Checkpoint,
+        pids: &[Pid],
+        keep: impl Fn(&Mapping, &Task) -> bool,
+    ) -> Vec<Self> {
+        let mut owners: HashMap<Pid, usize> = HashMap::new();
+        let mut all: Vec<Self> = Vec::new();
+        for pid in pids {
+            let Some(task) = checkpoint.processes().get(*pid) else { continue };
+            let owner = task.mm_owner.unwrap_or(*pid);
+            if let Some(private) = owners.get(&owner).and_then(|at| all.get_mut(*at)) {
+                private.tasks.push(task);
+                continue;
+            }
+            let Some(space) = checkpoint.memory(*pid) else { continue };
+            let meant = space.mappings().iter().enumerate();
+            let mappings: Vec<usize> =
+                meant.filter(|(_, mapping)| keep(mapping, task)).map(|(at, _)| at).collect();
+            owners.insert(owner, all.len());
+            all.push(Self { space, tasks: vec![task], mappings });
+        }
+        all
+    }
+
+    pub(crate) fn mappings(&self) -> impl Iterator<Item = &Mapping> + Send {
         self.mappings.iter().filter_map(|at| self.space.mappings().get(*at))
     }
 
@@ -279,6 +292,16 @@ impl<'a> Private<'a> {
             Span::Bytes { origin: Origin::Shared, .. } => None,
             span => piece_of(region, span),
         })
+    }
+
+    /// What lies in a range, the task's own and shared memory alike.
+    #[cfg(feature = "yara")]
+    pub(crate) fn pieces_of(
+        &self,
+        start: VirtAddr,
+        len: u64,
+    ) -> impl Iterator<Item = Piece> + Send + '_ {
+        self.space.spans(start, len).filter_map(|span| piece_of(0, span))
     }
 
     pub(crate) fn places<'s>(&'s self, address: VirtAddr, places: &mut Vec<Place<'s>>) {

@@ -12,6 +12,7 @@ mod scanner;
 pub mod search;
 pub mod secrets;
 pub mod strings;
+pub mod yara;
 
 pub use copies::CopySpace;
 pub use driver::{Hit, Sink, Work, run};

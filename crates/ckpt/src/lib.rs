@@ -30,7 +30,7 @@
 //! | [`model`] | the checkpoint as nouns; its main types are re-exported here |
 //! | [`coredump`] | a task as an ELF core that gdb opens |
 //! | [`analysis`] | opinions: what differs between two checkpoints, whether one is whole, its clocks in order |
-//! | [`scan`] | strings, literals, expressions and patterns of bytes, over memory and files |
+//! | [`scan`] | strings, literals, expressions and patterns of bytes, YARA rules and secrets, over memory and files |
 //! | [`report`] | JSON documents, trees and tables, written to any `Write` |
 
 pub use ckpt_analysis as analysis;

@@ -83,6 +83,17 @@ impl Environment {
         }
     }
 
+    /// Leaves out variables for which `keep` does not hold.
+    pub fn retain(&mut self, keep: impl FnMut(&Variable) -> bool) {
+        self.variables.retain(keep);
+        self.places.clear();
+        for (index, one) in self.variables.iter().enumerate() {
+            if let Some(address) = one.address {
+                self.places.entry((one.pid, address)).or_insert(index);
+            }
+        }
+    }
+
     /// A scanner that also finds these values wherever else they stand.
     #[must_use]
     pub fn scanner(&self) -> SecretScanner {

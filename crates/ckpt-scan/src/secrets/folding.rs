@@ -7,7 +7,6 @@ use ckpt_memory::VirtAddr;
 use ckpt_model::{Pid, Text};
 
 use super::environment::Variable;
-use super::rule::Confidence;
 use super::secret::Secret;
 use crate::haystack::Place;
 
@@ -142,11 +141,5 @@ impl Folding {
         let mut list = self.list;
         list.sort_by_key(|folded| (Reverse(folded.secret.confidence()), folded.secret.kind()));
         (list, self.left_out)
-    }
-
-    /// Whether nothing that sure was found.
-    #[must_use]
-    pub fn is_empty(&self, least: Confidence) -> bool {
-        !self.list.iter().any(|folded| folded.secret.confidence() >= least)
     }
 }
