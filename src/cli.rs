@@ -34,6 +34,7 @@ Examples:
   ckpt-inspect timeline checkpoint.tar           what happened when, as far as anything tells
   ckpt-inspect strings checkpoint.tar            text in memory, with process and address
   ckpt-inspect search checkpoint.tar -l hunter2  who has it in memory, which file holds it
+  ckpt-inspect scan checkpoint.tar --secrets     keys, tokens and passwords; YARA with --rules
   ckpt-inspect show checkpoint.tar core-1.img    one CRIU image, decoded
   ckpt-inspect trigger web-0 --fetch evidence/   a checkpoint of a running pod
 
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     Memdump(commands::memdump::MemdumpArgs),
     Strings(commands::strings::StringsArgs),
     Search(commands::search::SearchArgs),
+    Scan(Box<commands::scan::ScanArgs>),
     Show(commands::show::ShowArgs),
     Timeline(commands::timeline::TimelineArgs),
     Verify(commands::verify::VerifyArgs),

@@ -10,6 +10,7 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod maps;
 pub(crate) mod memdump;
+pub(crate) mod scan;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod strings;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Memdump(args) => memdump::run(&args, &context),
         Command::Strings(args) => strings::run(&args, &context),
         Command::Search(args) => search::run(&args, &context),
+        Command::Scan(args) => scan::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Timeline(args) => timeline::run(&args, &context),
         Command::Verify(args) => verify::run(&args, &context),

@@ -19,6 +19,7 @@ fn help_of_every_command() {
         "maps",
         "memdump",
         "strings",
+        "scan",
         "search",
         "extract",
         "verify",

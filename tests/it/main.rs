@@ -17,8 +17,11 @@ mod extract;
 mod hostile;
 mod memory;
 mod real;
+#[cfg(feature = "yara")]
+mod rules;
 mod scan;
 mod search;
+mod secrets;
 mod synthetic;
 mod timeline;
 mod verify;

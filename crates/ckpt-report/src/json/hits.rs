@@ -182,6 +182,17 @@ impl<W: Write> StreamedDocument<W> {
         Ok(())
     }
 
+    /// Ends the array and begins another one.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written to.
+    pub fn array(&mut self, array: &str) -> io::Result<()> {
+        let close = if self.any { "\n  ]" } else { "]" };
+        self.any = false;
+        write!(self.out, "{close},\n  \"{array}\": [")
+    }
+
     /// Ends the array and the document.
     ///
     /// # Errors
