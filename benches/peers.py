@@ -131,6 +131,13 @@ def scans(binary, at):
             command = ours('search', middle, '--' + kind, pattern, '--count')
             # rg ends with 1 where it finds nothing.
             ratio(f'search --{kind} / rg -a -c of the tar', command, ['sh', '-c', shlex.join([rg, '-a', '-c', pattern, middle]) + ' || true'], 1.2)
+    yara = shutil.which('yara')
+    if yara:
+        rules = [f'fixtures/rules/{name}' for name in ('strings.yar', 'hex.yara', 'regex.yar')]
+        named = [word for rule in rules for word in ('--rules', rule)]
+        ratio('scan --rules / yara of the pages', ours('scan', middle, *named, '--memory', '--count'),
+              shell(*([yara, '-w', '-s', *rules, page] for page in pages)), 1.0)
+    ratio('scan --secrets / search --literal', ours('scan', middle, '--secrets', '--count'), ours('search', middle, '--literal', 'xyzzy-plugh-4711', '--count'))
     if shutil.which('xxd'):
         ratio('memdump --as hex, 256 MiB / xxd', ours('memdump', middle, '--pid', '1', '--as', 'hex'), ['xxd', pages[0]], 0.3)
     core, copy = at('cores'), at('copies')
@@ -143,6 +150,7 @@ def scans(binary, at):
     ratio('search --literal, .tar.zst / zstd -dc', ours('search', at('middle.tar.zst'), '--literal', 'xyzzy-plugh-4711', '--count'),
           ['zstd', '-dcq', at('middle.tar.zst')])
     memory('private memory: strings, large plain tar', ours('strings', at('large.tar')))
+    memory('private memory: secrets, large plain tar', ours('scan', at('large.tar'), '--secrets', '--count'), 128)
     memory('private memory: search of one letter, large plain tar', ours('search', at('large.tar'), '--literal', 'a', '--format', 'jsonl'))
     peer = shutil.which('checkpointctl')
     if peer:

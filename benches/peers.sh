@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes checkpoints of several sizes and prints, in one run, what `tree` costs: over size, over the number of processes,
-# and against `zstd -dc`, `gzip -dc` and checkpointctl; and what strings, searches, hexdumps, cores and comparisons of 1 GiB
-# cost against GNU strings, rg, xxd, cp and cmp. benches/README.md keeps the figures.
+# and against `zstd -dc`, `gzip -dc` and checkpointctl; and what strings, searches, rules, hexdumps, cores and comparisons of 1 GiB
+# cost against GNU strings, rg, yara, xxd, cp and cmp. benches/README.md keeps the figures.
 #
 #   benches/peers.sh                                      # 64 MiB, 1 GiB and 4 GiB of pages: needs 16 GiB of disk, some minutes
 #   SMALL=4MiB MIDDLE=16MiB LARGE=64MiB RUNS=3 benches/peers.sh     # to see that it works

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 use ckpt_scan::search::Search;
+use ckpt_scan::secrets::SecretScanner;
 use ckpt_scan::strings::{Encoding, Encodings, Options, Strings};
 use ckpt_scan::{Hit, Piece, Scanner, Sink, Work, run};
 
@@ -86,4 +87,32 @@ pub fn search(input: &[u8]) {
     let whole = scan(memory, 0x1000, memory.len(), memory.len().max(1), &search);
     let parts = scan(memory, 0x1000, usize::from(*cut), usize::from(*chunk) + 1, &search);
     assert_eq!(whole, parts);
+}
+
+/// Two bytes say how, the rest is memory: what is a secret does not depend on where it is cut, and what is shown of one is not
+/// the secret.
+pub fn secrets(input: &[u8]) {
+    struct Shown<'a>(&'a SecretScanner);
+    impl Sink for Shown<'_> {
+        type Batch = ();
+
+        fn add(&self, (): &mut (), hit: &Hit<'_>) -> ControlFlow<()> {
+            let secret = self.0.secret(hit).expect("what was found is found again");
+            assert_eq!(secret.value(), hit.bytes);
+            let redacted = secret.redacted();
+            assert!(redacted.chars().all(|c| !c.is_control()), "{redacted:?}");
+            let (ends, _) = redacted.split_once(" (").expect("a length behind it");
+            assert!(secret.value().len() >= 16 || ends == "…", "{redacted:?}");
+            ControlFlow::Continue(())
+        }
+    }
+    let [cut, chunk, memory @ ..] = input else { return };
+    let scanner = SecretScanner::new();
+    let whole = scan(memory, 0x1000, memory.len(), memory.len().max(1), &scanner);
+    let parts = scan(memory, 0x1000, usize::from(*cut), usize::from(*chunk) + 1, &scanner);
+    assert_eq!(whole, parts);
+    let piece = Piece { region: 0, start: 0, bytes: Bytes::copy_from_slice(memory) };
+    let shown = Shown(&scanner);
+    let Ok(()) =
+        run([piece].into_iter(), &scanner, &shown, Work::default(), |()| Ok::<(), Infallible>(()));
 }
