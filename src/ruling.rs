@@ -41,6 +41,7 @@ impl RuleArgs {
 }
 
 /// What rules are held against.
+#[cfg_attr(not(feature = "yara"), expect(dead_code, reason = "nothing is held against it then"))]
 pub(crate) struct What<'a> {
     pub(crate) checkpoint: &'a Checkpoint,
     /// The processes whose memory is meant.

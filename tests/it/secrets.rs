@@ -125,3 +125,12 @@ fn planted_secrets_of_a_real_intrusion_are_found() {
     assert!(all.iter().any(|one| one["variable"] == "JWT_SECRET"));
     assert!(!ran.stdout.contains("4111111111111111"));
 }
+
+#[cfg(not(feature = "yara"))]
+#[test]
+fn a_build_without_yara_says_so() {
+    let folder = folder();
+    let ran = run_in(folder.path(), &["scan", "checkpoint.tar", "--rules", "any.yar"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr.contains("this build has no YARA"), "{}", ran.stderr);
+}

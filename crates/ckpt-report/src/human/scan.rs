@@ -153,7 +153,7 @@ impl ScanSheet {
             writeln!(out, "{}", line.render(self.layout.width))?;
             for (whose, what) in grouped(spots) {
                 let mut line = Line::default();
-                line.push(self.palette.dim, format!("        {whose}: "));
+                line.push(self.palette.dim, format!("        {whose}"));
                 line.push_cuttable(self.palette.dim, what.join(", "), 24);
                 writeln!(out, "{}", line.render(self.layout.width))?;
             }
@@ -200,14 +200,14 @@ fn grouped(spots: &[Spot]) -> Vec<(String, Vec<String>)> {
     for spot in spots {
         let (whose, what) = match spot {
             Spot::Environment { pid, name, .. } => {
-                (format!("variable {}", name.escaped()), format!("process {pid}"))
+                (format!("variable {} in process ", name.escaped()), pid.to_string())
             }
             Spot::Memory { pid, address, kind } => {
-                (format!("process {pid}"), format!("{kind} {address}"))
+                (format!("process {pid}: "), format!("{kind} {address}"))
             }
             Spot::Artifact { id, path, offset } => {
                 let path = path.as_ref().map(|path| format!(" {}", path.escaped()));
-                (format!("{id}{}", path.unwrap_or_default()), format!("offset {offset:#x}"))
+                (format!("{id}{}: ", path.unwrap_or_default()), format!("offset {offset:#x}"))
             }
             _ => continue,
         };
