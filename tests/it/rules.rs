@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ckpt_synth::{Archive, Dump, File, Member, Task, Vma};
+use ckpt_synth::{Archive, BlockLayout, Compression, Dialect, Dump, File, Member, Task, Vma};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -165,6 +165,35 @@ fn conditions_are_over_the_whole_process() {
     let ran = with_rules(&folder, &["hex.yara"], &["--memory", "--format", "jsonl"]);
     let crossing = records(&ran).iter().filter(|one| hit(one).2 == AT + 4090).count();
     assert_eq!(crossing, 1, "{}", ran.stdout);
+}
+
+/// Pages that lie apart in the evidence: each in a block of its own, or put in by a call of its own.
+#[test]
+fn what_crosses_pages_that_lie_apart_is_found() {
+    let compressed = Dialect::V12(Compression::per_page(BlockLayout::B));
+    for dialect in [Dialect::Criu42, compressed] {
+        let mut dump = Dump::new();
+        let mut task = Task::new(1, 0).bare_memory().map(Vma::anon(AT, 0x5000));
+        for (page, bytes) in memory().chunks(4096).enumerate() {
+            task = task.pages(AT + page as u64 * 4096, bytes);
+        }
+        // Behind a page that was never written begins another fragment.
+        dump.dialect(dialect).task(task.pages(AT + 0x4000, memory()[..4096].to_vec()));
+        let folder = tempfile::tempdir().expect("a folder");
+        let archive = Archive::podman(&dump).tar();
+        fs::write(folder.path().join("checkpoint.tar"), archive).expect("written");
+        let names = ["hex.yara", "conditions.yar"];
+        let ran = with_rules(&folder, &names, &["--memory", "--format", "jsonl"]);
+        let hits: BTreeSet<Hit> = records(&ran).iter().map(hit).collect();
+        let has = |rule: &str, string: &str, at: u64| {
+            hits.contains(&(rule.to_owned(), string.to_owned(), at))
+        };
+        assert!(has("Hex_Wildcards_And_Jumps", "$gap", AT + 4090), "{dialect:?}: {hits:?}");
+        assert!(has("Hex_Wildcards_And_Jumps", "$gap", AT + 0x4010), "{dialect:?}: {hits:?}");
+        // The conditions fetch the bytes of both fragments again.
+        assert!(has("Reads_Bytes_At_A_Match", "$a", AT + 0x4010), "{dialect:?}: {hits:?}");
+        assert!(has("Hash_And_Math_Of_A_Match", "$a", AT + 4090), "{dialect:?}: {hits:?}");
+    }
 }
 
 #[test]

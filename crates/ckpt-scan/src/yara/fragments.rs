@@ -12,7 +12,7 @@ use crate::haystack::Private;
 use crate::part::Piece;
 
 /// Most bytes of a fragment that is put together from several pieces.
-pub const MOST_COPIED: usize = 16 << 20;
+pub const MOST_COPIED: usize = 8 << 20;
 
 /// A row of bytes whose positions follow one another.
 #[derive(Clone, Copy, Debug)]
