@@ -103,19 +103,37 @@ fn push_number(out: &mut Vec<u8>, number: u64, width: usize) {
 
 /// An address, left-aligned in 14 columns.
 fn push_address(out: &mut Vec<u8>, address: u64) {
-    let digits = usize::try_from((64 - (address | 1).leading_zeros()).div_ceil(4)).unwrap_or(16);
-    out.extend_from_slice(b"0x");
-    for place in (0..digits).rev() {
-        let digit = u8::try_from(address >> (4 * place) & 0xf).unwrap_or_default();
-        out.push(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
+    let mut text = [b' '; 18];
+    let mut rest = address;
+    let mut used = 0_usize;
+    for digit in text.iter_mut().rev() {
+        *digit = HEX.get((rest & 0xf) as usize).copied().unwrap_or_default();
+        rest >>= 4;
+        used = used.saturating_add(1);
+        if rest == 0 {
+            break;
+        }
     }
-    out.resize(out.len() + 12_usize.saturating_sub(digits), b' ');
+    out.extend_from_slice(b"0x");
+    out.extend_from_slice(text.get(text.len().saturating_sub(used)..).unwrap_or_default());
+    out.extend_from_slice(b"            ".get(used..).unwrap_or_default());
 }
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// The last part of a path or a word in brackets, in [`NAME`] columns.
 fn push_name(out: &mut Vec<u8>, name: Option<&[u8]>, kind: &str) {
     let last = name.map(|name| name.rsplit(|byte| *byte == b'/').next().unwrap_or(name));
-    let text = last.filter(|last| !last.is_empty()).map_or(Cow::Borrowed(kind), escape);
+    let last = last.filter(|last| !last.is_empty());
+    if let Some(last) = last
+        && last.len() <= NAME
+        && is_plain(last)
+    {
+        out.extend_from_slice(last);
+        out.resize(out.len().saturating_add(NAME.saturating_sub(last.len())), b' ');
+        return;
+    }
+    let text = last.map_or(Cow::Borrowed(kind), escape);
     let width = columns(&text);
     if width <= NAME {
         out.extend_from_slice(text.as_bytes());
@@ -127,9 +145,14 @@ fn push_name(out: &mut Vec<u8>, name: Option<&[u8]>, kind: &str) {
     }
 }
 
+/// Whether bytes are ASCII that goes to a terminal as it is. Looks at all of them, which is many at once.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (*byte != b'\\'))
+}
+
 /// Text without a control byte.
 fn push_text(out: &mut Vec<u8>, bytes: &[u8], encoding: Encoding) {
-    if encoding == Encoding::Ascii && memchr::memchr2(b'\\', b'\t', bytes).is_none() {
+    if encoding == Encoding::Ascii && is_plain(bytes) {
         out.extend_from_slice(bytes);
     } else {
         out.extend_from_slice(escape(&decode(bytes, encoding)).as_bytes());

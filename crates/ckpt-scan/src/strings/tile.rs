@@ -3,10 +3,14 @@
 //! A string is found by what its bytes are, one by one, so most of the work is asking of bytes whether they lie in one of a
 //! handful of ranges. That is done for 64 of them at once: vector instructions take their bits apart, and all later steps
 //! are operations, shifts and counts of words. What a page does not need is not done: much memory is zeros or plain text.
+//!
+//! Everything here is inlined into [`window::scan`](super::window::scan), which is compiled once for each set of vector
+//! instructions and picks the best that the processor has: a function of its own would be compiled for the oldest one.
 
 use std::ops::Range;
 
-use wide::u8x64;
+use fearless_simd::prelude::*;
+use fearless_simd::{Simd, u8x64};
 
 /// Bytes of a block: one word of bits.
 pub(super) const BLOCK: usize = 64;
@@ -44,7 +48,8 @@ impl Tile {
     }
 
     /// Looks at the tile that begins at `base`. `false` when it and what lies beside it are zeros throughout.
-    pub(super) fn look(&mut self, bytes: &[u8], base: usize) -> bool {
+    #[inline(always)]
+    pub(super) fn look<S: Simd>(&mut self, simd: S, bytes: &[u8], base: usize) -> bool {
         let end = base.saturating_add(TILE + 2 * BLOCK).min(bytes.len());
         let near = bytes.get(base.saturating_sub(BLOCK)..end).unwrap_or_default();
         if self.spilled == 0 && near.iter().fold(0, |sum, byte| sum | byte) == 0 {
@@ -54,8 +59,8 @@ impl Tile {
         for planes in &mut self.planes {
             let rest = at.and_then(|at| bytes.get(at..)).unwrap_or_default();
             *planes = match rest.first_chunk() {
-                Some(block) => Planes::of(block),
-                None => Planes::of_rest(rest),
+                Some(block) => Planes::of(simd, block),
+                None => Planes::of_rest(simd, rest),
             };
             at = Some(at.map_or(0, |at| at.saturating_add(BLOCK)));
         }
@@ -67,12 +72,14 @@ impl Tile {
     }
 
     /// Whether there may be text beyond ASCII in it.
+    #[inline(always)]
     pub(super) fn is_beyond_ascii(&self) -> bool {
         self.spilled != 0 || self.planes.iter().fold(0, |sum, planes| sum | planes.high()) != 0
     }
 
     /// The blocks in which UTF-16 may begin or go on, if any: that takes eight bytes in a row of which two together are
     /// never both ASCII.
+    #[inline(always)]
     pub(super) fn may_be_utf16(&self) -> Option<Range<usize>> {
         let mut pairs = [0; BLOCKS + 1];
         let words = self.ascii.iter().skip(1).zip(self.ascii.iter().skip(2));
@@ -90,12 +97,14 @@ impl Tile {
     }
 
     /// Printable ASCII and tabs: the block before the tile, those of the tile, and two more.
+    #[inline(always)]
     pub(super) fn ascii(&self) -> &[u64; WORDS] {
         &self.ascii
     }
 
     /// The bytes that belong to a valid UTF-8 character which is no control character: of the tile's blocks and of the one
     /// behind it, and which of them are not ASCII.
+    #[inline(always)]
     pub(super) fn text(&mut self) -> [(u64, u64); BLOCKS + 1] {
         let mut text = [(0, 0); BLOCKS + 1];
         let mut planes = self.planes.iter().skip(1);
@@ -118,6 +127,7 @@ impl Tile {
 
     /// The units of UTF-16, little-endian and big-endian: of the block before some of the tile, of each of those, and of the
     /// one behind them.
+    #[inline(always)]
     pub(super) fn units<'u>(
         &self,
         blocks: &Range<usize>,
@@ -143,35 +153,34 @@ impl Tile {
 struct Planes([u64; 8]);
 
 impl Planes {
-    #[inline]
-    fn of(bytes: &[u8; BLOCK]) -> Self {
-        // Adding a byte to itself wraps: it shifts its bits by one.
-        #[allow(clippy::arithmetic_side_effects)]
-        let twice = |v: u8x64| v + v;
-        let mut v = u8x64::new(*bytes);
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, bytes: &[u8; BLOCK]) -> Self {
+        let bytes = u8x64::simd_from(simd, *bytes);
         let mut planes = [0; 8];
-        for plane in planes.iter_mut().rev() {
-            *plane = v.to_bitmask();
-            v = twice(v);
+        let mut bit = 1_u8;
+        // A closure would not be inlined.
+        for plane in &mut planes {
+            *plane = (bytes & bit).simd_eq(bit).to_bitmask();
+            bit = bit.wrapping_shl(1);
         }
         Self(planes)
     }
 
     /// Of the end of a window: what is behind it is nothing of interest.
-    fn of_rest(bytes: &[u8]) -> Self {
+    fn of_rest<S: Simd>(simd: S, bytes: &[u8]) -> Self {
         let mut whole = [NOTHING; BLOCK];
         whole.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        Self::of(&whole)
+        Self::of(simd, &whole)
     }
 
     /// 0x80 and above.
-    #[inline]
+    #[inline(always)]
     fn high(&self) -> u64 {
         self.0[7]
     }
 
     /// 0x20 to 0x7e, and 0x09.
-    #[inline]
+    #[inline(always)]
     fn ascii(&self) -> u64 {
         let [b0, b1, b2, b3, b4, b5, b6, b7] = self.0;
         let delete = b6 & b5 & b4 & b3 & b2 & b1 & b0;
@@ -197,7 +206,7 @@ struct Kinds {
 }
 
 impl Kinds {
-    #[inline]
+    #[inline(always)]
     fn of(planes: &Planes) -> Self {
         let [b0, b1, b2, b3, b4, b5, b6, b7] = planes.0;
         let ascii = planes.ascii();
@@ -220,7 +229,7 @@ impl Kinds {
     }
 
     /// The same of the bytes one further on.
-    #[inline]
+    #[inline(always)]
     fn behind(&self, next: &Self) -> Self {
         Self {
             ascii: ahead(self.ascii, next.ascii, 1),
@@ -245,7 +254,7 @@ pub(super) struct Units {
 }
 
 impl Units {
-    #[inline]
+    #[inline(always)]
     fn of(low: &Kinds, high: &Kinds) -> Self {
         let letters = (low.letters & high.zero) | (!low.zero & high.alphabet);
         let alphabetic = letters | (!low.ascii & high.kana);
@@ -284,7 +293,7 @@ struct Sequences {
 }
 
 impl Sequences {
-    #[inline]
+    #[inline(always)]
     fn of(planes: &Planes) -> Self {
         let [b0, b1, b2, b3, b4, b5, b6, b7] = planes.0;
         let tail = b7 & !b6;
@@ -312,7 +321,7 @@ impl Sequences {
 
     /// The bytes of characters; `next` are those of the block behind, and `spilled` gets its bytes that belong to a
     /// character of this one.
-    #[inline]
+    #[inline(always)]
     fn text(&self, next: &Self, spilled: &mut u64) -> u64 {
         let tail = ahead(self.tail, next.tail, 1);
         let from_a0 = ahead(self.tail_from_a0, next.tail_from_a0, 1);
@@ -334,14 +343,14 @@ impl Sequences {
 const NOTHING: u8 = 0x0b;
 
 /// The bits of what lies `by` bytes further on, 1 to 63.
-#[inline]
+#[inline(always)]
 pub(super) fn ahead(this: u64, next: u64, by: u32) -> u64 {
     (this >> by) | next.wrapping_shl(64_u32.wrapping_sub(by))
 }
 
 /// Bits of `this` that begin a row of at least `n` set bits, from 1; the row may go on in `next`. Of rows longer than 64
 /// those that begin in `this` and fill all of the rest of it.
-#[inline]
+#[inline(always)]
 pub(super) fn rows(mut this: u64, mut next: u64, n: u32) -> u64 {
     let mut have = 1_u32;
     while have < n.min(64) {
@@ -355,12 +364,18 @@ pub(super) fn rows(mut this: u64, mut next: u64, n: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use fearless_simd::{Level, dispatch};
+
     use super::*;
+
+    fn look(tile: &mut Tile, bytes: &[u8]) -> bool {
+        dispatch!(Level::new(), simd => tile.look(simd, bytes, 0))
+    }
 
     /// What [`Tile::text`] says of the first 64 bytes.
     fn text(bytes: &[u8]) -> u64 {
         let mut tile = Tile::default();
-        if tile.look(bytes, 0) { tile.text()[0].0 } else { 0 }
+        if look(&mut tile, bytes) { tile.text()[0].0 } else { 0 }
     }
 
     /// One in eight bytes begins a character.
@@ -374,7 +389,7 @@ mod tests {
                 c.encode_utf8(slot);
             }
             tile.begin();
-            assert!(tile.look(&bytes, 0));
+            assert!(look(&mut tile, &bytes));
             let text = tile.text();
             for (index, c) in some.iter().enumerate() {
                 let got = text[index / 8].0 >> (index % 8 * 8) & 0xff;

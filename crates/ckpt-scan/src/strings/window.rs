@@ -1,5 +1,7 @@
 //! All strings of one window: bytes that lie together, at whose edges no string goes on.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use super::tile::{BLOCK, BLOCKS, TILE, Tile, Units, ahead, rows};
 use super::utf16::{self, Candidate, Order};
 use super::{Encoding, Encodings, Options};
@@ -63,7 +65,7 @@ pub(super) fn scan<'s>(
     space.candidates.clear();
     space.pieces.clear();
     let mut search = Search { bytes, edges, options, space, done: [[0; 2]; 2] };
-    search.run();
+    dispatch!(Level::new(), simd => search.run(simd));
     search.finish();
     &space.pieces
 }
@@ -78,7 +80,8 @@ struct Search<'a, 's> {
 }
 
 impl Search<'_, '_> {
-    fn run(&mut self) {
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S) {
         let Encodings { utf8, .. } = self.options.encodings;
         let utf16 = self.options.encodings.utf16();
         let mut open = None;
@@ -87,7 +90,7 @@ impl Search<'_, '_> {
         let mut units = [[Units::default(); 2]; BLOCKS + 2];
         tile.begin();
         while base < self.bytes.len() {
-            if tile.look(self.bytes, base) {
+            if tile.look(simd, self.bytes, base) {
                 let beyond = utf8 && tile.is_beyond_ascii();
                 self.tile(&mut tile, beyond, base, &mut open);
                 if utf16 && let Some(blocks) = tile.may_be_utf16() {
@@ -106,6 +109,7 @@ impl Search<'_, '_> {
     }
 
     /// Runs of text in a tile.
+    #[inline(always)]
     fn tile(&mut self, tile: &mut Tile, beyond_ascii: bool, base: usize, open: &mut Option<Open>) {
         // What is cut off at an edge may be short.
         let cut = self.edges.cut_start || self.edges.cut_end;
@@ -128,7 +132,7 @@ impl Search<'_, '_> {
     }
 
     /// Runs of text in one block, of which `high` are not ASCII; `next` is the text of the block behind.
-    #[inline]
+    #[inline(always)]
     fn block(
         &mut self,
         text: u64,
@@ -177,6 +181,7 @@ impl Search<'_, '_> {
     }
 
     /// Rows of units in blocks of a tile, the first of which begins at `base`.
+    #[inline(always)]
     fn units(&mut self, units: &[[Units; 2]], base: usize) {
         let mut at = base;
         // East Asian text takes a row of twelve, which may have begun in the block before.
@@ -361,14 +366,14 @@ pub(super) fn is_tail(byte: u8) -> bool {
 }
 
 /// Units that three more follow.
-#[inline]
+#[inline(always)]
 fn four(this: u64, next: u64) -> u64 {
     let two = this & ahead(this, next, 2);
     two & ahead(two, next & (next >> 2), 4)
 }
 
 /// Units that eleven more follow.
-#[inline]
+#[inline(always)]
 fn twelve(this: u64, next: u64) -> u64 {
     let (two, two_next) = (this & ahead(this, next, 2), next & (next >> 2));
     let (four, four_next) = (two & ahead(two, two_next, 4), two_next & (two_next >> 4));
@@ -377,6 +382,7 @@ fn twelve(this: u64, next: u64) -> u64 {
 }
 
 /// East Asian units that three more follow, and that lie among twelve of any kind.
+#[inline(always)]
 fn among_twelve(before: &Units, this: &Units, next: &Units) -> u64 {
     let east_asian = four(this.east_asian, next.east_asian);
     if east_asian == 0 {
