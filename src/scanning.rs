@@ -66,28 +66,30 @@ where
 
 /// Lines, and how many hits they tell.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
+pub(crate) struct Batch<'a> {
     pub(crate) bytes: Vec<u8>,
     pub(crate) hits: u64,
     copies: CopySpace,
+    /// Of the last hit; used again for the next.
+    places: Vec<Place<'a>>,
 }
 
-impl<F> Sink for Lines<'_, F>
+impl<'a, F> Sink for Lines<'a, F>
 where
     F: Fn(&mut Vec<u8>, &Hit<'_>, &[Place<'_>]) + Sync,
 {
-    type Batch = Batch;
+    type Batch = Batch<'a>;
 
-    fn add(&self, batch: &mut Batch, hit: &Hit<'_>) -> ControlFlow<()> {
+    fn add(&self, batch: &mut Batch<'a>, hit: &Hit<'_>) -> ControlFlow<()> {
         let range = &hit.found.range;
-        let mut places = Vec::new();
-        self.haystack.places(hit.part.region(), range, &mut places);
-        if self.fold && !self.haystack.copies(hit.part, range, &mut batch.copies, &mut places) {
+        let Batch { bytes, hits, copies, places } = batch;
+        self.haystack.places(hit.part.region(), range, places);
+        if self.fold && !self.haystack.copies(hit.part, range, copies, places) {
             return ControlFlow::Continue(());
         }
-        (self.line)(&mut batch.bytes, hit, &places);
-        batch.hits = batch.hits.saturating_add(1);
-        if batch.bytes.len() >= ENOUGH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        (self.line)(bytes, hit, places);
+        *hits = hits.saturating_add(1);
+        if bytes.len() >= ENOUGH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

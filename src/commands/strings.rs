@@ -135,19 +135,19 @@ fn every(
             let sink = Lines::new(haystack, true, |bytes, hit, places| {
                 human::string_line(bytes, hit.found, hit.bytes, places, None, &layout);
             });
-            let write = |batch: Batch| Ok(out.write_all(&batch.bytes)?);
+            let write = |batch: Batch<'_>| Ok(out.write_all(&batch.bytes)?);
             scanning::search(haystack, &strings, &sink, &args.work, context, write)?;
             out.finish()
         }
         Format::Json => {
             let mut list = StreamedDocument::begin(&mut out, SCHEMA, checkpoint, "strings")?;
-            let write = |batch: Batch| Ok(list.lines(&batch.bytes)?);
+            let write = |batch: Batch<'_>| Ok(list.lines(&batch.bytes)?);
             scanning::search(haystack, &strings, &records(haystack), &args.work, context, write)?;
             list.finish(checkpoint)?;
             out.finish()
         }
         Format::Jsonl => {
-            let write = |batch: Batch| Ok(out.write_all(&batch.bytes)?);
+            let write = |batch: Batch<'_>| Ok(out.write_all(&batch.bytes)?);
             scanning::search(haystack, &strings, &records(haystack), &args.work, context, write)?;
             out.finish()
         }
@@ -155,7 +155,7 @@ fn every(
 }
 
 /// A record for each place of each string, one a line.
-fn records<'a>(haystack: &'a Haystack<'a>) -> impl Sink<Batch = Batch> + 'a {
+fn records<'a>(haystack: &'a Haystack<'a>) -> impl Sink<Batch = Batch<'a>> + 'a {
     Lines::new(haystack, false, |bytes, hit, places| {
         for place in places {
             // A vector takes all.

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Result;
-use ckpt::model::{Checkpoint, Defect, Need, escape};
+use ckpt::analysis::verify::{Check, Outcome as Checked, Verdict, Verification, verify};
+use ckpt::model::{Checkpoint, Defect, DefectKind, Need, escape};
 use ckpt::report::human::Layout;
-use ckpt::report::json::{self, DefectRecord, InfoDocument};
+use ckpt::report::json::{self, DefectRecord, InfoDocument, VerdictRecord};
 use ckpt_kubelet::Preflight;
 use serde::Serialize;
 
@@ -47,6 +48,7 @@ struct FetchedRecord<'a> {
     size: u64,
     sha256: &'a str,
     removed_from_node: bool,
+    verified: Option<VerdictRecord<'a>>,
     info: Option<InfoDocument<'a>>,
     unreadable: Option<&'a str>,
 }
@@ -75,16 +77,17 @@ struct CheckRecord<'a> {
     note: &'a str,
 }
 
-/// A fetched archive, opened.
-type Opened = Result<Checkpoint, String>;
+/// A fetched archive, opened and held against itself.
+type Opened = Result<(Checkpoint, Verification), String>;
 
-/// Opens what came here, as `info` would.
+/// Opens what came here, and reads all of it as `verify` does.
 fn open(file: &Path, context: &Context, spool: &SpoolArgs) -> Opened {
-    let options = context.open_options(&PickArgs::default(), spool, Need::Facts);
+    let options = context.open_options(&PickArgs::default(), spool, Need::Everything);
     let checkpoint =
         options.open(file).map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
     checkpoint.look_for_unknown();
-    Ok(checkpoint)
+    let verification = verify(&checkpoint, &context.archive_options(spool));
+    Ok((checkpoint, verification))
 }
 
 /// Writes the results, and gives what is defective in the archives.
@@ -101,8 +104,17 @@ pub(super) fn write(
         .map(|one| one.arrived.iter().map(|arrived| open(&arrived.file, context, spool)).collect())
         .collect();
     let mut defects = Vec::new();
-    for checkpoint in opened.iter().flatten().flatten() {
-        defects.extend(checkpoint.defects());
+    for (one, opened) in finished.iter().zip(&opened) {
+        for (_, verification) in opened.iter().flatten() {
+            defects.extend(verification.defects.iter().cloned());
+            if verification.verdict > Verdict::WholeWithRemarks {
+                defects.push(Defect {
+                    place: one.label.clone(),
+                    what: format!("the fetched archive is {}: see verify", verification.verdict),
+                    kind: DefectKind::Damaged,
+                });
+            }
+        }
     }
     let records = finished.iter().zip(&opened).map(|(one, opened)| record(one, opened, via));
     match format {
@@ -124,7 +136,7 @@ pub(super) fn write(
         defects.push(Defect {
             place: one.label.clone(),
             what: format!("the fetched archive cannot be read: {why}"),
-            kind: ckpt::model::DefectKind::Damaged,
+            kind: DefectKind::Damaged,
         });
     }
     Ok(defects)
@@ -140,7 +152,8 @@ fn record<'a>(one: &'a Finished, opened: &'a [Opened], via: Via) -> ResultRecord
         size: arrived.fetched.size,
         sha256: &arrived.fetched.sha256,
         removed_from_node: arrived.removed,
-        info: opened.as_ref().ok().map(json::info),
+        verified: opened.as_ref().ok().map(|(_, verification)| VerdictRecord::of(verification)),
+        info: opened.as_ref().ok().map(|(checkpoint, _)| json::info(checkpoint)),
         unreadable: opened.as_ref().err().map(String::as_str),
     });
     ResultRecord {
@@ -195,13 +208,25 @@ fn table(
             if arrived.removed {
                 row(out, "on the node", "deleted")?;
             }
-            if let Ok(checkpoint) = opened {
+            if let Ok((checkpoint, verification)) = opened {
+                verified(out, verification)?;
                 writeln!(out)?;
                 ckpt::report::human::info(out, checkpoint, layout)?;
             }
         }
     }
     Ok(())
+}
+
+/// The verdict of `verify`, and which checks failed; all of them are told by that command.
+fn verified(out: &mut impl Write, verification: &Verification) -> io::Result<()> {
+    let failed = |check: &&Check| matches!(check.outcome, Checked::Failed(_));
+    let failed: Vec<_> = verification.checks.iter().filter(failed).collect();
+    let names: Vec<_> = failed.iter().map(|check| check.id).collect();
+    let told = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+    let checks = verification.checks.len();
+    let verdict = verification.verdict.to_string();
+    row(out, "verified", &format!("{verdict}; {} of {checks} checks failed{told}", failed.len()))
 }
 
 fn row(out: &mut impl Write, what: &str, value: &str) -> io::Result<()> {

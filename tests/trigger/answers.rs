@@ -229,12 +229,6 @@ async fn what_something_in_between_may_make_of_it() {
             "changed the header Accept",
         ),
         (
-            307,
-            "",
-            "answers with a redirection to , which is not followed",
-            "credentials are sent to nobody else",
-        ),
-        (
             418,
             "teapot",
             "gives an answer that is not understood (418): teapot",
@@ -253,6 +247,26 @@ async fn what_something_in_between_may_make_of_it() {
         let ran = ask(&world, &kubelet, "web-0", "app").await;
         ran.ends(2).has(&format!("the kubelet at {} {cause}\n", kubelet.address)).has(remedy);
         ran.lacks("may hold an archive");
+        assert_eq!(kubelet.asked(), 1, "nothing is asked twice");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirection_is_told_and_not_followed() {
+    // To another server, which would be given the credentials, and to what would steer the terminal.
+    for (location, told) in [
+        ("https://127.0.0.1:1/checkpoint/", "https://127.0.0.1:1/checkpoint/"),
+        ("/checkpoint/", "/checkpoint/"),
+        ("/a\tb\u{202e}", "/a\\tb\\u{202e}"),
+    ] {
+        let world = World::new();
+        let runtime = vec![Runtime::Elsewhere(location.to_owned())];
+        let kubelet = Kubelet::start(Setup { runtime, ..Setup::default() }).await;
+        let ran = ask(&world, &kubelet, "web-0", "app").await;
+        ran.ends(2)
+            .has(&format!("answers with a redirection to {told}, which is not followed\n"))
+            .has("credentials are sent to nobody else")
+            .lacks("may hold an archive");
         assert_eq!(kubelet.asked(), 1, "nothing is asked twice");
     }
 }

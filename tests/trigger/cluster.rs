@@ -494,3 +494,43 @@ async fn commands_are_printed_and_nothing_is_asked() {
     }
     assert_eq!((kubelet.seen(), api.seen()), (vec![], vec![]));
 }
+
+/// In a pod: no kubeconfig, but two variables and the files of a service account. Their path is fixed, so that the program
+/// gets a file system of its own to have them in.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_pod_as_its_service_account() {
+    let (world, kubelet, api) = lab(Setup::default()).await;
+    world.write("namespace", "shop");
+    let account = "/run/secrets/kubernetes.io/serviceaccount";
+    let own_run = format!(
+        "mount -t tmpfs none /run && mkdir -p {account} && cp ca.crt token namespace {account}"
+    );
+    let inside = |script: &str| {
+        let mut command = world.command(&[]);
+        let program = env!("CARGO_BIN_EXE_ckpt-inspect");
+        let mut unshare = tokio::process::Command::new("unshare");
+        unshare
+            .args(["--map-root-user", "--mount", "sh", "-c"])
+            .arg(format!("{own_run} && {script}"))
+            .args([program, "trigger", "web-0", "app", "-v"])
+            .current_dir(command.as_std().get_current_dir().unwrap())
+            .env_clear()
+            .envs(command.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .env("KUBERNETES_SERVICE_HOST", api.address.ip().to_string())
+            .env("KUBERNETES_SERVICE_PORT", api.address.port().to_string())
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        command = unshare;
+        command
+    };
+    let possible = inside("true").status().await.is_ok_and(|status| status.success());
+    if !possible {
+        eprintln!("skipped: no mount namespace can be made here");
+        return;
+    }
+    let child = inside("exec \"$0\" \"$@\"").spawn().unwrap();
+    let ran = world.finish(child).await;
+    ran.ends(0).has("shop/web-0/app\n").has(ARCHIVE);
+    assert_eq!(kubelet.asked(), 1);
+}

@@ -63,7 +63,8 @@ async fn through_a_helper_pod() {
         .has(&format!("  archive     {ARCHIVE}\n"))
         .has(&format!("  fetched     out/{NAME}\n"))
         .has(&format!("  sha256      {hash} (here and on the node)\n"))
-        // `info` of it.
+        // What `verify` says of it, and `info`.
+        .has("  verified    whole; 0 of 28 checks failed\n")
         .has("looper");
     let here = lab.world.path("out").join(NAME);
     assert_eq!(std::fs::read(&here).unwrap(), archive());
@@ -105,6 +106,8 @@ async fn image_namespace_and_json() {
     assert_eq!(fetched["size"], archive().len());
     assert_eq!(fetched["sha256"], sha256(&archive()));
     assert_eq!(fetched["removed_from_node"], false);
+    assert_eq!(fetched["verified"]["verdict"], "whole");
+    assert_eq!(fetched["verified"]["failed"], serde_json::json!([]));
     assert_eq!(fetched["info"]["schema"], "ckpt-inspect/info/1");
     assert_eq!(fetched["info"]["container"]["name"], "lab-looper");
 }

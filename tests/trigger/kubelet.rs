@@ -9,7 +9,7 @@ use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{
-    ACCEPT, ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION,
+    ACCEPT, ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
@@ -34,6 +34,8 @@ pub(crate) enum Runtime {
     DropsHalfWay,
     /// Answers with these status and body, as no kubelet would.
     Odd(u16, String),
+    /// A redirection.
+    Elsewhere(String),
 }
 
 /// Where kubelets write.
@@ -274,6 +276,10 @@ impl State {
                     .header(CONTENT_LENGTH, whole.len())
                     .body(StreamBody::new(stream::iter(frames)).boxed())
                     .unwrap()
+            }
+            Runtime::Elsewhere(location) => {
+                let location = HeaderValue::from_bytes(location.as_bytes()).unwrap();
+                Response::builder().status(307).header(LOCATION, location).body(whole("")).unwrap()
             }
             Runtime::Odd(status, body) => {
                 let mut answer = text(status, body);

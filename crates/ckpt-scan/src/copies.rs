@@ -26,6 +26,8 @@ pub struct CopySpace {
     seen: Vec<Option<Seen>>,
     /// The page that was looked at last, of which region, and which others have an equal one.
     page: Option<(usize, u64)>,
+    /// Where it lies; empty before any was.
+    range: Range<u64>,
     equal: Vec<usize>,
     common: Vec<usize>,
 }
@@ -49,6 +51,14 @@ impl Haystack<'_> {
         space: &mut CopySpace,
         places: &mut Vec<Place<'s>>,
     ) -> bool {
+        // Most hits lie in the page of the one before, and of most pages there is one.
+        let near = range.start.saturating_sub(BESIDE)..range.end.saturating_add(BESIDE);
+        let seen = space.page.is_some_and(|(region, _)| region == part.region())
+            && space.range.start <= near.start
+            && near.end <= space.range.end;
+        if seen && space.equal.is_empty() {
+            return true;
+        }
         let Some(Region::Private(own)) = self.regions.get(part.region()) else { return true };
         let size = own.space.page_size().max(1);
         let page_of = |at: u64| at.checked_div(size).unwrap_or_default();
@@ -83,10 +93,11 @@ impl Haystack<'_> {
         if space.page == Some((region, page)) {
             return;
         }
+        let range = page.saturating_mul(size)..page.saturating_add(1).saturating_mul(size);
         space.page = Some((region, page));
+        space.range = range.clone();
         space.equal.clear();
         space.seen.resize_with(self.regions.len(), || None);
-        let range = page.saturating_mul(size)..page.saturating_add(1).saturating_mul(size);
         let Some(Region::Private(own)) = self.regions.get(region) else { return };
         let Some(mut mine) = space.seen.get_mut(region).map(Option::take) else { return };
         for (number, (other, seen)) in self.regions.iter().zip(&mut space.seen).enumerate() {

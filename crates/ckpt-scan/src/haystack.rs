@@ -170,11 +170,14 @@ impl<'a> Haystack<'a> {
     }
 
     /// Where some bytes of a region are to be found: by pid and address, or in an artifact. Empty when none of the
-    /// processes that were chosen has them.
+    /// processes that were chosen has them. What `places` held before, those of another hit as a rule, is gone.
     pub fn places<'s>(&'s self, region: usize, range: &Range<u64>, places: &mut Vec<Place<'s>>) {
+        let before = places.first().copied();
         places.clear();
         match self.regions.get(region) {
-            Some(Region::Private(private)) => private.places(VirtAddr(range.start), places),
+            Some(Region::Private(private)) => {
+                private.places_near(before, VirtAddr(range.start), places);
+            }
             Some(Region::Shared(shared)) => self.places_of_shared(shared, range, places),
             Some(Region::Artifact(artifact)) => {
                 places.push(Place::Artifact { artifact, offset: range.start });
@@ -302,6 +305,25 @@ impl<'a> Private<'a> {
         len: u64,
     ) -> impl Iterator<Item = Piece> + Send + '_ {
         self.space.spans(start, len).filter_map(|span| piece_of(0, span))
+    }
+
+    /// Adds the places of an address. Hits come by address, so that most lie in the mapping of the one `before`.
+    fn places_near<'s>(
+        &'s self,
+        before: Option<Place<'s>>,
+        address: VirtAddr,
+        places: &mut Vec<Place<'s>>,
+    ) {
+        match (before, self.tasks.as_slice()) {
+            (Some(Place::Memory { task, mapping, .. }), [only])
+                if std::ptr::eq(task, *only)
+                    && mapping.start <= address
+                    && address < mapping.end =>
+            {
+                places.push(Place::Memory { task, address, mapping });
+            }
+            _ => self.places(address, places),
+        }
     }
 
     pub(crate) fn places<'s>(&'s self, address: VirtAddr, places: &mut Vec<Place<'s>>) {

@@ -23,6 +23,8 @@ use crate::world::{ANON, PAGE, PRESENT, space, task, vma};
 struct Session {
     folder: TempDir,
     program: &'static str,
+    /// Where gdb looks for the mapped files.
+    root: PathBuf,
 }
 
 impl Session {
@@ -44,7 +46,8 @@ impl Session {
             eprintln!("{test}: skipped, there is no {program}");
             return None;
         }
-        Some(Self { folder, program })
+        let root = folder.path().join("root");
+        Some(Self { folder, program, root })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -57,7 +60,7 @@ impl Session {
         // Without a home gdb warns that it has no place for an index cache.
         gdb.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
         gdb.args(["-nx", "-batch", "-iex", "set auto-load off", "-iex", "set width 0"]);
-        gdb.args(["-iex", &format!("set sysroot {}", self.path("root").display())]);
+        gdb.args(["-iex", &format!("set sysroot {}", self.root.display())]);
         gdb.arg("-c").arg(self.path("core"));
         for command in commands {
             gdb.args(["-ex", command]);
@@ -65,6 +68,8 @@ impl Session {
         let output = gdb.output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text).into_owned();
+        // Of threads of another libc than its own gdb knows less, and says so; they are all there.
+        let text = text.replace(FOREIGN_LIBC, "");
         let quiet = !text.to_lowercase().contains("warning:");
         let ended = output.status.code().is_some();
         assert!(ended && quiet, "{}: {text}", self.program);
@@ -109,6 +114,9 @@ impl Session {
         rows.collect()
     }
 }
+
+const FOREIGN_LIBC: &str = "warning: Unable to find libthread_db matching inferior's thread library, \
+                            thread debugging will not be available.";
 
 /// Whether gdb was built for an architecture.
 fn knows(architecture: &str) -> bool {
@@ -384,4 +392,34 @@ fn the_stack_of_a_static_program() {
     let entry = auxv.chunks(2).find(|pair| pair[0] == 9).unwrap()[1];
     assert!(frames.len() > 6, "{shown}");
     assert!((entry..entry + 64).contains(&frames[0]), "{shown}");
+}
+
+/// With text filled from the container's root file system, the stacks of a program of many libraries unwind, the frames of
+/// code without a frame pointer among them.
+#[test]
+fn the_stack_of_redis_with_its_root() {
+    let test = "the_stack_of_redis_with_its_root";
+    let Some(folder) = archives(test) else { return };
+    let Some(root) = std::env::var_os("CKPT_REDIS_ROOT") else {
+        eprintln!("{test}: skipped, CKPT_REDIS_ROOT is not set");
+        return;
+    };
+    let root = PathBuf::from(root);
+    let case = Case::open(&folder, "03-redis", "checkpoint.tar.zst", "truth.json");
+    let files = case.checkpoint.file_sources(&FillOptions::default().rootfs(&root)).unwrap();
+    let task = case.checkpoint.processes().get(Pid(3)).unwrap();
+    let memory = case.checkpoint.memory_filled(Pid(3), &files).unwrap();
+    let options = CoreOptions::of(&case.checkpoint).arch(Arch::X86_64);
+    let Some(mut gdb) = Session::new(test, task, &memory, &options) else { return };
+    let file = format!("file {}", root.join("usr/bin/redis-server").display());
+    gdb.root = root;
+    // Once more, now that gdb knows the program: it tells which libraries there are.
+    let core = format!("core-file {}", gdb.path("core").display());
+    let shown = gdb.run(&[&file, &core, "thread apply all -ascending bt"]);
+    for frame in
+        ["in main ()", "in aeProcessEvents ()", "in epoll_wait ()", "in pthread_cond_wait ()"]
+    {
+        assert!(shown.contains(frame), "{frame}: {shown}");
+    }
+    assert_eq!(shown.matches("in bioProcessBackgroundJobs ()").count(), 3, "{shown}");
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use super::helper::{Fetched, Hashing};
+use super::streams::{Fetched, Hashing};
 use crate::error::Error;
 
 /// Copies an archive that is a file of this machine, and hashes it on the way.

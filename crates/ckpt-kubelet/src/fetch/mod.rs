@@ -5,10 +5,16 @@
 //! and is asked over `exec` for the file's size and hash and then for its bytes. Whatever happens, the pod is deleted.
 
 mod exec;
+mod fetcher;
 mod helper;
 mod local;
 mod manifest;
+mod place;
+mod readiness;
+mod streams;
 
-pub use helper::{Fetched, Fetcher, Helper};
+pub use fetcher::Fetcher;
+pub use helper::Helper;
 pub use local::copy_local;
 pub use manifest::{HelperSpec, MOUNT};
+pub use streams::Fetched;

@@ -43,10 +43,7 @@ pub fn string_line(
         let _ = write!(out, "{count:>8}  ");
     }
     push_place(out, place);
-    out.extend_from_slice(b"  ");
-    let word = found.encoding.word();
-    out.extend_from_slice(word.as_bytes());
-    out.resize(out.len().saturating_add(9_usize.saturating_sub(word.len())), b' ');
+    out.extend_from_slice(encoding_column(found.encoding));
     if found.continued {
         out.extend_from_slice("…".as_bytes());
     }
@@ -67,69 +64,107 @@ pub fn string_line(
 }
 
 /// Process, address and mapping, or the artifact.
+///
+/// Lines are made by the million, and formatting them costs more than finding what they say: what fits its column, and that
+/// is nearly everything, is an array of fixed size, which is put down without a call.
 fn push_place(out: &mut Vec<u8>, place: &Place<'_>) {
     match place {
         Place::Memory { task, address, mapping } => {
-            push_number(out, u64::from(task.pid.0), 6);
-            out.extend_from_slice(b"  ");
-            push_address(out, address.0);
-            out.extend_from_slice(b"  ");
-            push_name(out, mapping.name.as_deref(), mapping.kind.word());
+            match pid_column(task.pid.0) {
+                Some(column) => out.extend_from_slice(&column),
+                None => drop(write!(out, "{:>6}  ", task.pid)),
+            }
+            match address_column(address.0) {
+                Some(column) => out.extend_from_slice(&column),
+                None => drop(write!(out, "{address:<14}  ")),
+            }
+            let name = mapping.name.as_deref();
+            let last =
+                name.and_then(|name| name.rsplit(|byte| *byte == b'/').next().or(Some(name)));
+            let last = last.filter(|last| !last.is_empty());
+            match name_column(last.unwrap_or(mapping.kind.word().as_bytes())) {
+                Some(column) => out.extend_from_slice(&column),
+                None => push_name(out, &escape(last.unwrap_or_default())),
+            }
         }
         Place::Artifact { artifact, offset } => {
             let _ = write!(out, "{:>6}  {:<14}  ", "-", format!("+{offset:#x}"));
-            push_name(out, None, &artifact.id);
+            push_name(out, &artifact.id);
         }
         _ => {}
     }
 }
 
-/// A number, right-aligned. Lines are made by the million, and formatting costs more than finding them.
-fn push_number(out: &mut Vec<u8>, number: u64, width: usize) {
-    let mut digits = [b' '; 20];
-    let mut rest = number;
-    let mut used = 0_usize;
-    for digit in digits.iter_mut().rev() {
+/// A number, right-aligned, and two spaces.
+fn pid_column(pid: u32) -> Option<[u8; 6 + 2]> {
+    let mut column = [b' '; 6 + 2];
+    let mut rest = pid;
+    for digit in column.iter_mut().rev().skip(2) {
         *digit = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or_default());
         rest /= 10;
-        used += 1;
         if rest == 0 {
-            break;
+            return Some(column);
         }
     }
-    let from = digits.len().saturating_sub(used.max(width));
-    out.extend_from_slice(digits.get(from..).unwrap_or_default());
+    None
 }
 
-/// An address, left-aligned in 14 columns.
-fn push_address(out: &mut Vec<u8>, address: u64) {
-    let digits = usize::try_from((64 - (address | 1).leading_zeros()).div_ceil(4)).unwrap_or(16);
-    out.extend_from_slice(b"0x");
-    for place in (0..digits).rev() {
-        let digit = u8::try_from(address >> (4 * place) & 0xf).unwrap_or_default();
-        out.push(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
+/// An address, left-aligned, and two spaces.
+fn address_column(address: u64) -> Option<[u8; 14 + 2]> {
+    let used = 64_u32.saturating_sub(address.leading_zeros()).div_ceil(4).max(1);
+    let free = 12_u32.checked_sub(used)?;
+    // The first digit stands first.
+    let mut rest = address.checked_shl(free.saturating_mul(4))?;
+    let mut column = [b' '; 14 + 2];
+    let [zero, x, digits @ ..] = &mut column;
+    (*zero, *x) = (b'0', b'x');
+    for digit in digits.iter_mut().take(used as usize) {
+        *digit = HEX.get((rest >> 44 & 0xf) as usize).copied().unwrap_or_default();
+        rest <<= 4;
     }
-    out.resize(out.len() + 12_usize.saturating_sub(digits), b' ');
+    Some(column)
 }
 
-/// The last part of a path or a word in brackets, in [`NAME`] columns.
-fn push_name(out: &mut Vec<u8>, name: Option<&[u8]>, kind: &str) {
-    let last = name.map(|name| name.rsplit(|byte| *byte == b'/').next().unwrap_or(name));
-    let text = last.filter(|last| !last.is_empty()).map_or(Cow::Borrowed(kind), escape);
-    let width = columns(&text);
-    if width <= NAME {
-        out.extend_from_slice(text.as_bytes());
-        out.resize(out.len() + (NAME - width), b' ');
-    } else {
-        let short = cut(&text, NAME);
-        out.extend_from_slice(short.as_bytes());
-        out.resize(out.len() + NAME.saturating_sub(columns(&short)), b' ');
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// A plain name, left-aligned, and two spaces.
+fn name_column(name: &[u8]) -> Option<[u8; NAME + 2]> {
+    if name.len() > NAME || !is_plain(name) {
+        return None;
     }
+    let mut column = [b' '; NAME + 2];
+    column.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+    Some(column)
+}
+
+/// Any name in its columns, and two spaces.
+fn push_name(out: &mut Vec<u8>, name: &str) {
+    let short =
+        if columns(name) > NAME { Cow::Owned(cut(name, NAME)) } else { Cow::Borrowed(name) };
+    let free = NAME.saturating_sub(columns(&short)).saturating_add(2);
+    out.extend_from_slice(short.as_bytes());
+    out.resize(out.len().saturating_add(free), b' ');
+}
+
+/// How the bytes are read, and two spaces.
+fn encoding_column(encoding: Encoding) -> &'static [u8; 7 + 2] {
+    match encoding {
+        Encoding::Ascii => b"ascii    ",
+        Encoding::Utf8 => b"utf8     ",
+        Encoding::Utf16Le => b"utf16le  ",
+        Encoding::Utf16Be => b"utf16be  ",
+        _ => b"bytes    ",
+    }
+}
+
+/// Whether bytes are ASCII that goes to a terminal as it is. Looks at all of them, which is many at once.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (*byte != b'\\'))
 }
 
 /// Text without a control byte.
 fn push_text(out: &mut Vec<u8>, bytes: &[u8], encoding: Encoding) {
-    if encoding == Encoding::Ascii && memchr::memchr2(b'\\', b'\t', bytes).is_none() {
+    if encoding == Encoding::Ascii && is_plain(bytes) {
         out.extend_from_slice(bytes);
     } else {
         out.extend_from_slice(escape(&decode(bytes, encoding)).as_bytes());
@@ -155,5 +190,30 @@ fn push_also(out: &mut Vec<u8>, first: &Place<'_>, others: &[Place<'_>]) {
     }
     if !others.is_empty() {
         out.push(b')');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_what_formatting_would_make() {
+        for pid in [0, 1, 9, 10, 4_711, 999_999] {
+            assert_eq!(pid_column(pid).unwrap(), format!("{pid:>6}  ").as_bytes(), "{pid}");
+        }
+        assert_eq!(pid_column(1_000_000), None);
+        for bits in 0..48 {
+            for address in [1_u64 << bits, (1 << bits) - 1, 0x1234_5678_9abc >> bits] {
+                let wanted = format!("{:<14}  ", format!("{address:#x}"));
+                assert_eq!(address_column(address).unwrap(), wanted.as_bytes());
+            }
+        }
+        assert_eq!(address_column(1 << 48), None);
+        assert_eq!(address_column(u64::MAX), None);
+        assert_eq!(&name_column(b"[heap]").unwrap(), b"[heap]            ");
+        for name in [&b"seventeen letters"[..], b"\x1b[31m", b"a\\b", "ä".as_bytes()] {
+            assert_eq!(name_column(name), None);
+        }
     }
 }

@@ -43,6 +43,30 @@ pub fn verify<'a>(
     }
 }
 
+/// What all checks together say, with those that failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct VerdictRecord<'a> {
+    /// `whole`, `whole-with-remarks`, `incomplete` or `damaged`.
+    pub verdict: &'static str,
+    /// How many checks there are.
+    pub checks: usize,
+    /// Those that failed.
+    pub failed: Vec<CheckRecord<'a>>,
+}
+
+impl<'a> VerdictRecord<'a> {
+    /// The gist of a verification.
+    #[must_use]
+    pub fn of(verification: &'a Verification) -> Self {
+        let failed = |check: &&Check| matches!(check.outcome, Outcome::Failed(_));
+        Self {
+            verdict: verification.verdict.word(),
+            checks: verification.checks.len(),
+            failed: verification.checks.iter().filter(failed).map(CheckRecord::of).collect(),
+        }
+    }
+}
+
 /// A check and its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckRecord<'a> {

@@ -1,6 +1,8 @@
 //! All strings of one window: bytes that lie together, at whose edges no string goes on.
 
-use super::tile::{BLOCK, BLOCKS, TILE, Tile, Units, ahead, rows};
+use fearless_simd::{Level, Simd, dispatch};
+
+use super::tile::{BLOCK, TILE, Tile, Units, and_ahead, begin_rows, get, of_tile};
 use super::utf16::{self, Candidate, Order};
 use super::{Encoding, Encodings, Options};
 
@@ -63,7 +65,7 @@ pub(super) fn scan<'s>(
     space.candidates.clear();
     space.pieces.clear();
     let mut search = Search { bytes, edges, options, space, done: [[0; 2]; 2] };
-    search.run();
+    dispatch!(Level::new(), simd => search.run(simd));
     search.finish();
     &space.pieces
 }
@@ -78,21 +80,20 @@ struct Search<'a, 's> {
 }
 
 impl Search<'_, '_> {
-    fn run(&mut self) {
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S) {
         let Encodings { utf8, .. } = self.options.encodings;
         let utf16 = self.options.encodings.utf16();
         let mut open = None;
         let mut base = 0_usize;
         let mut tile = std::mem::take(&mut self.space.tile);
-        let mut units = [[Units::default(); 2]; BLOCKS + 2];
-        tile.begin();
         while base < self.bytes.len() {
-            if tile.look(self.bytes, base) {
-                let beyond = utf8 && tile.is_beyond_ascii();
-                self.tile(&mut tile, beyond, base, &mut open);
-                if utf16 && let Some(blocks) = tile.may_be_utf16() {
-                    let at = base.saturating_add(blocks.start.saturating_mul(BLOCK));
-                    self.units(tile.units(&blocks, &mut units), at);
+            if tile.look(simd, self.bytes, base) {
+                self.tile(&tile, utf8, base, &mut open);
+                if utf16 && tile.may_be_utf16() {
+                    let [little, big] = tile.units();
+                    self.units(&little, Order::Little, base);
+                    self.units(&big, Order::Big, base);
                 }
             } else if let Some(Open { start, ascii }) = open.take() {
                 self.text(start, base, ascii);
@@ -106,40 +107,34 @@ impl Search<'_, '_> {
     }
 
     /// Runs of text in a tile.
-    fn tile(&mut self, tile: &mut Tile, beyond_ascii: bool, base: usize, open: &mut Option<Open>) {
+    #[inline(always)]
+    fn tile(&mut self, tile: &Tile, utf8: bool, base: usize, open: &mut Option<Open>) {
         // What is cut off at an edge may be short.
         let cut = self.edges.cut_start || self.edges.cut_end;
         let fewest = if cut { 1 } else { self.options.min_length };
         let fewest = u32::try_from(fewest).unwrap_or(u32::MAX);
         let mut at = base;
-        if beyond_ascii {
-            let text = tile.text();
-            for (this, next) in text.iter().zip(text.iter().skip(1)) {
-                self.block(this.0, next.0, this.1, at, fewest, open);
+        if utf8 && tile.is_beyond_ascii() {
+            let (text, high) = tile.text();
+            let mut starts = text;
+            begin_rows(&mut starts, fewest);
+            for ((text, starts), high) in of_tile(&text).zip(of_tile(&starts)).zip(of_tile(&high)) {
+                self.block(*text, *starts, *high, at, open);
                 at = at.saturating_add(BLOCK);
             }
         } else {
-            let ascii = tile.ascii().iter().skip(1);
-            for (this, next) in ascii.clone().zip(ascii.skip(1)).take(BLOCKS) {
-                self.block(*this, *next, 0, at, fewest, open);
+            let mut starts = *tile.ascii();
+            begin_rows(&mut starts, fewest);
+            for (text, starts) in of_tile(tile.ascii()).zip(of_tile(&starts)) {
+                self.block(*text, *starts, 0, at, open);
                 at = at.saturating_add(BLOCK);
             }
         }
     }
 
-    /// Runs of text in one block, of which `high` are not ASCII; `next` is the text of the block behind.
-    #[inline]
-    fn block(
-        &mut self,
-        text: u64,
-        next: u64,
-        high: u64,
-        at: usize,
-        fewest: u32,
-        open: &mut Option<Open>,
-    ) {
-        // Most runs are too short, and which ones are is told of all at once.
-        let mut starts = rows(text, next, fewest);
+    /// Runs of text in one block, of which `high` are not ASCII. Most are too short; those that are not begin at `starts`.
+    #[inline(always)]
+    fn block(&mut self, text: u64, mut starts: u64, high: u64, at: usize, open: &mut Option<Open>) {
         if let Some(Open { start, ascii }) = open {
             let going = text.trailing_ones();
             if going == 64 {
@@ -176,26 +171,29 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Rows of units in blocks of a tile, the first of which begins at `base`.
-    fn units(&mut self, units: &[[Units; 2]], base: usize) {
+    /// Rows of units in the tile that begins at `base`.
+    #[inline(always)]
+    fn units(&mut self, units: &Units, order: Order, base: usize) {
+        // Four alphabetic ones in a row.
+        let mut seeds = units.alphabetic;
+        and_ahead(&mut seeds, 2);
+        and_ahead(&mut seeds, 4);
+        // Twelve of any kind.
+        let mut long = units.any;
+        for by in [2, 4, 8, 8] {
+            and_ahead(&mut long, by);
+        }
+        // East Asian text takes such a row, which may have begun in the block before.
+        let mut long_before = get(&long, 0);
         let mut at = base;
-        // East Asian text takes a row of twelve, which may have begun in the block before.
-        let mut long_before = [u64::MAX; 2];
-        for three in units.windows(3) {
-            if let [before, this, next] = three {
-                let orders = [Order::Little, Order::Big].into_iter().zip(&mut long_before);
-                let words = before.iter().zip(this).zip(next);
-                for ((order, long_before), ((before, this), next)) in orders.zip(words) {
-                    let mut seeds = four(this.alphabetic, next.alphabetic);
-                    let long = twelve(this.any, next.any);
-                    if long | *long_before != 0 {
-                        seeds |= among_twelve(before, this, next);
-                    }
-                    *long_before = long;
-                    if seeds != 0 {
-                        self.rows(seeds, at, order);
-                    }
-                }
+        for ((seeds, long), block) in of_tile(&seeds).zip(of_tile(&long)).zip(1..) {
+            let mut seeds = *seeds;
+            if *long | long_before != 0 {
+                seeds |= among_twelve(units, block);
+            }
+            long_before = *long;
+            if seeds != 0 {
+                self.rows(seeds, at, order);
             }
             at = at.saturating_add(BLOCK);
         }
@@ -360,35 +358,26 @@ pub(super) fn is_tail(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
 
-/// Units that three more follow.
-#[inline]
-fn four(this: u64, next: u64) -> u64 {
-    let two = this & ahead(this, next, 2);
-    two & ahead(two, next & (next >> 2), 4)
-}
-
-/// Units that eleven more follow.
-#[inline]
-fn twelve(this: u64, next: u64) -> u64 {
-    let (two, two_next) = (this & ahead(this, next, 2), next & (next >> 2));
-    let (four, four_next) = (two & ahead(two, two_next, 4), two_next & (two_next >> 4));
-    let (eight, eight_next) = (four & ahead(four, four_next, 8), four_next & (four_next >> 8));
-    eight & ahead(eight, eight_next, 8)
-}
-
-/// East Asian units that three more follow, and that lie among twelve of any kind.
-fn among_twelve(before: &Units, this: &Units, next: &Units) -> u64 {
-    let east_asian = four(this.east_asian, next.east_asian);
-    if east_asian == 0 {
+/// East Asian units of a block that three more follow, and that lie among twelve of any kind.
+fn among_twelve(units: &Units, block: usize) -> u64 {
+    let behind = block.saturating_add(1);
+    let (this, next) = (get(&units.east_asian, block), get(&units.east_asian, behind));
+    let mut four = u128::from(this) | u128::from(next) << 64;
+    for shift in [2, 4] {
+        four &= four >> shift;
+    }
+    let four = u64::try_from(four & u128::from(u64::MAX)).unwrap_or_default();
+    if four == 0 {
         return 0;
     }
-    let mut around =
-        u128::from(before.any >> 32) | u128::from(this.any) << 32 | u128::from(next.any) << 96;
+    let before = get(&units.any, block.saturating_sub(1));
+    let (this, next) = (get(&units.any, block), get(&units.any, behind));
+    let mut around = u128::from(before >> 32) | u128::from(this) << 32 | u128::from(next) << 96;
     for shift in [2, 4, 8, 8] {
         around &= around >> shift;
     }
     for shift in [2, 4, 8, 8] {
         around |= around << shift;
     }
-    east_asian & u64::try_from(around >> 32 & u128::from(u64::MAX)).unwrap_or_default()
+    four & u64::try_from(around >> 32 & u128::from(u64::MAX)).unwrap_or_default()
 }
