@@ -133,6 +133,8 @@ pub struct Container {
     pub bind_mounts: Vec<BindMount>,
     /// Network interfaces and addresses.
     pub network: Vec<Interface>,
+    /// Ports that the engine was told the container offers, ascending; empty when it was told of none.
+    pub ports: Vec<u16>,
     /// Everything that happened to the container, each time with its source.
     pub times: Vec<Moment>,
     /// The host it ran on, as far as anything in the archive tells.

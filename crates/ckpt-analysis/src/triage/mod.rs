@@ -6,8 +6,23 @@
 //!
 //! A finding is a reason to look, not a verdict; and no findings are no proof of innocence, see `docs/findings.md`.
 
+mod code;
+mod commands;
+mod compilers;
+mod executables;
 mod finding;
+mod libraries;
+mod miner;
+mod names;
+mod programs;
+mod provenance;
+mod sessions;
+mod shells;
+mod sockets;
 mod subject;
+mod talk;
+
+use std::path::PathBuf;
 
 use ckpt_model::Checkpoint;
 
@@ -16,16 +31,38 @@ pub use finding::{Confidence, Finding, Rule, Seen, Severity};
 use subject::Subject;
 
 /// How to look.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct TriageOptions {
     archive: ckpt_archive::Options,
+    base: Option<PathBuf>,
+    threads: usize,
+}
+
+impl Default for TriageOptions {
+    /// No image to compare with, and one thread.
+    fn default() -> Self {
+        Self { archive: ckpt_archive::Options::default(), base: None, threads: 1 }
+    }
 }
 
 impl TriageOptions {
     /// Options for opening the archives inside the checkpoint: spool directory, limits, progress.
     pub fn archive(mut self, options: ckpt_archive::Options) -> Self {
         self.archive = options;
+        self
+    }
+
+    /// The container's image: an OCI layout (directory or tar) or the archive of `docker save`. It tells what is not in
+    /// it, and whether code in memory is as in its files. One that cannot be read is as if it were not given.
+    pub fn base(mut self, path: impl Into<PathBuf>) -> Self {
+        self.base = Some(path.into());
+        self
+    }
+
+    /// Threads that search memory. The findings are the same with any number.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
         self
     }
 }
@@ -45,7 +82,17 @@ struct Detector {
 }
 
 /// All detectors. One a subject: its rules are constants beside the code that finds them.
-const DETECTORS: &[Detector] = &[];
+const DETECTORS: &[Detector] = &[
+    Detector { rules: executables::RULES, look: executables::look },
+    Detector { rules: libraries::RULES, look: libraries::look },
+    Detector { rules: code::RULES, look: code::look },
+    Detector { rules: names::RULES, look: names::look },
+    Detector { rules: shells::RULES, look: shells::look },
+    Detector { rules: commands::RULES, look: commands::look },
+    Detector { rules: sockets::RULES, look: sockets::look },
+    Detector { rules: sessions::RULES, look: sessions::look },
+    Detector { rules: miner::RULES, look: miner::look },
+];
 
 /// Every kind of thing that can be found, by id.
 #[must_use]

@@ -6,6 +6,7 @@ mod crio;
 mod docker;
 mod image;
 mod podman;
+mod ports;
 
 use std::collections::BTreeMap;
 
@@ -39,6 +40,9 @@ pub(crate) fn describe(metadata: &Metadata<'_>, defects: &Defects) -> Container 
         Engine::Criu => bare::describe(metadata, &mut container, defects),
     }
     image::describe(metadata.image_annotations(), &mut container);
+    ports::of_annotations(&mut container);
+    container.ports.sort_unstable();
+    container.ports.dedup();
     container
 }
 
