@@ -6,7 +6,7 @@ use memchr::memmem::find;
 
 use super::finding::{Confidence, Finding, Rule, Severity};
 use super::group::Group;
-use super::places::{is_hidden_away, is_passing, origin};
+use super::places::{is_hidden_away, is_passing};
 use super::subject::Subject;
 use super::written::{Written, written};
 
@@ -113,7 +113,9 @@ fn setuid(subject: &Subject<'_>, file: &Written<'_>) -> Option<Finding> {
         finding = finding.seen(file.seen("its content has the marks of a shell"));
     }
     if odd {
-        let what = format!("it lies {}, where set-user-id programs never are", origin(file.origin));
+        let hidden = "it lies in a hidden place";
+        let open = "it lies where everybody may write, or in memory";
+        let what = if is_hidden_away(path) { hidden } else { open };
         finding = finding.seen(file.seen(what));
     }
     if nosuid {

@@ -77,14 +77,14 @@ fn seccomp(subject: &Subject<'_>, confinement: &Confinement) -> Option<Finding> 
         _ => Severity::Low,
     };
     let title = "no system call of the container is filtered";
-    let mut finding = Finding::new(&SECCOMP_OFF, severity, Confidence::High, title).seen(
-        Seen::new("linux.seccomp refuses nothing").member(confinement.source.clone()),
-    );
+    let mut finding = Finding::new(&SECCOMP_OFF, severity, Confidence::High, title)
+        .seen(Seen::new("linux.seccomp refuses nothing").member(confinement.source.clone()));
     let tasks = &subject.checkpoint.processes().tasks;
-    let bare = tasks.iter().filter(|task| task.seccomp == Some(Seccomp::Disabled)).count();
-    if bare > 0 {
-        let what = format!("{bare} of {} processes run without a filter", tasks.len());
-        finding = finding.seen(Seen::new(what));
+    let mut bare = tasks.iter().filter(|task| task.seccomp == Some(Seccomp::Disabled));
+    if let Some(first) = bare.next() {
+        let number = bare.count().saturating_add(1);
+        let what = format!("{number} of {} processes run without a filter", tasks.len());
+        finding = finding.seen(Seen::new(what).member(subject.core(first)));
     }
     Some(finding)
 }
@@ -107,7 +107,7 @@ fn apparmor(subject: &Subject<'_>, confinement: &Confinement) -> Option<Finding>
     }
     if let Some(task) = task {
         let what = format!("{} is unconfined", crate::triage::subject::named(task));
-        finding = finding.seen(Seen::new(what));
+        finding = finding.seen(Seen::new(what).member(subject.core(task)));
     }
     Some(finding)
 }

@@ -5,6 +5,7 @@ use ckpt_model::DumpKind;
 use crate::triage::finding::{Confidence, Finding, Rule, Seen, Severity};
 use crate::triage::quote::quote;
 use crate::triage::subject::Subject;
+use crate::verify::dump::unexplained;
 
 const DUMP_INCOMPLETE: Rule = Rule {
     id: "dump-incomplete",
@@ -26,10 +27,10 @@ pub(in crate::triage) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>
     if let Some(log) = checkpoint.dump_log()
         && log.failed
     {
-        let lines = log.errors.iter().take(MOST);
-        seen.extend(lines.map(|text| {
-            super::line(checkpoint, log, quote(text.as_bytes()), text.as_bytes())
-        }));
+        let lines = unexplained(&log.errors).take(MOST);
+        seen.extend(
+            lines.map(|text| super::line(checkpoint, log, quote(text.as_bytes()), text.as_bytes())),
+        );
     }
     let whole = checkpoint.directory().map(|directory| directory.kind);
     if whole.is_some_and(|kind| !matches!(kind, DumpKind::Full | DumpKind::PreDump)) {
