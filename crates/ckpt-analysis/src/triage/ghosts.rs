@@ -13,9 +13,9 @@ use super::written::{Format, MOST_READ, start};
 
 const DELETED_FILE_OPEN: Rule = Rule {
     id: "deleted-file-open",
-    title: "an open file was deleted, and it is a program or an archive",
-    why: "Deleted and still open it is in no listing, and can be run or sent through the descriptor",
-    wrong: "installers delete an archive while they unpack it; some programs delete their own temporary scripts",
+    title: "An open file was deleted, and it is a program or an archive",
+    why: "Deleted and still open it is in no listing, and can be run or sent through the descriptor.",
+    wrong: "Installers delete an archive while they unpack it; some programs delete their own temporary scripts.",
     check: "ckpt-inspect extract --origin ghost EVIDENCE",
     attack: &["T1070.004"],
 };

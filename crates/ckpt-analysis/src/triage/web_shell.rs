@@ -17,9 +17,9 @@ use super::written::{MOST_READ, Written, written};
 
 const WEB_SHELL: Rule = Rule {
     id: "web-shell",
-    title: "a page that runs what a request brings",
-    why: "It takes code or commands from a request and runs them: a back door that any browser opens",
-    wrong: "administration tools (database front ends, panels) run commands by design; test code. The rule wants input of a request in what is run, or code that is decoded and then run",
+    title: "A page that runs what a request brings",
+    why: "It takes code or commands from a request and runs them: a back door that any browser opens.",
+    wrong: "Administration tools (database front ends, panels) run commands by design; test code. The rule wants input of a request in what is run, or code that is decoded and then run.",
     check: "ckpt-inspect search --artifacts --regex '(?i)(eval|assert|system|exec|passthru|popen)\\s*\\(' EVIDENCE",
     attack: &["T1505.003"],
 };
@@ -541,8 +541,12 @@ fn called_by_name(language: &Language, text: &[u8]) -> Option<Found> {
 /// The name at the end of the left side of an assignment.
 fn last_name(left: &[u8]) -> &[u8] {
     let left = left.strip_suffix(b".").or_else(|| left.strip_suffix(b":")).unwrap_or(left);
-    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
-    let from = left.iter().rposition(|byte| !part(byte)).map_or(0, |at| at.saturating_add(1));
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let from = match left.iter().rposition(|byte| !part(byte)) {
+        Some(at) if left.get(at) == Some(&b'$') => at,
+        Some(at) => at.saturating_add(1),
+        None => 0,
+    };
     left.get(from..).unwrap_or_default()
 }
 

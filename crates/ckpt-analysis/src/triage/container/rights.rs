@@ -7,18 +7,18 @@ use crate::triage::subject::Subject;
 
 const PRIVILEGED_CONTAINER: Rule = Rule {
     id: "privileged-container",
-    title: "the container is privileged",
-    why: "It has every capability, every device and no filter: who is root in it is root on the host",
-    wrong: "network plugins, storage drivers, monitoring and docker-in-docker are started so on purpose",
+    title: "The container is privileged",
+    why: "It has every capability, every device and no filter: who is root in it is root on the host.",
+    wrong: "Network plugins, storage drivers, monitoring and docker-in-docker are started so on purpose.",
     check: "ckpt-inspect info EVIDENCE",
     attack: &["T1611", "T1610"],
 };
 
 const DANGEROUS_CAPABILITY: Rule = Rule {
     id: "dangerous-capability",
-    title: "the container has capabilities that lead out of it",
-    why: "With `CAP_SYS_ADMIN`, `CAP_SYS_PTRACE`, `CAP_SYS_MODULE`, `CAP_DAC_READ_SEARCH`, `CAP_SYS_RAWIO` or `CAP_BPF` there are known ways to the host",
-    wrong: "given on purpose: VPNs have `CAP_NET_ADMIN`, debuggers `CAP_SYS_PTRACE`, FUSE `CAP_SYS_ADMIN`",
+    title: "The container has capabilities that lead out of it",
+    why: "With `CAP_SYS_ADMIN`, `CAP_SYS_PTRACE`, `CAP_SYS_MODULE`, `CAP_DAC_READ_SEARCH`, `CAP_SYS_RAWIO` or `CAP_BPF` there are known ways to the host.",
+    wrong: "Given on purpose: VPNs have `CAP_NET_ADMIN`, debuggers `CAP_SYS_PTRACE`, FUSE `CAP_SYS_ADMIN`.",
     check: "ckpt-inspect tree --creds EVIDENCE",
     attack: &["T1611"],
 };

@@ -9,9 +9,9 @@ use crate::verify::dump::unexplained;
 
 const DUMP_INCOMPLETE: Rule = Rule {
     id: "dump-incomplete",
-    title: "the dump failed or is not whole",
-    why: "What is not in the dump cannot be found in it; and a dump that fails is what somebody wants who knows that dumps are taken",
-    wrong: "dumps fail for honest reasons: open connections, file locks, large deleted files",
+    title: "The dump failed or is not whole",
+    why: "What is not in the dump cannot be found in it; and a dump that fails is what somebody wants who knows that dumps are taken.",
+    wrong: "Dumps fail for honest reasons: open connections, file locks, large deleted files.",
     check: "ckpt-inspect verify EVIDENCE",
     attack: &[],
 };
