@@ -6,21 +6,40 @@
 //!
 //! A finding is a reason to look, not a verdict; and no findings are no proof of innocence, see `docs/findings.md`.
 
+mod accounts;
+mod brought;
 mod code;
 mod commands;
 mod compilers;
+mod container;
+mod devices;
+mod dump;
 mod executables;
 mod finding;
+mod firewall;
+mod ghosts;
+mod group;
+mod hidden;
+mod history;
 mod libraries;
+mod logs;
 mod miner;
 mod names;
+mod packages;
+mod persistence;
+mod places;
 mod programs;
 mod provenance;
+mod quote;
 mod sessions;
+mod setuid;
 mod shells;
 mod sockets;
 mod subject;
+mod suspicion;
 mod talk;
+mod web_shell;
+mod written;
 
 use std::path::PathBuf;
 
@@ -92,6 +111,26 @@ const DETECTORS: &[Detector] = &[
     Detector { rules: sockets::RULES, look: sockets::look },
     Detector { rules: sessions::RULES, look: sessions::look },
     Detector { rules: miner::RULES, look: miner::look },
+    Detector { rules: setuid::RULES, look: setuid::look },
+    Detector { rules: persistence::RULES, look: persistence::look },
+    Detector { rules: accounts::RULES, look: accounts::look },
+    Detector { rules: logs::RULES, look: logs::look },
+    Detector { rules: history::RULES, look: history::look },
+    Detector { rules: hidden::RULES, look: hidden::look },
+    Detector { rules: brought::RULES, look: brought::look },
+    Detector { rules: web_shell::RULES, look: web_shell::look },
+    Detector { rules: ghosts::RULES, look: ghosts::look },
+    Detector { rules: devices::RULES, look: devices::look },
+    Detector { rules: container::rights::RULES, look: container::rights::look },
+    Detector { rules: container::mounts::RULES, look: container::mounts::look },
+    Detector { rules: container::sockets::RULES, look: container::sockets::look },
+    Detector { rules: container::namespaces::RULES, look: container::namespaces::look },
+    Detector { rules: container::confinement::RULES, look: container::confinement::look },
+    Detector { rules: firewall::RULES, look: firewall::look },
+    Detector { rules: dump::missed::RULES, look: dump::missed::look },
+    Detector { rules: dump::incomplete::RULES, look: dump::incomplete::look },
+    Detector { rules: dump::hindered::RULES, look: dump::hindered::look },
+    Detector { rules: dump::stale::RULES, look: dump::stale::look },
 ];
 
 /// Every kind of thing that can be found, by id.

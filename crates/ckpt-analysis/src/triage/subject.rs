@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ckpt_memory::VirtAddr;
+use ckpt_model::artifacts::Artifacts;
 use ckpt_model::{
     Change, ChangeSource, Changes, ChangesOptions, Checkpoint, FileSources, FillOptions, MemoryMap,
     Pid, Socket, Strings, Task, Text, escape,
@@ -11,7 +12,9 @@ use criu_image::ImageKind;
 
 use super::TriageOptions;
 use super::finding::Seen;
+use super::packages::Packages;
 use super::provenance::Provenance;
+use super::written::written;
 
 /// Characters of a command line that are shown.
 const SHOWN: usize = 160;
@@ -31,6 +34,10 @@ pub(crate) struct Subject<'a> {
     executables: BTreeMap<Pid, Provenance>,
     /// The sockets that processes have open, by descriptor.
     sockets: HashMap<Pid, Vec<(u32, &'a Socket)>>,
+    /// Everything that can be had as a file.
+    pub(crate) artifacts: Artifacts,
+    /// What a package manager installed.
+    pub(super) packages: Packages,
 }
 
 impl<'a> Subject<'a> {
@@ -62,12 +69,15 @@ impl<'a> Subject<'a> {
             tasks,
             executables: BTreeMap::new(),
             sockets,
+            artifacts: checkpoint.artifacts(&options.archive),
+            packages: Packages::default(),
         };
         let executables = subject.tasks.iter().filter_map(|task| {
             let exe = task.exe.as_ref()?;
             Some((task.pid, Provenance::of_file(&subject, exe)))
         });
         subject.executables = executables.collect();
+        subject.packages = Packages::of(written(&subject));
         subject
     }
 

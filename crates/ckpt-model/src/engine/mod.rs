@@ -23,11 +23,14 @@ pub(crate) fn describe(metadata: &Metadata<'_>, defects: &Defects) -> Container 
     let mut container = Container::default();
     let spec = metadata
         .find(&["spec.dump", "spec.any"])
-        .and_then(|(place, json)| spec::parse(&place, containerd::unwrap_any(&json), defects));
-    let annotations = spec.as_ref().map(spec::annotations).unwrap_or_default();
+        .and_then(|(place, json)| {
+            let spec = spec::parse(&place, containerd::unwrap_any(&json), defects)?;
+            Some((place, spec))
+        });
+    let annotations = spec.as_ref().map(|(_, spec)| spec::annotations(spec)).unwrap_or_default();
     container.engine = detect(metadata, &annotations);
-    if let Some(spec) = &spec {
-        spec::describe(spec, &mut container);
+    if let Some((place, spec)) = &spec {
+        spec::describe(place, spec, &mut container);
     }
     match container.engine {
         Engine::Podman => podman::describe(metadata, &mut container, defects),

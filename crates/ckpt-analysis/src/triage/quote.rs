@@ -1,0 +1,24 @@
+//! Text of the evidence in a finding: short, and safe for a terminal.
+
+/// Most bytes that are quoted.
+const MOST: usize = 120;
+
+/// The beginning of a text, escaped; what is cut off is marked.
+pub(super) fn quote(text: &[u8]) -> String {
+    let text = text.trim_ascii();
+    match text.get(..MOST) {
+        Some(start) if text.len() > MOST => format!("{}...", ckpt_model::escape(start)),
+        _ => ckpt_model::escape(text).into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn short_and_safe() {
+        assert_eq!(quote(b"  a\x1b[2J\n"), "a\\x1b[2J");
+        assert_eq!(quote(&[b'a'; 500]).len(), 123);
+    }
+}
