@@ -1,7 +1,8 @@
 //! Code in memory that no file explains: anonymous, writable, an ELF file without a file, text that was changed.
 
 use ckpt_memory::{Mapping, MappingKind, Span, VirtAddr};
-use ckpt_model::{Examined, MappingMark, MemoryMap, Task};
+use ckpt_model::{Examined, MappingMark, MemoryMap, Pid, Task};
+use criu_image::ImageKind;
 
 use super::compilers::{self, Compiler};
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
@@ -149,9 +150,11 @@ impl Process<'_, '_> {
     /// Executable memory without a file, and writable text.
     fn unexplained(&self, rule: &'static Rule, noticed: &[Noticed<'_>]) -> Option<Finding> {
         let (_, _, at) = noticed.first()?;
+        let running = self.running(noticed);
         let (severity, confidence) = match self.compiler {
             Some(Compiler { whole: true, .. }) => (Severity::Info, Confidence::High),
             Some(Compiler { whole: false, .. }) => (Severity::Low, Confidence::Medium),
+            None if running.is_some() => (Severity::High, Confidence::High),
             None if self.subject.is_foreign(self.task()) => (Severity::High, Confidence::Medium),
             None => (Severity::Medium, Confidence::Medium),
         };
@@ -170,12 +173,25 @@ impl Process<'_, '_> {
             finding = finding.seen(Seen::new(what).member(self.subject.mm(self.task())));
         }
         let mut finding = self.with(finding, noticed, "no file");
+        if let Some((thread, at)) = running.filter(|_| self.compiler.is_none()) {
+            let what = format!("thread {thread} is running there, at {at}");
+            let core = self.subject.image(ImageKind::Core, u64::from(thread.0));
+            finding = finding.seen(Seen::new(what).member(core));
+        }
         if let Some(exe) = self.subject.executable(self.task())
             && exe.is_foreign()
         {
             finding.evidence.extend(exe.seen.iter().cloned());
         }
         Some(finding)
+    }
+
+    /// The first thread that is about to run code of one of these mappings, and where.
+    fn running(&self, noticed: &[Noticed<'_>]) -> Option<(Pid, VirtAddr)> {
+        let ips = self.task().threads.iter().filter_map(|thread| Some((thread.tid, thread.ip?)));
+        let mut ips =
+            ips.filter(|(_, ip)| noticed.iter().any(|(mapping, ..)| mapping.contains(*ip)));
+        ips.next()
     }
 
     fn modified(&self, noticed: &[Noticed<'_>]) -> Option<Finding> {
@@ -185,7 +201,8 @@ impl Process<'_, '_> {
         let (severity, confidence) = match certain {
             Some(_) if self.compiler.is_some() => (Severity::Medium, Confidence::High),
             Some(_) => (Severity::High, Confidence::High),
-            None => (Severity::Low, Confidence::Low),
+            None if self.compiler.is_some() => (Severity::Low, Confidence::Low),
+            None => (Severity::Medium, Confidence::Medium),
         };
         let name = mapping.name.as_deref().map(ckpt_model::escape).unwrap_or_default();
         let what = match certain {

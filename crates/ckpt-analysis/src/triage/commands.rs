@@ -9,6 +9,7 @@ use memchr::memmem::find;
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::programs::{is_interpreter, is_multi_call, is_shell, program};
 use super::subject::{Subject, named, shortened};
+use super::talk;
 
 pub(super) static RULES: &[&Rule] = &[&SUSPICIOUS];
 
@@ -125,7 +126,8 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for task in &subject.tasks {
         let Some(argv) = &task.argv else { continue };
         let line = joined(argv);
-        let Some((what, severity, confidence)) = judge(task, argv, &line) else { continue };
+        let judged = judge(task, argv, &line).or_else(|| talks(subject, task, argv));
+        let Some((what, severity, confidence)) = judged else { continue };
         // What the container was started with is its owner's doing, as a rule.
         let asked_for = is_asked_for(subject, argv);
         let severity = if asked_for { severity.min(Severity::Medium) } else { severity };
@@ -139,8 +141,23 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if asked_for {
             finding = finding.seen(Seen::new("the container was started with this command"));
         }
+        finding.evidence.extend(talk::seen(subject, task));
         findings.push(finding);
     }
+}
+
+/// A program on a command line of an interpreter, with a connection.
+fn talks(subject: &Subject<'_>, task: &Task, argv: &Strings) -> Option<Verdict> {
+    let mut options = argv.iter().skip(1).take(3);
+    let inline = is_interpreter(program(task))
+        && options.any(|word| matches!(word, b"-c" | b"-e" | b"-r" | b"-E" | b"--eval" | b"-ne"));
+    let held = subject.sockets_of(task.pid);
+    let connected = held.iter().any(|(_, socket)| talk::is_conversation(socket));
+    (inline && connected).then_some((
+        "runs a program that is on its command line, and talks over the network",
+        Severity::Medium,
+        Confidence::Medium,
+    ))
 }
 
 /// The arguments as one line, of bounded length.

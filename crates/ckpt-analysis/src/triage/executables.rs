@@ -1,7 +1,7 @@
 //! Programs that the image does not have: deleted, in memory, written since, hidden.
 
 use ckpt_memory::VirtAddr;
-use ckpt_model::{Strings, Task};
+use ckpt_model::{Remap, Strings, Task};
 use criu_image::ImageKind;
 
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
@@ -130,10 +130,7 @@ fn judge(
 fn kept(subject: &Subject<'_>, task: &Task) -> Option<Seen> {
     let exe = task.exe.as_ref()?;
     let content = subject.checkpoint.ghost(exe.file_id)?.content?;
-    let ghost = match subject.checkpoint.files().remap(exe.file_id)? {
-        ckpt_model::Remap::Ghost(number) => number,
-        _ => return None,
-    };
+    let Remap::Ghost(ghost) = subject.checkpoint.files().remap(exe.file_id)? else { return None };
     let member = subject.image(ImageKind::GhostFile, u64::from(ghost));
     Some(Seen::new(format!("its content is kept, {} bytes", content.size())).member(member))
 }

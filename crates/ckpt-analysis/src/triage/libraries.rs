@@ -145,7 +145,9 @@ fn weigh(
         () if library.hidden => Severity::High,
         () if odd && runtime => Severity::Low,
         () if library.deleted && odd => Severity::High,
-        () if library.deleted => Severity::Low,
+        () if library.deleted && library.replaced => Severity::Low,
+        () if library.deleted && is_of_system(&library.path) => Severity::Medium,
+        () if library.deleted => Severity::High,
         () if library.store == Store::Memory && odd => Severity::High,
         () if library.written.is_some() && odd => Severity::High,
         () if library.written == Some(Written::Anew) => Severity::Medium,
@@ -153,6 +155,12 @@ fn weigh(
         () if library.store == Store::Memory || library.temporary => Severity::Medium,
         () => return None,
     })
+}
+
+/// Whether it lies where packages put libraries, and take old versions away when they are updated.
+fn is_of_system(path: &Text) -> bool {
+    let folders: [&[u8]; 4] = [b"/usr/lib", b"/lib", b"/usr/local/lib/python", b"/opt/"];
+    folders.iter().any(|folder| path.as_bytes().starts_with(folder))
 }
 
 /// Whether the file that a mapping is of begins as ELF files do, as far as some mapping shows its beginning.

@@ -30,7 +30,7 @@ static MINER: Rule = Rule {
 };
 
 /// What is looked for in memory. Four literals are looked for one by one, each as fast as memory can be read.
-const WORDS: [&str; 4] = ["stratum+", "mining.s", "donate-level", "cryptonight"];
+const WORDS: [&str; 4] = ["stratum+", "mining.s", "donate-level", "\"rx/0\""];
 
 /// What miners are told on their command line or in their environment.
 const TOLD: [&[u8]; 12] = [
@@ -133,13 +133,25 @@ fn judge(subject: &Subject<'_>, task: &Task, words: &Words) -> Option<Finding> {
 
 /// What the arguments or the environment tell a miner.
 fn told(task: &Task) -> Option<String> {
-    let speaks = |word: &[u8]| TOLD.iter().any(|told| find(word, told).is_some());
+    let speaks =
+        |word: &[u8]| is_wallet(word) || TOLD.iter().any(|told| find(word, told).is_some());
     if let Some(argv) = task.argv.as_ref().filter(|argv| argv.iter().any(speaks)) {
         return Some(format!("arguments: {}", shortened(&command_line(argv))));
     }
     let mut env = task.env.iter().flat_map(Strings::iter);
     let variable = env.find(|variable| speaks(variable))?;
     Some(format!("environment: {}", shortened(&escape(variable))))
+}
+
+/// Whether a word is, or ends in, an address of Monero: 95 or 106 letters and digits without those that look alike, a
+/// label behind a dot left off.
+fn is_wallet(word: &[u8]) -> bool {
+    let word = word.rsplit(|byte| *byte == b'=').next().unwrap_or(word);
+    let word = word.split(|byte| matches!(byte, b'.' | b'+')).next().unwrap_or(word);
+    let base58 = |byte: &u8| byte.is_ascii_alphanumeric() && !b"0OIl".contains(byte);
+    matches!(word.len(), 95 | 106)
+        && matches!(word.first(), Some(b'4' | b'8'))
+        && word.iter().all(base58)
 }
 
 /// A connection to somebody else's port of a pool.
@@ -235,7 +247,7 @@ fn meaning(text: &[u8]) -> Option<&'static str> {
         () if begins(&[b"mining.submit"]) => "mining.submit",
         () if begins(&[b"mining.set_"]) => "mining.set_difficulty",
         () if begins(&[b"donate-level"]) => "an option of miners",
-        () if begins(&[b"cryptonight"]) => "an algorithm of miners",
+        () if begins(&[b"\"rx/0\""]) => "an algorithm of miners",
         () => return None,
     })
 }

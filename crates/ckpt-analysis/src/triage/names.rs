@@ -4,7 +4,7 @@
 //! of the path that was started (a link's own name, a script's). The third, the first argument, is whatever the starter
 //! wrote. A program may overwrite the last two.
 
-use ckpt_model::{Strings, Task};
+use ckpt_model::{Strings, Task, Text};
 
 use super::executables::is_named_by_script;
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
@@ -95,7 +95,7 @@ fn is_kernel_thread(name: &[u8]) -> bool {
 fn kernel(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     let first = task.argv.as_ref().and_then(Strings::first).unwrap_or_default();
     let title = task.argv.as_ref().map(command_line).unwrap_or_default();
-    let comm = task.comm.as_ref().map(|comm| comm.as_bytes()).unwrap_or_default();
+    let comm = task.comm.as_ref().map(Text::as_bytes).unwrap_or_default();
     let inside = |name: &[u8]| {
         let inside = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]"));
         inside.map(<[u8]>::to_vec)
@@ -110,7 +110,15 @@ fn kernel(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     let severity = match (&bracketed, known) {
         (_, true) if subject.is_foreign(task) => Severity::Critical,
         (_, true) => Severity::High,
-        (Some(name), false) if !wordy(name) && !own(name) => Severity::Medium,
+        (Some(name), false) if !wordy(name) && !own(name) => match () {
+            () if subject.is_foreign(task) => Severity::Critical,
+            () if same(comm, name) => Severity::High,
+            () => Severity::Medium,
+        },
+        // ps shows the name of a process without arguments in brackets.
+        (None, false) if title.is_empty() && task.argv.is_some() && !comm.is_empty() => {
+            if subject.is_foreign(task) { Severity::High } else { Severity::Low }
+        }
         _ => return None,
     };
     let confidence = if known { Confidence::High } else { Confidence::Medium };
@@ -124,7 +132,7 @@ fn kernel(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
 fn mismatch(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     let foreign = subject.is_foreign(task);
     let first = task.argv.as_ref().and_then(Strings::first).unwrap_or_default();
-    let comm = task.comm.as_ref().map(|comm| comm.as_bytes()).unwrap_or_default();
+    let comm = task.comm.as_ref().map(Text::as_bytes).unwrap_or_default();
     let exe = task.exe.as_ref()?;
     let exe = exe.path.as_bytes();
     let exe = base_name(exe.strip_suffix(b" (deleted)").unwrap_or(exe));

@@ -3,7 +3,7 @@
 //! Names decide only what is innocent or what a program can do; whether something is suspicious is never read off a name
 //! alone.
 
-use ckpt_model::{Strings, Task};
+use ckpt_model::{Strings, Task, Text};
 
 use super::subject::base_name;
 
@@ -54,7 +54,7 @@ const TOOLS: [&[u8]; 24] = [
 
 /// Daemons and parts of the system that an intruder likes to be taken for: nobody writes these names over another
 /// program's by chance.
-const SYSTEM: [&[u8]; 40] = [
+const SYSTEM: [&[u8]; 43] = [
     b"init",
     b"systemd",
     b"systemd-journal",
@@ -95,6 +95,9 @@ const SYSTEM: [&[u8]; 40] = [
     b"httpd",
     b"apache2",
     b"nginx",
+    b"php-fpm",
+    b"mysqld",
+    b"postgres",
 ];
 
 /// Debuggers and tracers.
@@ -122,7 +125,7 @@ pub(crate) fn program(task: &Task) -> &[u8] {
         let path = exe.path.as_bytes();
         base_name(path.strip_suffix(b" (deleted)").unwrap_or(path))
     });
-    let comm = task.comm.as_ref().map(|comm| comm.as_bytes()).unwrap_or_default();
+    let comm = task.comm.as_ref().map(Text::as_bytes).unwrap_or_default();
     match exe {
         Some(exe) if is_multi_call(exe) => {
             let called = task.argv.as_ref().and_then(Strings::first).map(base_name);

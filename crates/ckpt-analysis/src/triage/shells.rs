@@ -196,7 +196,11 @@ fn service<'s>(subject: &Subject<'s>, task: &Task) -> Option<&'s Socket> {
                 && all.any(|other| is_listener(other) && talk::port(other.local.as_ref()) == port)
         })
     };
-    public.or_else(accepted).or_else(|| sockets().find(|one| is_listener(one)))
+    let unix = |one: &&Socket| one.family == Family::Unix && one.state == talk::LISTEN;
+    public
+        .or_else(accepted)
+        .or_else(|| sockets().find(|one| is_listener(one)))
+        .or_else(|| sockets().find(unix))
 }
 
 /// A shell, an interpreter or a tool whose parent is a network service.
@@ -218,13 +222,16 @@ fn of_service(subject: &Subject<'_>, task: &Task, told: &BTreeSet<Pid>) -> Optio
     let by_trade = STARTERS.contains(&starter) || STARTERS.contains(&stem(starter));
     let relay = relayed(subject, task).map(|(_, relay)| relay);
     let piped = relay.is_some() || talks_to(subject, task, parent);
-    let local = talk::is_loopback(socket.local.as_ref());
+    // Behind something in the same container that is reached from outside, it is reached from outside, too.
+    let mut all = subject.checkpoint.sockets().iter();
+    let reached = all.any(|one| is_listener(one) && !talk::is_loopback(one.local.as_ref()));
+    let remote = is_inet(socket) && reached;
     let command = is_command(task);
     let severity = match () {
         () if by_trade => Severity::Low,
-        () if local => Severity::Low,
-        () if shell && (piped || command || is_interactive(task)) => Severity::High,
-        () if shell => Severity::Medium,
+        () if shell && remote && (piped || is_interactive(task)) => Severity::High,
+        () if shell && (piped || remote) => Severity::Medium,
+        () if !remote => Severity::Low,
         () if is_interpreter(name) && (piped || command) => Severity::Medium,
         _ => Severity::Low,
     };
@@ -287,45 +294,59 @@ fn ends<'s>(subject: &'s Subject<'_>, end: &Descriptor) -> impl Iterator<Item = 
     })
 }
 
-/// What brings the commands of a shell from the network, and how much that matters.
+/// What brings the commands of a shell from the network, or takes its answers there, and how much that matters.
 fn relayed(subject: &Subject<'_>, task: &Task) -> Option<(Severity, Seen)> {
     if !is_shell(program(task)) {
         return None;
     }
-    let all = standard(subject, task);
-    let input = all.iter().find(|one| one.fd == 0)?;
-    let (pids, through): (Vec<Pid>, _) = match input.fd_type {
-        fd_type::PIPE => (ends(subject, input).collect(), "a pipe"),
-        fd_type::UNIXSK => (peers(subject, task), "a pair of sockets"),
-        fd_type::TTY => (masters(subject, input), "a pseudo terminal"),
-        _ => return None,
-    };
-    let relay = pids.iter().find_map(|pid| {
-        let other = subject.tasks.iter().find(|one| one.pid == *pid && one.pid != task.pid)?;
-        let held = subject.sockets_of(other.pid);
-        let (_, socket) = held.iter().find(|(_, socket)| is_conversation(socket))?;
-        Some((*other, *socket))
-    });
-    let (other, socket) = relay?;
-    let login = STARTERS.contains(&program(other));
-    let severity = match () {
-        () if login => Severity::Low,
-        () if subject.is_foreign(other) => Severity::High,
-        () => Severity::Medium,
-    };
-    let what = format!(
-        "standard input comes through {through} from {}, which has {}",
-        named(other),
-        talk::worded(socket)
-    );
-    Some((severity, Seen::new(what).member(subject.image(ImageKind::Files, None))))
+    standard(subject, task).into_iter().find_map(|stream| {
+        let (pids, through): (Vec<Pid>, _) = match stream.fd_type {
+            fd_type::PIPE => (ends(subject, stream).collect(), "a pipe"),
+            fd_type::UNIXSK => (peers(subject, task, stream.fd), "a pair of sockets"),
+            fd_type::TTY => (masters(subject, stream), "a pseudo terminal"),
+            _ => return None,
+        };
+        let (other, socket) = pids.iter().find_map(|pid| {
+            let other = subject.tasks.iter().find(|one| one.pid == *pid && one.pid != task.pid)?;
+            let held = subject.sockets_of(other.pid);
+            // A connection that it made says more than one that was made to it.
+            let mine = held.iter().find(|(_, socket)| is_outgoing(subject, socket));
+            let (_, socket) = mine.or_else(|| held.iter().find(|(_, one)| is_conversation(one)))?;
+            Some((*other, *socket))
+        })?;
+        let login = STARTERS.contains(&program(other));
+        let severity = match () {
+            () if login => Severity::Low,
+            () if subject.is_foreign(other) => Severity::High,
+            () if is_outgoing(subject, socket) && (stream.fd == 0 || is_interactive(task)) => {
+                Severity::High
+            }
+            () => Severity::Medium,
+        };
+        let name = if stream.fd == 0 { "standard input comes" } else { "its output goes" };
+        let way = if stream.fd == 0 { "from" } else { "to" };
+        let what = format!(
+            "{name} through {through} {way} {}, which has {}",
+            named(other),
+            talk::worded(socket)
+        );
+        Some((severity, Seen::new(what).member(subject.image(ImageKind::Files, None))))
+    })
 }
 
-/// The processes at the other end of the unix socket that is standard input.
-fn peers(subject: &Subject<'_>, task: &Task) -> Vec<Pid> {
+/// Whether a process called somebody: no listener of the dump has its port.
+fn is_outgoing(subject: &Subject<'_>, socket: &Socket) -> bool {
+    let port = talk::port(socket.local.as_ref());
+    let mut all = subject.checkpoint.sockets().iter();
+    is_conversation(socket)
+        && !all.any(|one| is_listener(one) && talk::port(one.local.as_ref()) == port)
+}
+
+/// The processes at the other end of the unix socket that a descriptor is.
+fn peers(subject: &Subject<'_>, task: &Task, fd: u32) -> Vec<Pid> {
     let held = subject.sockets_of(task.pid);
-    let input = held.iter().find(|(fd, socket)| *fd == 0 && socket.family == Family::Unix);
-    let Some(ino) = input.and_then(|(_, socket)| socket.peer_ino) else { return Vec::new() };
+    let own = held.iter().find(|(held, socket)| *held == fd && socket.family == Family::Unix);
+    let Some(ino) = own.and_then(|(_, socket)| socket.peer_ino) else { return Vec::new() };
     let all = subject.checkpoint.sockets().iter();
     let peers = all.filter(|socket| socket.ino == Some(ino));
     peers.flat_map(|socket| &socket.holders).map(|holder| holder.pid).collect()

@@ -10,7 +10,7 @@ use super::subject::Subject;
 const MOST_TOLD: usize = 4;
 
 /// `TCP_LISTEN` and `TCP_CLOSE` of `include/net/tcp_states.h`.
-const LISTEN: u32 = 10;
+pub(super) const LISTEN: u32 = 10;
 const CLOSE: u32 = 7;
 
 /// `SOCK_STREAM` and `SOCK_RAW`.
