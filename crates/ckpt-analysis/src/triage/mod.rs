@@ -31,6 +31,7 @@ mod places;
 mod programs;
 mod provenance;
 mod quote;
+mod secrets;
 mod sessions;
 mod setuid;
 mod shells;
@@ -131,6 +132,7 @@ const DETECTORS: &[Detector] = &[
     Detector { rules: dump::incomplete::RULES, look: dump::incomplete::look },
     Detector { rules: dump::hindered::RULES, look: dump::hindered::look },
     Detector { rules: dump::stale::RULES, look: dump::stale::look },
+    Detector { rules: secrets::RULES, look: secrets::look },
 ];
 
 /// Every kind of thing that can be found, by id.

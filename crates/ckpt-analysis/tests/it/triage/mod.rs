@@ -6,6 +6,7 @@ mod dump;
 mod files;
 mod hostile;
 mod real_files;
+mod secrets;
 
 use ckpt_analysis::triage::{Finding, TriageOptions, triage};
 use ckpt_model::Checkpoint;
