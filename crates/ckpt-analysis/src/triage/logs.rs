@@ -149,7 +149,9 @@ fn emptied(subject: &Subject<'_>, file: &Written<'_>, kind: Log, group: &mut Gro
         _ if had => Severity::High,
         Log::Access => Severity::Medium,
         Log::Logins => Severity::Low,
-        Log::Packages | Log::Service => return,
+        // Servers make theirs when they start.
+        Log::Service => Severity::Info,
+        Log::Packages => return,
     };
     let confidence = if had { Confidence::High } else { Confidence::Low };
     let seen = vec![

@@ -112,28 +112,27 @@ fn finding(subject: &Subject<'_>, kind: Kind, list: &[&FoldedSecret]) -> Option<
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let title = format!("{} {}: {}{more}", rule.title, kind.word(), first.secret.redacted());
     let mut finding = Finding::new(kind.rule(), severity, confidence, title);
-    for spot in
-        first.spots.iter().filter(|spot| Kind::of(std::slice::from_ref(spot)) == Some(kind)).take(1)
-    {
-        finding = match spot {
-            Spot::Environment { pid, .. } => finding.of(*pid),
-            Spot::Memory { pid, address, .. } => finding.of(*pid).at(*address),
-            Spot::Artifact { path: Some(path), .. } => finding.path(path.clone()),
-            _ => finding,
-        };
-    }
-    finding.evidence = bounded(list.iter().filter_map(|folded| seen(subject, folded)).collect());
+    let here = |spot: &&Spot| Kind::of(std::slice::from_ref(*spot)) == Some(kind);
+    finding = match first.spots.iter().find(here) {
+        Some(Spot::Environment { pid, .. }) => finding.of(*pid),
+        Some(Spot::Memory { pid, address, .. }) => finding.of(*pid).at(*address),
+        Some(Spot::Artifact { path: Some(path), .. }) => finding.path(path.clone()),
+        _ => finding,
+    };
+    let seen = list.iter().filter_map(|folded| seen(subject, kind, folded));
+    finding.evidence = bounded(seen.collect());
     Some(finding)
 }
 
-/// A secret and its first place.
-fn seen(subject: &Subject<'_>, folded: &FoldedSecret) -> Option<Seen> {
+/// A secret and its first place of that kind.
+fn seen(subject: &Subject<'_>, kind: Kind, folded: &FoldedSecret) -> Option<Seen> {
     let secret = &folded.secret;
     let detail = secret.detail().map(|text| format!(", {}", escape(text.as_bytes())));
     let more = folded.places.saturating_sub(1);
     let more = if more > 0 { format!(", and in {more} other places") } else { String::new() };
     let shown = format!("{}{}", secret.redacted(), detail.unwrap_or_default());
-    Some(match folded.spots.first()? {
+    let here = |spot: &&Spot| Kind::of(std::slice::from_ref(*spot)) == Some(kind);
+    Some(match folded.spots.iter().find(here)? {
         Spot::Environment { pid, name, .. } => {
             let task = subject.checkpoint.processes().get(*pid);
             let what = format!("{name} of pid {pid}: {shown}{more}");

@@ -362,7 +362,7 @@ fn logs_that_are_gone() {
     let low: Vec<_> =
         of(&found, id).into_iter().filter(|one| one.severity == Severity::Low).collect();
     assert_eq!(low.len(), 3, "btmp, dpkg.log and the rotated app.log: {low:#?}");
-    assert_eq!(of(&found, id).len(), 7);
+    assert_eq!(of(&found, id).len(), 8, "an empty new.log is told as well");
 }
 
 #[test]
@@ -400,6 +400,8 @@ fn hidden_files() {
             Member::dir("tmp/.X11-unix"),
             Member::dir("tmp/.font-unix"),
             Member::file("tmp/.X11-unix/key", "x"),
+            Member::file("srv/data/.w/tool", elf(9)),
+            Member::file("srv/app/.venv/bin/python", elf(9)),
             Member::file("tmp/.npm/x", "x"),
             Member::file("tmp/.s.PGSQL.5432.lock", "1\n"),
             Member::file("etc/.pwd.lock", ""),
@@ -417,7 +419,8 @@ fn hidden_files() {
     severity(&found, id, "/usr/lib/.libs.so", Severity::High);
     severity(&found, id, "/tmp/.X11-unix", Severity::Medium);
     severity(&found, id, "/tmp/.fifo", Severity::Low);
-    assert_eq!(of(&found, id).len(), 7);
+    severity(&found, id, "/srv/data/.w", Severity::High);
+    assert_eq!(of(&found, id).len(), 8);
     assert!(found.iter().all(|one| !one.title.contains('\u{202e}')), "titles are safe");
     let mut tmpfs = Archive::new();
     tmpfs.dir("./").member("./.c", "x").device("./null", 1, 3).symlink("./fd", "/proc/self/fd");
