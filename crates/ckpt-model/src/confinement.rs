@@ -106,10 +106,7 @@ fn refuses(filter: &LinuxSeccomp) -> bool {
 
 fn namespace(namespace: &LinuxNamespace) -> SpecNamespace {
     let path = namespace.path().as_ref().map(|path| path.to_string_lossy().into_owned());
-    SpecNamespace {
-        kind: namespace.typ().to_string(),
-        path: path.filter(|path| !path.is_empty()),
-    }
+    SpecNamespace { kind: namespace.typ().to_string(), path: path.filter(|path| !path.is_empty()) }
 }
 
 fn device(device: &LinuxDevice) -> SpecDevice {

@@ -69,10 +69,36 @@ const MOST: u64 = 1 << 20;
 
 /// Accounts that distributions make for services, without shell and password.
 const SERVICES: [&[u8]; 30] = [
-    b"daemon", b"bin", b"sys", b"adm", b"lp", b"games", b"man", b"mail", b"news", b"uucp",
-    b"proxy", b"www-data", b"backup", b"list", b"irc", b"gnats", b"nobody", b"_apt", b"apache",
-    b"httpd", b"nginx", b"ftp", b"sshd", b"ntp", b"messagebus", b"systemd-network",
-    b"systemd-resolve", b"systemd-timesync", b"tcpdump", b"postfix",
+    b"daemon",
+    b"bin",
+    b"sys",
+    b"adm",
+    b"lp",
+    b"games",
+    b"man",
+    b"mail",
+    b"news",
+    b"uucp",
+    b"proxy",
+    b"www-data",
+    b"backup",
+    b"list",
+    b"irc",
+    b"gnats",
+    b"nobody",
+    b"_apt",
+    b"apache",
+    b"httpd",
+    b"nginx",
+    b"ftp",
+    b"sshd",
+    b"ntp",
+    b"messagebus",
+    b"systemd-network",
+    b"systemd-resolve",
+    b"systemd-timesync",
+    b"tcpdump",
+    b"postfix",
 ];
 
 /// So many of them with a shell are the habit of a distribution: Debian gave them one until 2014.
@@ -109,9 +135,10 @@ fn summary(subject: &Subject<'_>, changed: &[(Written<'_>, usize, usize)]) -> Op
     let names: Vec<String> = changed.iter().map(|(file, ..)| file.path.to_string()).collect();
     let run = subject.packages.ran();
     let severity = if run.is_some() { Severity::Info } else { Severity::Low };
-    let title = format!("{} written: {}", if names.len() == 1 { "was" } else { "were" }, names.join(", "));
-    let mut finding = Finding::new(&ACCOUNTS_CHANGED, severity, Confidence::High, title)
-        .path(first.path.clone());
+    let title =
+        format!("{} written: {}", if names.len() == 1 { "was" } else { "were" }, names.join(", "));
+    let mut finding =
+        Finding::new(&ACCOUNTS_CHANGED, severity, Confidence::High, title).path(first.path.clone());
     for (file, entries, others) in changed {
         let mut what = format!("{}: {entries} entries", file.line());
         if *others > 0 {
@@ -268,8 +295,15 @@ mod tests {
 
     #[test]
     fn numbers_and_hashes() {
-        assert!(is_zero(b"0") && is_zero(b"000") && is_zero(b"+0") && !is_zero(b"") && !is_zero(b"10"));
-        assert!(is_hash(b"$6$salt$hash") && is_hash(b"abJnggxhB/yWI") && !is_hash(b"*") && !is_hash(b"!"));
+        assert!(
+            is_zero(b"0") && is_zero(b"000") && is_zero(b"+0") && !is_zero(b"") && !is_zero(b"10")
+        );
+        assert!(
+            is_hash(b"$6$salt$hash")
+                && is_hash(b"abJnggxhB/yWI")
+                && !is_hash(b"*")
+                && !is_hash(b"!")
+        );
         assert!(logs_in(b"/bin/bash") && logs_in(b"") && !logs_in(b"/usr/sbin/nologin"));
     }
 }

@@ -3,7 +3,6 @@
 use ckpt_model::ChangeKind;
 use ckpt_model::artifacts::{Hold, Origin};
 
-use super::suspicion::suspicions;
 use super::finding::{Confidence, Finding, Rule, Severity};
 use super::group::Group;
 use super::places::{
@@ -12,6 +11,7 @@ use super::places::{
 };
 use super::quote::quote;
 use super::subject::Subject;
+use super::suspicion::suspicions;
 use super::written::{Format, MOST_READ, Written, written};
 
 const EXECUTABLE_IN_WRITABLE_PLACE: Rule = Rule {
@@ -39,8 +39,9 @@ const GIVES_RIGHTS: u32 = 0o6000;
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut group = Group::default();
-    let files = written(subject)
-        .filter(|file| file.is_file() && file.mode & GIVES_RIGHTS == 0 && file.capabilities.is_none());
+    let files = written(subject).filter(|file| {
+        file.is_file() && file.mode & GIVES_RIGHTS == 0 && file.capabilities.is_none()
+    });
     for file in files {
         let found = if is_passing(&file) {
             brought(&file)

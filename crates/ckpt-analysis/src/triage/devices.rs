@@ -34,7 +34,8 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     group.finish(findings);
     if let Some(confinement) = &subject.checkpoint.container().confinement {
-        let given = confinement.devices.iter().filter_map(|device| given(device, &confinement.source));
+        let given =
+            confinement.devices.iter().filter_map(|device| given(device, &confinement.source));
         findings.extend(given);
     }
 }

@@ -100,6 +100,7 @@ fn judge(
         () if exe.written.is_some() && odd => {
             (&NOT_FROM_IMAGE, Severity::Critical, Confidence::High)
         }
+        () if exe.packaged => (&NOT_FROM_IMAGE, Severity::Low, Confidence::High),
         () if exe.written == Some(Written::Anew) => {
             (&NOT_FROM_IMAGE, Severity::High, Confidence::High)
         }
@@ -117,6 +118,7 @@ fn judge(
         () if exe.memfd => "which never was in a file system",
         () if exe.replaced => "which was deleted, and another file has its name",
         () if exe.deleted => "which was deleted",
+        () if exe.packaged => "of a package that was installed since",
         () if exe.written.is_some() => "which is not as in the image",
         () if exe.store == Store::Memory => "which lies on a file system in memory",
         () if exe.hidden => "which lies in a hidden place",
@@ -153,6 +155,7 @@ fn interpreted(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     let found = Provenance::of_path(subject, &path);
     let odd = found.is_odd_place();
     let (severity, confidence) = match () {
+        () if found.packaged => return None,
         () if found.written == Some(Written::Anew) && odd => (Severity::High, Confidence::High),
         () if found.written == Some(Written::Anew) => (Severity::Medium, Confidence::High),
         () if found.hidden => (Severity::Medium, Confidence::Medium),

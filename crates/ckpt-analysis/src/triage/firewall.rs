@@ -83,7 +83,8 @@ fn rules(firewall: &Firewall) -> Vec<(Does, &[u8])> {
             || (nft && (word(b"dnat") || word(b"redirect") || word(b"tproxy")))
         {
             found.push((Does::Redirects, line));
-        } else if drops.iter().any(|rule| has(rule)) || (nft && (word(b"drop") || word(b"reject"))) {
+        } else if drops.iter().any(|rule| has(rule)) || (nft && (word(b"drop") || word(b"reject")))
+        {
             found.push((Does::Drops, line));
         }
     }

@@ -2,11 +2,11 @@
 
 use ckpt_model::artifacts::{Artifact, Hold, Origin};
 
-use super::suspicion::suspicions;
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::places::{is_hidden_away, is_scratch};
 use super::quote::quote;
 use super::subject::{Subject, named};
+use super::suspicion::suspicions;
 use super::written::{Format, MOST_READ, start};
 
 const DELETED_FILE_OPEN: Rule = Rule {

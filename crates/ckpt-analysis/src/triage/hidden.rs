@@ -24,23 +24,83 @@ pub(super) const RULES: &[&Rule] = &[&HIDDEN_FILE];
 
 /// Directories of the system in which nothing begins with a dot, but for [`KNOWN_IN_SYSTEM`].
 const SYSTEM: [&[u8]; 18] = [
-    b"", b"/bin", b"/sbin", b"/lib", b"/lib64", b"/usr", b"/usr/bin", b"/usr/sbin", b"/usr/lib", b"/usr/lib64",
-    b"/usr/local", b"/usr/local/bin", b"/usr/local/lib", b"/usr/share", b"/usr/include", b"/etc", b"/dev", b"/var",
+    b"",
+    b"/bin",
+    b"/sbin",
+    b"/lib",
+    b"/lib64",
+    b"/usr",
+    b"/usr/bin",
+    b"/usr/sbin",
+    b"/usr/lib",
+    b"/usr/lib64",
+    b"/usr/local",
+    b"/usr/local/bin",
+    b"/usr/local/lib",
+    b"/usr/share",
+    b"/usr/include",
+    b"/etc",
+    b"/dev",
+    b"/var",
 ];
 
 /// Names with a dot that packages and engines put into directories of the system.
 const KNOWN_IN_SYSTEM: [&[u8]; 16] = [
-    b".build-id", b".pwd.lock", b".updated", b".java", b".git", b".gitignore", b".etckeeper", b".dockerenv",
-    b".containerenv", b".dockerinit", b".autorelabel", b".udev", b".placeholder", b".keep", b".gitkeep", b".resolv.conf.systemd-resolved.bak",
+    b".build-id",
+    b".pwd.lock",
+    b".updated",
+    b".java",
+    b".git",
+    b".gitignore",
+    b".etckeeper",
+    b".dockerenv",
+    b".containerenv",
+    b".dockerinit",
+    b".autorelabel",
+    b".udev",
+    b".placeholder",
+    b".keep",
+    b".gitkeep",
+    b".resolv.conf.systemd-resolved.bak",
 ];
 
 /// How names begin that honest programs leave where everybody may write: sockets and locks of X11, PostgreSQL and Java,
 /// caches of languages and browsers.
 const KNOWN: [&[u8]; 34] = [
-    b".X", b".s.PGSQL.", b".java_pid", b".attach_pid", b".org.chromium.", b".com.google.", b".org.mozilla", b".nfs",
-    b".dotnet", b".cache", b".config", b".local", b".npm", b".node", b".yarn", b".pnpm", b".pki", b".mono", b".gradle",
-    b".m2", b".ansible", b".keep", b".gitkeep", b".git", b".placeholder", b".fontconfig", b".dbus", b".gnupg",
-    b".vscode", b".nuget", b".NET", b".ipython", b".matplotlib", b".lock",
+    b".X",
+    b".s.PGSQL.",
+    b".java_pid",
+    b".attach_pid",
+    b".org.chromium.",
+    b".com.google.",
+    b".org.mozilla",
+    b".nfs",
+    b".dotnet",
+    b".cache",
+    b".config",
+    b".local",
+    b".npm",
+    b".node",
+    b".yarn",
+    b".pnpm",
+    b".pki",
+    b".mono",
+    b".gradle",
+    b".m2",
+    b".ansible",
+    b".keep",
+    b".gitkeep",
+    b".git",
+    b".placeholder",
+    b".fontconfig",
+    b".dbus",
+    b".gnupg",
+    b".vscode",
+    b".nuget",
+    b".NET",
+    b".ipython",
+    b".matplotlib",
+    b".lock",
 ];
 
 /// Directories that the X window system makes for its sockets, and nothing else.
@@ -98,7 +158,8 @@ fn hides<'a>(file: &Written<'a>, mounts: &[&[u8]]) -> Option<(Hiding, &'a [u8])>
     }
     let odd = directly(top, &SYSTEM) && !KNOWN_IN_SYSTEM.contains(&name);
     // `/.cache` and the like belong to a user whose home is /.
-    let home = split(top).0.is_empty() && (KNOWN.iter().any(|known| name.starts_with(known)) || is_setting(name));
+    let home = split(top).0.is_empty()
+        && (KNOWN.iter().any(|known| name.starts_with(known)) || is_setting(name));
     (odd && !home).then_some((hiding, top))
 }
 
@@ -120,18 +181,16 @@ fn finding(place: Origin, top: &[u8], hidden: &Hidden<'_>) -> Option<Finding> {
     } else {
         Severity::Low
     };
-    let confidence =
-        if hidden.hiding.is_trick() { Confidence::High } else { Confidence::Medium };
+    let confidence = if hidden.hiding.is_trick() { Confidence::High } else { Confidence::Medium };
     let top = Text::from(top);
     let first = hidden.files.first()?;
-    let directory = hidden.files.iter().any(|file| *file.path != top)
-        || first.kind == FileType::Directory;
+    let directory =
+        hidden.files.iter().any(|file| *file.path != top) || first.kind == FileType::Directory;
     let kind = if directory { "directory" } else { first.kind.word() };
     let title = format!("hidden {kind} {}: {top}", origin(place));
     let reason = format!("its name {}", hidden.hiding.reason());
-    let mut finding = Finding::new(&HIDDEN_FILE, severity, confidence, title)
-        .path(top)
-        .seen(first.seen(reason));
+    let mut finding =
+        Finding::new(&HIDDEN_FILE, severity, confidence, title).path(top).seen(first.seen(reason));
     if let Some((file, what)) = telling {
         finding = finding.seen(file.seen(format!("{} is {what}", file.path)));
     }
@@ -143,6 +202,8 @@ fn finding(place: Origin, top: &[u8], hidden: &Hidden<'_>) -> Option<Finding> {
 /// What makes a hidden file weigh more.
 fn content(file: &Written<'_>) -> Option<&'static str> {
     let start = file.start(4096);
-    let key = start.windows(19).any(|window| window == b" PRIVATE KEY-----\nM" || window.ends_with(b"PRIVATE KEY-----"));
+    let key = start
+        .windows(19)
+        .any(|window| window == b" PRIVATE KEY-----\nM" || window.ends_with(b"PRIVATE KEY-----"));
     file.format().map(super::written::Format::word).or(key.then_some("a private key"))
 }

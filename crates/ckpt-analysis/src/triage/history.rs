@@ -3,12 +3,12 @@
 use ckpt_model::{FileType, Task};
 use criu_image::ImageKind;
 
-use super::suspicion::suspicions;
 use super::finding::{Confidence, Finding, Rule, Severity};
 use super::group::{Group, bounded};
 use super::places::split;
 use super::quote::quote;
 use super::subject::{Subject, named};
+use super::suspicion::suspicions;
 use super::written::{MOST_READ, Written, deleted, written};
 
 const SHELL_HISTORY_REMOVED: Rule = Rule {
@@ -122,8 +122,7 @@ fn left(file: &Written<'_>) -> Option<Finding> {
 
 /// Shells whose environment keeps them from writing a history.
 fn switched_off(subject: &Subject<'_>) -> Option<Finding> {
-    const OFF: [&[u8]; 4] =
-        [b"HISTFILE=/dev/null", b"HISTFILE=", b"HISTSIZE=0", b"HISTFILESIZE=0"];
+    const OFF: [&[u8]; 4] = [b"HISTFILE=/dev/null", b"HISTFILE=", b"HISTSIZE=0", b"HISTFILESIZE=0"];
     let asked = subject.checkpoint.container().env.iter();
     let asked = asked.map(String::as_bytes).any(|entry| OFF.contains(&entry));
     let mut found = Vec::new();
@@ -153,6 +152,9 @@ fn is_shell(task: &Task) -> bool {
     let exe = task.exe.as_ref().map(|exe| split(exe.path.as_bytes()).1);
     exe.is_some_and(|name| {
         let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
-        SHELLS.contains(&name) || SHELLS.iter().any(|shell| name.strip_prefix(*shell).is_some_and(|rest| rest.starts_with(b".")))
+        SHELLS.contains(&name)
+            || SHELLS
+                .iter()
+                .any(|shell| name.strip_prefix(*shell).is_some_and(|rest| rest.starts_with(b".")))
     })
 }

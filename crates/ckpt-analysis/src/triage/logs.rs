@@ -35,13 +35,30 @@ enum Log {
 /// What a path is, when it is a log or the directory of logs.
 fn log(path: &[u8]) -> Option<Log> {
     const ACCESS: [&[u8]; 12] = [
-        b"auth.log", b"secure", b"messages", b"syslog", b"sudo.log", b"kern.log", b"daemon.log", b"user.log",
-        b"cron", b"audit", b"journal", b"fail2ban.log",
+        b"auth.log",
+        b"secure",
+        b"messages",
+        b"syslog",
+        b"sudo.log",
+        b"kern.log",
+        b"daemon.log",
+        b"user.log",
+        b"cron",
+        b"audit",
+        b"journal",
+        b"fail2ban.log",
     ];
     const LOGINS: [&[u8]; 6] = [b"wtmp", b"btmp", b"lastlog", b"faillog", b"tallylog", b"wtmp.db"];
     const PACKAGES: [&[u8]; 9] = [
-        b"apt", b"dpkg.log", b"alternatives.log", b"bootstrap.log", b"installer", b"dnf.log", b"yum.log",
-        b"apk.log", b"fontconfig.log",
+        b"apt",
+        b"dpkg.log",
+        b"alternatives.log",
+        b"bootstrap.log",
+        b"installer",
+        b"dnf.log",
+        b"yum.log",
+        b"apk.log",
+        b"fontconfig.log",
     ];
     if path == b"/var/log" {
         return Some(Log::Access);
@@ -65,22 +82,30 @@ fn log(path: &[u8]) -> Option<Log> {
 
 /// Whether a name is that of a log or of its rotation: `auth.log`, `auth.log.1`, `auth.log-20261123.gz`.
 fn is_one_of(name: &[u8], log: &[u8]) -> bool {
-    name.strip_prefix(log).is_some_and(|rest| rest.is_empty() || matches!(rest.first(), Some(b'.' | b'-')))
+    name.strip_prefix(log)
+        .is_some_and(|rest| rest.is_empty() || matches!(rest.first(), Some(b'.' | b'-')))
 }
 
 /// Whether a log was put aside: its name ends in a number, a date or a packer's ending.
 fn is_rotated(path: &[u8]) -> bool {
     let name = split(path).1;
-    let name = [&b".gz"[..], b".xz", b".zst", b".bz2"].iter().find_map(|end| name.strip_suffix(*end)).unwrap_or(name);
-    name.ends_with(b".old") || name.rsplit(|byte| matches!(byte, b'.' | b'-')).next().is_some_and(|end| {
-        end.len() < name.len() && !end.is_empty() && end.iter().all(u8::is_ascii_digit)
-    })
+    let name = [&b".gz"[..], b".xz", b".zst", b".bz2"]
+        .iter()
+        .find_map(|end| name.strip_suffix(*end))
+        .unwrap_or(name);
+    name.ends_with(b".old")
+        || name.rsplit(|byte| matches!(byte, b'.' | b'-')).next().is_some_and(|end| {
+            end.len() < name.len() && !end.is_empty() && end.iter().all(u8::is_ascii_digit)
+        })
 }
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut group = Group::default();
     // Logs that were put aside in the diff: what is missing was renamed, as a rule.
-    let aside: Vec<&Text> = written(subject).map(|file| file.path).filter(|path| log(path.as_bytes()).is_some() && is_rotated(path.as_bytes())).collect();
+    let aside: Vec<&Text> = written(subject)
+        .map(|file| file.path)
+        .filter(|path| log(path.as_bytes()).is_some() && is_rotated(path.as_bytes()))
+        .collect();
     for (path, seen) in deleted(subject) {
         let Some(kind) = log(path.as_bytes()) else { continue };
         let renamed = aside.iter().any(|other| other.as_bytes().starts_with(path.as_bytes()));
@@ -127,7 +152,10 @@ fn emptied(subject: &Subject<'_>, file: &Written<'_>, kind: Log, group: &mut Gro
         Log::Packages | Log::Service => return,
     };
     let confidence = if had { Confidence::High } else { Confidence::Low };
-    let seen = vec![file.seen(file.line()), Seen::new("nothing tells whether it was emptied or made anew")];
+    let seen = vec![
+        file.seen(file.line()),
+        Seen::new("nothing tells whether it was emptied or made anew"),
+    ];
     let seen = if had { seen.into_iter().take(1).collect() } else { seen };
     group.push(finding(severity, confidence, file.path, "is empty", seen));
 }

@@ -76,7 +76,11 @@ fn judge(line: &[u8]) -> Option<(bool, &'static str)> {
         return Some((STRONG, "joins a shell to a network connection"));
     }
     let made_to_run = has(&[b"chmod +x", b"chmod 7", b"chmod a+x", b"chmod u+x", b"chmod 0"]);
-    if fetches && (shell || made_to_run || has(&[b"$(curl", b"$(wget", b"`curl", b"`wget", b"<(curl", b"<(wget"])) {
+    if fetches
+        && (shell
+            || made_to_run
+            || has(&[b"$(curl", b"$(wget", b"`curl", b"`wget", b"<(curl", b"<(wget"]))
+    {
         return Some((STRONG, "fetches something and runs it"));
     }
     if decodes && (shell || runs_text) {
@@ -88,7 +92,13 @@ fn judge(line: &[u8]) -> Option<(bool, &'static str)> {
     if has(&[b"stratum+tcp://", b"stratum+ssl://", b"stratum2+tcp://"]) {
         return Some((STRONG, "speaks to a mining pool"));
     }
-    if has(&[b"histfile=/dev/null", b"unset histfile", b"history -c", b"histsize=0", b"histfilesize=0"]) {
+    if has(&[
+        b"histfile=/dev/null",
+        b"unset histfile",
+        b"history -c",
+        b"histsize=0",
+        b"histfilesize=0",
+    ]) {
         return Some((WEAK, "keeps no history"));
     }
     if renames(&lower) {
@@ -100,11 +110,13 @@ fn judge(line: &[u8]) -> Option<(bool, &'static str)> {
 /// Whether output of a command goes into an interpreter.
 fn runs_input(lower: &[u8]) -> bool {
     const INTERPRETERS: [&[u8]; 11] = [
-        b"sh", b"bash", b"dash", b"ash", b"zsh", b"ksh", b"python", b"python3", b"perl", b"ruby", b"php",
+        b"sh", b"bash", b"dash", b"ash", b"zsh", b"ksh", b"python", b"python3", b"perl", b"ruby",
+        b"php",
     ];
     lower.split(|byte| *byte == b'|').skip(1).any(|part| {
         let words = part.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let mut words = words.skip_while(|word| matches!(*word, b"sudo" | b"env" | b"nohup" | b"setsid" | b"exec"));
+        let mut words = words
+            .skip_while(|word| matches!(*word, b"sudo" | b"env" | b"nohup" | b"setsid" | b"exec"));
         words.next().is_some_and(|word| {
             let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or(word);
             let name = name.strip_suffix(b";").unwrap_or(name);

@@ -57,19 +57,59 @@ struct Language {
 const PHP: Language = Language {
     name: "PHP",
     runs: &[
-        "eval(", "assert(", "system(", "exec(", "passthru(", "shell_exec(", "popen(", "proc_open(", "pcntl_exec(",
-        "create_function(", "call_user_func(", "call_user_func_array(", "array_map(", "array_filter(", "usort(",
-        "register_shutdown_function(", "preg_replace(", "include(", "include_once(", "require(", "require_once(",
-        "include$", "require$", "`",
+        "eval(",
+        "assert(",
+        "system(",
+        "exec(",
+        "passthru(",
+        "shell_exec(",
+        "popen(",
+        "proc_open(",
+        "pcntl_exec(",
+        "create_function(",
+        "call_user_func(",
+        "call_user_func_array(",
+        "array_map(",
+        "array_filter(",
+        "usort(",
+        "register_shutdown_function(",
+        "preg_replace(",
+        "include(",
+        "include_once(",
+        "require(",
+        "require_once(",
+        "include$",
+        "require$",
+        "`",
     ],
     input: &[
-        "$_get", "$_post", "$_request", "$_cookie", "$_files", "$_server['http_", "$_server[\"http_",
-        "$_server['query", "$_server[\"query", "php://input", "getallheaders(", "apache_request_headers(",
-        "$http_raw_post_data", "filter_input(",
+        "$_get",
+        "$_post",
+        "$_request",
+        "$_cookie",
+        "$_files",
+        "$_server['http_",
+        "$_server[\"http_",
+        "$_server['query",
+        "$_server[\"query",
+        "php://input",
+        "getallheaders(",
+        "apache_request_headers(",
+        "$http_raw_post_data",
+        "filter_input(",
     ],
     decodes: &[
-        "base64_decode(", "gzinflate(", "gzuncompress(", "gzdecode(", "str_rot13(", "strrev(", "hex2bin(", "pack(",
-        "convert_uudecode(", "urldecode(", "openssl_decrypt(",
+        "base64_decode(",
+        "gzinflate(",
+        "gzuncompress(",
+        "gzdecode(",
+        "str_rot13(",
+        "strrev(",
+        "hex2bin(",
+        "pack(",
+        "convert_uudecode(",
+        "urldecode(",
+        "openssl_decrypt(",
     ],
     ends: b";",
     sigil: Some(b'$'),
@@ -78,12 +118,22 @@ const PHP: Language = Language {
 const JAVA: Language = Language {
     name: "JSP",
     runs: &[
-        "getruntime().exec(", "runtime.exec(", "newprocessbuilder(", "defineclass(", "scriptenginemanager(", ".eval(",
+        "getruntime().exec(",
+        "runtime.exec(",
+        "newprocessbuilder(",
+        "defineclass(",
+        "scriptenginemanager(",
+        ".eval(",
         "elprocessor(",
     ],
     input: &[
-        "request.getparameter", "request.getheader", "request.getinputstream", "request.getreader",
-        "request.getquerystring", "request.getcookies", "${param.",
+        "request.getparameter",
+        "request.getheader",
+        "request.getinputstream",
+        "request.getreader",
+        "request.getquerystring",
+        "request.getcookies",
+        "${param.",
     ],
     decodes: &["base64", "cipher.getinstance", "urlclassloader"],
     ends: b";",
@@ -93,10 +143,29 @@ const JAVA: Language = Language {
 const ASP: Language = Language {
     name: "ASP",
     runs: &[
-        "eval(", "execute(", "executeglobal(", "execute request", "evalrequest", "executerequest", "process.start(",
-        "processstartinfo(", "wscript.shell", "assembly.load(", ".exec(", "shell(",
+        "eval(",
+        "execute(",
+        "executeglobal(",
+        "execute request",
+        "evalrequest",
+        "executerequest",
+        "process.start(",
+        "processstartinfo(",
+        "wscript.shell",
+        "assembly.load(",
+        ".exec(",
+        "shell(",
     ],
-    input: &["request.form", "request.querystring", "request.item", "request(", "request[", "request.binaryread", "request.headers", "request.params"],
+    input: &[
+        "request.form",
+        "request.querystring",
+        "request.item",
+        "request(",
+        "request[",
+        "request.binaryread",
+        "request.headers",
+        "request.params",
+    ],
     decodes: &["frombase64string(", "createdecryptor("],
     ends: b";\n",
     sigil: None,
@@ -104,8 +173,26 @@ const ASP: Language = Language {
 
 const NODE: Language = Language {
     name: "JavaScript",
-    runs: &["exec(", "execsync(", "execfile(", "spawn(", "spawnsync(", "eval(", "newfunction(", "runinthiscontext("],
-    input: &["req.query", "req.body", "req.params", "req.headers", "req.cookies", "req.url", "request.query", "ctx.query"],
+    runs: &[
+        "exec(",
+        "execsync(",
+        "execfile(",
+        "spawn(",
+        "spawnsync(",
+        "eval(",
+        "newfunction(",
+        "runinthiscontext(",
+    ],
+    input: &[
+        "req.query",
+        "req.body",
+        "req.params",
+        "req.headers",
+        "req.cookies",
+        "req.url",
+        "request.query",
+        "ctx.query",
+    ],
     decodes: &["buffer.from(", "atob("],
     ends: b";\n",
     sigil: None,
@@ -114,11 +201,31 @@ const NODE: Language = Language {
 const SCRIPT: Language = Language {
     name: "CGI",
     runs: &[
-        "os.system(", "os.popen(", "subprocess.", "exec(", "eval(", "system(", "`", "qx", "popen(", "bash-c", "sh-c",
+        "os.system(",
+        "os.popen(",
+        "subprocess.",
+        "exec(",
+        "eval(",
+        "system(",
+        "`",
+        "qx",
+        "popen(",
+        "bash-c",
+        "sh-c",
     ],
     input: &[
-        "fieldstorage(", "query_string", "request.args", "request.form", "request.get_json", "request.values",
-        "request.data", "param(", "params[", "http_", "self.path", "self.headers",
+        "fieldstorage(",
+        "query_string",
+        "request.args",
+        "request.form",
+        "request.get_json",
+        "request.values",
+        "request.data",
+        "param(",
+        "params[",
+        "http_",
+        "self.path",
+        "self.headers",
     ],
     decodes: &["b64decode(", "decode_base64(", "decompress(", "fromhex(", "marshal.loads("],
     ends: b";\n",
@@ -141,8 +248,10 @@ fn language(path: &[u8], start: &[u8]) -> Option<&'static Language> {
     let parts: Vec<&[u8]> = name.split(|byte| *byte == b'.').skip(1).collect();
     let is = |ends: &[&[u8]]| parts.iter().any(|part| ends.contains(part));
     let php = has(start, b"<?php") || has(start, b"<?=");
-    if is(&[b"php", b"php3", b"php4", b"php5", b"php7", b"php8", b"phtml", b"phar", b"pht", b"inc", b"phps"])
-        || (php && is_page_place(path))
+    if is(&[
+        b"php", b"php3", b"php4", b"php5", b"php7", b"php8", b"phtml", b"phar", b"pht", b"inc",
+        b"phps",
+    ]) || (php && is_page_place(path))
     {
         return Some(&PHP);
     }
@@ -204,8 +313,8 @@ fn judge(subject: &Subject<'_>, file: &Written<'_>) -> Option<Finding> {
 /// Whether a name alone says that a web server may run it; other files are looked at where they are served.
 fn named_as_page(path: &[u8]) -> bool {
     const ENDS: [&[u8]; 12] = [
-        b".php", b".phtml", b".phar", b".php5", b".php7", b".jsp", b".jspx", b".asp", b".aspx", b".ashx", b".asmx",
-        b".cgi",
+        b".php", b".phtml", b".phar", b".php5", b".php7", b".jsp", b".jspx", b".asp", b".aspx",
+        b".ashx", b".asmx", b".cgi",
     ];
     let name = path.to_ascii_lowercase();
     ENDS.iter().any(|end| name.ends_with(end))
@@ -215,7 +324,8 @@ fn named_as_page(path: &[u8]) -> bool {
 fn settings(path: &[u8]) -> bool {
     let names: [&[u8]; 3] = [b".htaccess", b".user.ini", b"php.ini"];
     let name = split(path).1;
-    names.contains(&name) || (name.ends_with(b".ini") && has(path, b"/php") && has(path, b"conf.d/"))
+    names.contains(&name)
+        || (name.ends_with(b".ini") && has(path, b"/php") && has(path, b"conf.d/"))
 }
 
 /// A setting that runs a file before every page, or makes pictures pages.
@@ -248,7 +358,11 @@ fn prepended(file: &Written<'_>) -> Option<Finding> {
 fn uploaded(file: &Written<'_>, language: &Language, text: &[u8]) -> Option<Finding> {
     let server_side = ![SCRIPT.name, NODE.name].contains(&language.name);
     let says = normal(text, language).len() > 60;
-    if !is_upload(file.path.as_bytes()) || !server_side || !says || !named_as_page(file.path.as_bytes()) {
+    if !is_upload(file.path.as_bytes())
+        || !server_side
+        || !says
+        || !named_as_page(file.path.as_bytes())
+    {
         return None;
     }
     let title = format!("a {} page among uploaded files: {}", language.name, file.path);
@@ -295,7 +409,8 @@ fn examine(language: &Language, text: &[u8]) -> Option<Found> {
             let at = statement.iter().position(|byte| *byte == b'=')?;
             let (left, right) = statement.split_at_checked(at)?;
             // Comparisons assign nothing.
-            let assigns = right.get(1) != Some(&b'=') && !left.ends_with(b"!") && !left.ends_with(b"=");
+            let assigns =
+                right.get(1) != Some(&b'=') && !left.ends_with(b"!") && !left.ends_with(b"=");
             (assigns && input(right)).then(|| last_name(left))
         })
         .filter(|name| name.len() > usize::from(language.sigil.is_some()))
@@ -315,9 +430,12 @@ fn examine(language: &Language, text: &[u8]) -> Option<Found> {
                 continue;
             }
             // `include $x`: the variable is the argument.
-            let from = at.saturating_add(word.len()).saturating_sub(usize::from(word.ends_with('$')));
-            let rest = text.get(from..from.saturating_add(ARGUMENTS).min(text.len())).unwrap_or_default();
-            let end = rest.iter().position(|byte| language.ends.contains(byte)).unwrap_or(rest.len());
+            let from =
+                at.saturating_add(word.len()).saturating_sub(usize::from(word.ends_with('$')));
+            let rest =
+                text.get(from..from.saturating_add(ARGUMENTS).min(text.len())).unwrap_or_default();
+            let end =
+                rest.iter().position(|byte| language.ends.contains(byte)).unwrap_or(rest.len());
             let arguments = rest.get(..end).unwrap_or(rest);
             let Some(how) = reaches(language, word, arguments, &input, &tainted) else { continue };
             if worst.as_ref().is_none_or(|known| known.how < how) {
@@ -357,7 +475,15 @@ fn reaches(
         return None;
     }
     // Callbacks run something only when the request names it.
-    let callback = matches!(word, "array_map(" | "array_filter(" | "usort(" | "call_user_func(" | "call_user_func_array(" | "register_shutdown_function(");
+    let callback = matches!(
+        word,
+        "array_map("
+            | "array_filter("
+            | "usort("
+            | "call_user_func("
+            | "call_user_func_array("
+            | "register_shutdown_function("
+    );
     let first = arguments.split(|byte| *byte == b',').next().unwrap_or(arguments);
     let judged = if callback { first } else { arguments };
     let quoted = word == "`" && !arguments.contains(&b'`');
@@ -368,7 +494,16 @@ fn reaches(
         return Some(How::Direct);
     }
     let nested = language.decodes.iter().filter(|word| has(judged, word.as_bytes())).count();
-    let code = matches!(word, "eval(" | "assert(" | "create_function(" | "exec(" | "preg_replace(" | "defineclass(" | "assembly.load(");
+    let code = matches!(
+        word,
+        "eval("
+            | "assert("
+            | "create_function("
+            | "exec("
+            | "preg_replace("
+            | "defineclass("
+            | "assembly.load("
+    );
     if code && nested > 0 {
         return Some(How::Decoded);
     }
@@ -416,7 +551,8 @@ fn names(text: &[u8], name: &[u8]) -> bool {
     memmem::find_iter(text, name).any(|at| {
         let after = text.get(at.saturating_add(name.len()));
         let before = at.checked_sub(1).and_then(|before| text.get(before));
-        let part = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        let part =
+            |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
         !part(after) && !part(before)
     })
 }
@@ -478,7 +614,10 @@ mod tests {
         assert_eq!(how(&JAVA, jsp), Some(How::Direct));
         let jsp = "<% String c = request.getParameter(\"c\"); new ProcessBuilder(\"sh\", \"-c\", c).start(); %>";
         assert_eq!(how(&JAVA, jsp), Some(How::Variable));
-        assert_eq!(how(&ASP, "<%@ Page Language=\"Jscript\"%><%eval(Request.Item[\"p\"],\"unsafe\");%>"), Some(How::Direct));
+        assert_eq!(
+            how(&ASP, "<%@ Page Language=\"Jscript\"%><%eval(Request.Item[\"p\"],\"unsafe\");%>"),
+            Some(How::Direct)
+        );
         let cgi = "#!/usr/bin/perl\nuse CGI;\nmy $c = param('c');\nprint `$c`;\n";
         assert!(how(&SCRIPT, cgi).is_some());
         let cgi = "import cgi, os\nform = cgi.FieldStorage()\nos.system(form.getvalue('c'))\n";

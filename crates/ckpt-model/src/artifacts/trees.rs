@@ -13,10 +13,10 @@ use super::owners::Owners;
 use super::times::{Clock, stamp};
 use super::{Artifact, Details, Entry, Origin};
 use crate::FileType;
+use crate::changes::CAPABILITY;
 use crate::checkpoint::kind_of;
 use crate::images::Images;
 use crate::locate::join;
-use crate::changes::CAPABILITY;
 use crate::{Checkpoint, DefectKind, FileCapabilities, Text};
 
 /// Bytes that a compressed archive inside the evidence may unpack to. The file systems that engines archive live in

@@ -21,12 +21,10 @@ use crate::spec;
 /// Describes the container from the members that its engine wrote.
 pub(crate) fn describe(metadata: &Metadata<'_>, defects: &Defects) -> Container {
     let mut container = Container::default();
-    let spec = metadata
-        .find(&["spec.dump", "spec.any"])
-        .and_then(|(place, json)| {
-            let spec = spec::parse(&place, containerd::unwrap_any(&json), defects)?;
-            Some((place, spec))
-        });
+    let spec = metadata.find(&["spec.dump", "spec.any"]).and_then(|(place, json)| {
+        let spec = spec::parse(&place, containerd::unwrap_any(&json), defects)?;
+        Some((place, spec))
+    });
     let annotations = spec.as_ref().map(|(_, spec)| spec::annotations(spec)).unwrap_or_default();
     container.engine = detect(metadata, &annotations);
     if let Some((place, spec)) = &spec {

@@ -77,9 +77,8 @@ fn seccomp(subject: &Subject<'_>, confinement: &Confinement) -> Option<Finding> 
         _ => Severity::Low,
     };
     let title = "no system call of the container is filtered";
-    let mut finding = Finding::new(&SECCOMP_OFF, severity, Confidence::High, title).seen(
-        Seen::new("linux.seccomp refuses nothing").member(confinement.source.clone()),
-    );
+    let mut finding = Finding::new(&SECCOMP_OFF, severity, Confidence::High, title)
+        .seen(Seen::new("linux.seccomp refuses nothing").member(confinement.source.clone()));
     let tasks = &subject.checkpoint.processes().tasks;
     let bare = tasks.iter().filter(|task| task.seccomp == Some(Seccomp::Disabled)).count();
     if bare > 0 {

@@ -57,8 +57,21 @@ const TOKEN: &str = "secrets/kubernetes.io/serviceaccount";
 
 /// Directories of the host that give it away when they can be written, and much of it when they can be read: as a whole.
 const WHOLE: [&[u8]; 15] = [
-    b"/", b"/etc", b"/root", b"/home", b"/var", b"/var/lib", b"/usr", b"/bin", b"/sbin", b"/lib", b"/boot", b"/proc",
-    b"/sys", b"/dev", b"/run",
+    b"/",
+    b"/etc",
+    b"/root",
+    b"/home",
+    b"/var",
+    b"/var/lib",
+    b"/usr",
+    b"/bin",
+    b"/sbin",
+    b"/lib",
+    b"/boot",
+    b"/proc",
+    b"/sys",
+    b"/dev",
+    b"/run",
 ];
 
 /// Directories that are so with everything in them.
@@ -90,7 +103,10 @@ const DEEP: [&[u8]; 21] = [
 fn is_volume(source: &[u8]) -> bool {
     let has = |part: &[u8]| source.windows(part.len()).any(|window| window == part);
     let pod = below(source, b"/var/lib/kubelet/pods").is_some();
-    pod && (has(b"/volumes/") || has(b"/volume-subpaths/") || has(b"/etc-hosts") || has(b"/containers/"))
+    pod && (has(b"/volumes/")
+        || has(b"/volume-subpaths/")
+        || has(b"/etc-hosts")
+        || has(b"/containers/"))
         || (has(b"/volumes/") && has(b"/_data"))
         || has(b"/overlay-containers/")
         || has(b"/io.containerd.grpc.v1.cri/")
@@ -192,15 +208,20 @@ fn writable(subject: &Subject<'_>) -> Option<Finding> {
     let kind = |name: &[u8]| {
         own.iter().filter(move |mount| mount.fstype.as_ref().is_some_and(|t| t.as_bytes() == name))
     };
-    let writes = |options: &Text| options.as_bytes().split(|byte| *byte == b',').any(|o| o == b"rw");
+    let writes =
+        |options: &Text| options.as_bytes().split(|byte| *byte == b',').any(|o| o == b"rw");
     let mut seen = Vec::new();
     // Engines mount parts of /proc again, read-only.
     let sys_covered = kind(b"proc").any(|mount| mount.root.as_bytes() == b"/sys");
     let whole = kind(b"proc").find(|mount| mount.mountpoint.as_bytes() == b"/proc");
     if let Some(mount) = whole.filter(|mount| !sys_covered && writes(&mount.options)) {
-        seen.push(format!("{} is a proc mounted {}, and nothing covers /proc/sys", mount.mountpoint, mount.options));
+        seen.push(format!(
+            "{} is a proc mounted {}, and nothing covers /proc/sys",
+            mount.mountpoint, mount.options
+        ));
     }
-    for (name, word) in [(&b"sysfs"[..], "sysfs"), (b"debugfs", "debugfs"), (b"tracefs", "tracefs")] {
+    for (name, word) in [(&b"sysfs"[..], "sysfs"), (b"debugfs", "debugfs"), (b"tracefs", "tracefs")]
+    {
         if let Some(mount) = kind(name).find(|mount| writes(&mount.options)) {
             seen.push(format!("{} is a {word} mounted {}", mount.mountpoint, mount.options));
         }
@@ -209,10 +230,15 @@ fn writable(subject: &Subject<'_>) -> Option<Finding> {
         return None;
     }
     // Where the spec masks nothing, runtimes were told so, and test set-ups are.
-    let severity = if seen.iter().any(|what| !what.contains(" is a proc ")) { Severity::High } else { Severity::Medium };
+    let severity = if seen.iter().any(|what| !what.contains(" is a proc ")) {
+        Severity::High
+    } else {
+        Severity::Medium
+    };
     let title = "the container can write settings of the kernel";
     let mut finding = Finding::new(&KERNEL_INTERFACE_WRITABLE, severity, Confidence::High, title);
     let member = subject.image(criu_image::ImageKind::Mountpoints, u64::from(first));
-    finding.evidence = seen.into_iter().map(|what| Seen::new(what).member(member.clone())).collect();
+    finding.evidence =
+        seen.into_iter().map(|what| Seen::new(what).member(member.clone())).collect();
     Some(finding)
 }

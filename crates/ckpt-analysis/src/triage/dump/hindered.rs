@@ -24,7 +24,10 @@ pub(in crate::triage) const RULES: &[&Rule] = &[&DUMP_HINDERED];
 const LIMITS: [(&[&[u8]], &str); 10] = [
     (&[b"io_uring"], "io_uring is in use, which cannot be dumped"),
     (&[b"Can't dump ghost file"], "a deleted file is larger than the ghost limit"),
-    (&[b"Connected TCP socket"], "a TCP connection is open, and the engine did not ask for connections"),
+    (
+        &[b"Connected TCP socket"],
+        "a TCP connection is open, and the engine did not ask for connections",
+    ),
     (&[b"file locks are hold"], "file locks are held, and the engine did not ask for locks"),
     (&[b"is being traced"], "a process is traced by another"),
     (&[b"already traced"], "a process is traced by another"),

@@ -27,9 +27,9 @@ pub(in crate::triage) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>
         && log.failed
     {
         let lines = log.errors.iter().take(MOST);
-        seen.extend(lines.map(|text| {
-            super::line(checkpoint, log, quote(text.as_bytes()), text.as_bytes())
-        }));
+        seen.extend(
+            lines.map(|text| super::line(checkpoint, log, quote(text.as_bytes()), text.as_bytes())),
+        );
     }
     let whole = checkpoint.directory().map(|directory| directory.kind);
     if whole.is_some_and(|kind| !matches!(kind, DumpKind::Full | DumpKind::PreDump)) {

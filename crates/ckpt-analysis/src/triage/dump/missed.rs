@@ -29,7 +29,8 @@ pub(in crate::triage) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>
     let rule = &PROCESS_MISSED_BY_DUMP;
     let mut finding = Finding::new(rule, Severity::Medium, Confidence::High, title);
     let seen = log.not_captured.iter().map(|process| {
-        let what = format!("{}: {}", name(process), super::super::quote::quote(process.line.as_bytes()));
+        let what =
+            format!("{}: {}", name(process), super::super::quote::quote(process.line.as_bytes()));
         super::line(subject.checkpoint, log, what, process.line.as_bytes())
     });
     finding.evidence = bounded(seen.take(64).collect());

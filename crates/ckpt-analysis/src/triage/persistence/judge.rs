@@ -3,10 +3,10 @@
 use memchr::memmem::find;
 
 use super::locations::Nature;
-use crate::triage::suspicion::{Suspicion, suspicions};
 use crate::triage::finding::{Confidence, Severity};
 use crate::triage::places::{is_hidden_away, is_scratch};
 use crate::triage::quote::quote;
+use crate::triage::suspicion::{Suspicion, suspicions};
 use crate::triage::written::Written;
 
 /// Most lines of a file that are told.
@@ -76,7 +76,11 @@ pub(super) fn judge(nature: Nature, file: &Written<'_>, text: &[u8]) -> Option<V
 fn hidden(file: &Written<'_>, verdict: Verdict) -> Verdict {
     let (folder, name) = crate::triage::places::split(file.path.as_bytes());
     let etc = folder.starts_with(b"/etc/") && name.starts_with(b".");
-    if etc { verdict.suspicious(Severity::High).because("its name begins with a dot") } else { verdict }
+    if etc {
+        verdict.suspicious(Severity::High).because("its name begins with a dot")
+    } else {
+        verdict
+    }
 }
 
 /// The lines that say something.
@@ -120,7 +124,8 @@ fn runs_python(text: &[u8]) -> Option<&[u8]> {
 
 /// Keys by type and comment; the key itself is in the file.
 fn keys(text: &[u8]) -> Option<Verdict> {
-    const TYPES: [&[u8]; 5] = [b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-", b"cert-authority"];
+    const TYPES: [&[u8]; 5] =
+        [b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-", b"cert-authority"];
     let mut verdict = Verdict::new(Severity::High, Confidence::High);
     let mut number = 0_usize;
     for line in lines(text) {
@@ -203,9 +208,9 @@ fn settings(text: &[u8], risks: &Risks, base: Severity) -> Option<Verdict> {
 /// Libraries by name, separated by blanks or colons. Source: ld.so(8).
 fn preload(text: &[u8]) -> Option<Verdict> {
     let cut = |byte: &u8| byte.is_ascii_whitespace() || *byte == b':';
-    let uncommented = text.split(|byte| *byte == b'\n').map(|line| {
-        line.split(|byte| *byte == b'#').next().unwrap_or_default()
-    });
+    let uncommented = text
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.split(|byte| *byte == b'#').next().unwrap_or_default());
     let libraries: Vec<&[u8]> =
         uncommented.flat_map(|line| line.split(cut)).filter(|word| !word.is_empty()).collect();
     if libraries.is_empty() {
@@ -285,9 +290,8 @@ fn python_paths(text: &[u8]) -> Option<Verdict> {
     ];
     let runs = |line: &&[u8]| line.starts_with(b"import ") || line.starts_with(b"import\t");
     let line = lines(text).find(runs)?;
-    let bad = lines(text)
-        .filter(runs)
-        .find(|line| DOES.iter().any(|word| find(line, word).is_some()));
+    let bad =
+        lines(text).filter(runs).find(|line| DOES.iter().any(|word| find(line, word).is_some()));
     let verdict = Verdict::new(Severity::Low, Confidence::Medium);
     Some(match bad {
         Some(line) => verdict.suspicious(Severity::High).line("runs", line),
@@ -297,7 +301,8 @@ fn python_paths(text: &[u8]) -> Option<Verdict> {
 
 /// Settings of apt with commands in them.
 fn apt(text: &[u8]) -> Option<Verdict> {
-    let invokes = |line: &&[u8]| find(line, b"-Invoke").is_some() || find(line, b"-Install-Pkgs").is_some();
+    let invokes =
+        |line: &&[u8]| find(line, b"-Invoke").is_some() || find(line, b"-Install-Pkgs").is_some();
     let line = lines(text).find(invokes)?;
     let mut verdict = Verdict::new(Severity::Medium, Confidence::Medium).line("runs", line);
     for found in suspicions(text) {

@@ -83,7 +83,10 @@ pub(super) fn locate(path: &[u8]) -> Option<Location> {
     if folder.ends_with(b"/security") && name.ends_with(b".so") && is_library_path(folder) {
         return at(&r::PERSISTENCE_PAM, Nature::Binary);
     }
-    if path == b"/etc/sudoers" || path == b"/etc/doas.conf" || directly(path, &[b"/etc/sudoers.d", b"/etc/doas.d"]) {
+    if path == b"/etc/sudoers"
+        || path == b"/etc/doas.conf"
+        || directly(path, &[b"/etc/sudoers.d", b"/etc/doas.d"])
+    {
         return at(&r::PERSISTENCE_SUDOERS, Nature::Sudoers);
     }
     if path == b"/etc/ld.so.preload" {
@@ -93,7 +96,8 @@ pub(super) fn locate(path: &[u8]) -> Option<Location> {
     if path == b"/etc/ld.so.conf" || directly(path, &[b"/etc/ld.so.conf.d"]) || musl {
         return at(&r::PERSISTENCE_LD_SO, Nature::LibraryPaths);
     }
-    let environments: [&[u8]; 3] = [b"/etc/environment", b"/etc/security/pam_env.conf", b"/etc/default/locale"];
+    let environments: [&[u8]; 3] =
+        [b"/etc/environment", b"/etc/security/pam_env.conf", b"/etc/default/locale"];
     if environments.contains(&path)
         || name == b".pam_environment"
         || folder.ends_with(b"/environment.d")
@@ -128,8 +132,12 @@ pub(super) fn locate(path: &[u8]) -> Option<Location> {
     if module.iter().any(|end| name.ends_with(end)) {
         return at(&r::PERSISTENCE_KERNEL_MODULE, Nature::Binary);
     }
-    let lists: [&[u8]; 4] =
-        [b"/etc/modules-load.d", b"/usr/lib/modules-load.d", b"/etc/modprobe.d", b"/lib/modprobe.d"];
+    let lists: [&[u8]; 4] = [
+        b"/etc/modules-load.d",
+        b"/usr/lib/modules-load.d",
+        b"/etc/modprobe.d",
+        b"/lib/modprobe.d",
+    ];
     if path == b"/etc/modules" || directly(path, &lists) {
         return at(&r::PERSISTENCE_KERNEL_MODULE, Nature::ModuleNames);
     }

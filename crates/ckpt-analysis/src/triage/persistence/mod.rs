@@ -27,7 +27,9 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         let verdict = match file.kind {
-            FileType::File if file.size > 0 => judge(location.nature, &file, &file.start(MOST_READ)),
+            FileType::File if file.size > 0 => {
+                judge(location.nature, &file, &file.start(MOST_READ))
+            }
             FileType::Symlink => link(&file),
             _ => None,
         };
@@ -51,7 +53,8 @@ fn link(file: &Written<'_>) -> Option<Verdict> {
     let target = file.target?.as_bytes();
     let odd = is_scratch(target) || is_hidden_away(target);
     odd.then(|| {
-        let what = format!("it links to {}", file.target.map(ToString::to_string).unwrap_or_default());
+        let what =
+            format!("it links to {}", file.target.map(ToString::to_string).unwrap_or_default());
         Verdict::new(Severity::High, Confidence::High).because(what)
     })
 }
