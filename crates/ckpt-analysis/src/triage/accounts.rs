@@ -8,50 +8,51 @@ use std::collections::BTreeSet;
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::group::bounded;
 use super::places::split;
+use super::quote::inside;
 use super::subject::Subject;
 use super::written::{Written, written};
 
 const ACCOUNTS_CHANGED: Rule = Rule {
     id: "accounts-changed",
-    title: "the accounts of the container were changed",
-    why: "A user or group was added or changed, which is how somebody comes back by the front door",
-    wrong: "entrypoints add the user that they run as (`PUID`, OpenShift's arbitrary uid); packages add users of their own. The diff says only that the file was written: hold it against the image with `--base`",
+    title: "The accounts of the container were changed",
+    why: "A user or group was added or changed, which is how somebody comes back by the front door.",
+    wrong: "Entrypoints add the user that they run as (`PUID`, OpenShift's arbitrary uid); packages add users of their own. The diff says only that the file was written: hold it against the image with `--base`.",
     check: "ckpt-inspect diff --path '/etc/passwd*' --path '/etc/*shadow*' --path '/etc/group*' EVIDENCE",
     attack: &["T1136.001", "T1098"],
 };
 
 const ACCOUNT_WITH_UID_0: Rule = Rule {
     id: "account-with-uid-0",
-    title: "another account is root",
-    why: "An account with uid 0 has every right of root, whatever it is called",
-    wrong: "a few old systems ship one (`toor`); container users that are mapped to root by an entrypoint",
+    title: "Another account is root",
+    why: "An account with uid 0 has every right of root, whatever it is called.",
+    wrong: "A few old systems ship one (`toor`); container users that are mapped to root by an entrypoint.",
     check: "ckpt-inspect search --artifacts --regex '(?m)^[^:\\n]+:[^:\\n]*:0+:' EVIDENCE",
     attack: &["T1136.001"],
 };
 
 const ACCOUNT_WITHOUT_PASSWORD: Rule = Rule {
     id: "account-without-password",
-    title: "an account needs no password",
-    why: "Whoever names it is in, as soon as something asks for a password (`su`, SSH, a console)",
-    wrong: "minimal images leave root's password empty because nothing in them can log in",
+    title: "An account needs no password",
+    why: "Whoever names it is in, as soon as something asks for a password (`su`, SSH, a console).",
+    wrong: "Minimal images leave root's password empty because nothing in them can log in.",
     check: "ckpt-inspect search --artifacts --regex '(?m)^[^:\\n]+::[0-9]' EVIDENCE",
     attack: &["T1098"],
 };
 
 const ACCOUNT_IN_ADMIN_GROUP: Rule = Rule {
     id: "account-in-admin-group",
-    title: "a group that is as good as root has members",
-    why: "Members of `sudo`, `wheel`, `docker`, `shadow` or `disk` become root in one step",
-    wrong: "images for development put their user into `sudo` when they start",
+    title: "A group that is as good as root has members",
+    why: "Members of `sudo`, `wheel`, `docker`, `shadow` or `disk` become root in one step.",
+    wrong: "Images for development put their user into `sudo` when they start.",
     check: "ckpt-inspect search --artifacts --regex '(?m)^(sudo|wheel|docker|shadow|disk|root|adm):[^\\n]*:[^\\n]+$' EVIDENCE",
     attack: &["T1098.007"],
 };
 
 const SERVICE_ACCOUNT_CAN_LOG_IN: Rule = Rule {
     id: "service-account-can-log-in",
-    title: "an account of a service can log in",
-    why: "Accounts such as `www-data` or `daemon` have no shell and no password; with one of them they are a quiet way in",
-    wrong: "a service whose image gives it a shell on purpose (`postgres`, `git`)",
+    title: "An account of a service can log in",
+    why: "Accounts such as `www-data` or `daemon` have no shell and no password; with one of them they are a quiet way in.",
+    wrong: "A service whose image gives it a shell on purpose (`postgres`, `git`).",
     check: "ckpt-inspect diff --path '/etc/passwd' --path '/etc/shadow' EVIDENCE",
     attack: &["T1098"],
 };
@@ -135,8 +136,8 @@ fn summary(subject: &Subject<'_>, changed: &[(Written<'_>, usize, usize)]) -> Op
     let names: Vec<String> = changed.iter().map(|(file, ..)| file.path.to_string()).collect();
     let run = subject.packages.ran();
     let severity = if run.is_some() { Severity::Info } else { Severity::Low };
-    let title =
-        format!("{} written: {}", if names.len() == 1 { "was" } else { "were" }, names.join(", "));
+    let verb = if names.len() == 1 { "was" } else { "were" };
+    let title = format!("{} {verb} written", names.join(", "));
     let mut finding =
         Finding::new(&ACCOUNTS_CHANGED, severity, Confidence::High, title).path(first.path.clone());
     for (file, entries, others) in changed {
@@ -179,7 +180,7 @@ fn tell(
     let (name, _) = found.first()?;
     let more = found.len().saturating_sub(1);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let title = format!("{}: {name}{more} in {}", rule.title, file.path);
+    let title = format!("{}: {name}{more} in {}", inside(rule.title), file.path);
     let mut finding = Finding::new(rule, severity, confidence, title).path(file.path.clone());
     finding.evidence = bounded(found.into_iter().map(|(_, what)| file.seen(what)).collect());
     Some(finding)

@@ -16,18 +16,18 @@ use super::written::{Format, MOST_READ, Written, written};
 
 const EXECUTABLE_IN_WRITABLE_PLACE: Rule = Rule {
     id: "executable-in-writable-place",
-    title: "a program where everybody may write",
-    why: "Tools that somebody brings along lie where every user may write and nothing survives: /tmp, /var/tmp, /dev/shm, a tmpfs",
-    wrong: "Java, Python and .NET unpack native libraries there; installers and build tools leave scripts",
+    title: "A program where everybody may write",
+    why: "Tools that somebody brings along lie where every user may write and nothing survives: /tmp, /var/tmp, /dev/shm, a tmpfs.",
+    wrong: "Java, Python and .NET unpack native libraries there; installers and build tools leave scripts.",
     check: "ckpt-inspect diff --exec EVIDENCE",
     attack: &["T1105"],
 };
 
 const SYSTEM_PROGRAM_WRITTEN: Rule = Rule {
     id: "system-program-written",
-    title: "a program of the system was written or replaced",
-    why: "A program in the directories that are searched first can hide files and processes, or take passwords",
-    wrong: "packages, which are recognised where their database was written along (dpkg, apk); installers that bypass it",
+    title: "A program of the system was written or replaced",
+    why: "A program in the directories that are searched first can hide files and processes, or take passwords.",
+    wrong: "Packages, which are recognised where their database was written along (dpkg, apk); installers that bypass it.",
     check: "ckpt-inspect diff --exec --path '/usr/bin/*' --path '/usr/sbin/*' --path '/bin/*' --path '/usr/lib/**' EVIDENCE",
     attack: &["T1554", "T1036.005"],
 };

@@ -12,9 +12,9 @@ use super::written::{Written, written};
 
 const DEVICE_NODE: Rule = Rule {
     id: "device-node",
-    title: "a device of the host was made or given",
-    why: "Through a disk, or through the memory of the kernel, everything of the host can be read and written, if the container's devices are not restricted",
-    wrong: "containers for storage, virtual machines and hardware are given such devices on purpose",
+    title: "A device of the host was made or given",
+    why: "Through a disk, or through the memory of the kernel, everything of the host can be read and written, if the container's devices are not restricted.",
+    wrong: "Containers for storage, virtual machines and hardware are given such devices on purpose.",
     check: "ckpt-inspect diff --format json EVIDENCE",
     attack: &["T1006", "T1611"],
 };

@@ -10,9 +10,9 @@ use super::subject::Subject;
 
 const FIREWALL_RULES: Rule = Rule {
     id: "firewall-rules",
-    title: "packets are redirected or dropped",
-    why: "Rules in the container's own network namespace can send its traffic elsewhere, or keep somebody out",
-    wrong: "service meshes redirect everything by such rules; `docker` inside of containers and VPNs make their own. CRIU's own lock is left out",
+    title: "Packets are redirected or dropped",
+    why: "Rules in the container's own network namespace can send its traffic elsewhere, or keep somebody out.",
+    wrong: "Service meshes redirect everything by such rules; `docker` inside of containers and VPNs make their own. CRIU's own lock is left out.",
     check: "ckpt-inspect files --net EVIDENCE",
     attack: &["T1562.004"],
 };

@@ -1,6 +1,8 @@
 //! Files that were deleted while they were open, and that look like tools or loot.
 
+use ckpt_model::Pid;
 use ckpt_model::artifacts::{Artifact, Hold, Origin};
+use criu_image::ImageKind;
 
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::places::{is_hidden_away, is_scratch};
@@ -11,9 +13,9 @@ use super::written::{Format, MOST_READ, start};
 
 const DELETED_FILE_OPEN: Rule = Rule {
     id: "deleted-file-open",
-    title: "an open file was deleted, and it is a program or an archive",
-    why: "Deleted and still open it is in no listing, and can be run or sent through the descriptor",
-    wrong: "installers delete an archive while they unpack it; some programs delete their own temporary scripts",
+    title: "An open file was deleted, and it is a program or an archive",
+    why: "Deleted and still open it is in no listing, and can be run or sent through the descriptor.",
+    wrong: "Installers delete an archive while they unpack it; some programs delete their own temporary scripts.",
     check: "ckpt-inspect extract --origin ghost EVIDENCE",
     attack: &["T1070.004"],
 };
@@ -59,7 +61,7 @@ fn judge(subject: &Subject<'_>, ghost: &Artifact) -> Option<Finding> {
     for holder in ghost.holders.iter().take(4) {
         if let Hold::Fd(fd) = holder.hold {
             let what = format!("pid {} has it open as descriptor {fd}", holder.pid);
-            finding = finding.seen(Seen::new(what));
+            finding = finding.seen(Seen::new(what).member(table(subject, holder.pid)));
         }
     }
     if let Some(one) = strong {
@@ -70,4 +72,10 @@ fn judge(subject: &Subject<'_>, ghost: &Artifact) -> Option<Finding> {
         finding = finding.of(holder.pid);
     }
     Some(finding)
+}
+
+/// The member with the descriptors of a process.
+fn table(subject: &Subject<'_>, pid: Pid) -> Option<String> {
+    let id = subject.checkpoint.processes().get(pid)?.files_id?;
+    subject.image(ImageKind::Fdinfo, u64::from(id))
 }

@@ -6,6 +6,7 @@ use ckpt_model::Text;
 
 use super::finding::{Finding, Seen, Severity};
 use super::places::split;
+use super::quote::inside;
 
 /// Findings of one kind, directory and severity that are still told one by one.
 const APART: usize = 3;
@@ -50,7 +51,7 @@ fn merge(folder: &Text, findings: Vec<Finding>) -> Option<Finding> {
     let mut findings = findings.into_iter();
     let first = findings.next()?;
     let place = if folder.is_empty() { "/".to_owned() } else { folder.to_string() };
-    let title = format!("{number} times in {place}: {}", first.rule.title);
+    let title = format!("{number} times in {place}: {}", inside(first.rule.title));
     let mut merged = Finding::new(first.rule, first.severity, confidence, title);
     merged.path.clone_from(&first.path);
     let seen = first.evidence.into_iter().chain(findings.flat_map(|one| one.evidence));

@@ -13,9 +13,9 @@ use super::written::{Written, written};
 
 const HIDDEN_FILE: Rule = Rule {
     id: "hidden-file",
-    title: "a hidden file where programs leave temporary files",
-    why: "Names that begin with a dot, or look like something else (`...`, blanks at the end, characters that do not show or turn the text round), are for not being seen",
-    wrong: "caches and sockets of many programs begin with a dot; the usual ones are known and left out",
+    title: "A hidden file where programs leave temporary files",
+    why: "Names that begin with a dot, or look like something else (`...`, blanks at the end, characters that do not show or turn the text round), are for not being seen.",
+    wrong: "Caches and sockets of many programs begin with a dot; the usual ones are known and left out.",
     check: "ckpt-inspect extract --list EVIDENCE",
     attack: &["T1564.001"],
 };

@@ -1,7 +1,6 @@
 //! Histories of shells: removed, switched off, or left behind.
 
 use ckpt_model::{FileType, Task};
-use criu_image::ImageKind;
 
 use super::finding::{Confidence, Finding, Rule, Severity};
 use super::group::{Group, bounded};
@@ -13,27 +12,27 @@ use super::written::{MOST_READ, Written, deleted, written};
 
 const SHELL_HISTORY_REMOVED: Rule = Rule {
     id: "shell-history-removed",
-    title: "the history of a shell was removed",
-    why: "Deleting it, emptying it or linking it to /dev/null hides what was typed",
-    wrong: "hardened images link histories to /dev/null; an image that held a history by mistake is cleaned when it starts",
+    title: "The history of a shell was removed",
+    why: "Deleting it, emptying it or linking it to /dev/null hides what was typed.",
+    wrong: "Hardened images link histories to /dev/null; an image that held a history by mistake is cleaned when it starts.",
     check: "ckpt-inspect diff --path '.*history' EVIDENCE",
     attack: &["T1070.003"],
 };
 
 const SHELL_HISTORY_OFF: Rule = Rule {
     id: "shell-history-off",
-    title: "a shell keeps no history",
-    why: "`HISTFILE=/dev/null` or a history of no lines in the environment of an interactive shell means that somebody does not want to leave one",
-    wrong: "hardened images set it for everybody",
+    title: "A shell keeps no history",
+    why: "`HISTFILE=/dev/null` or a history of no lines in the environment of an interactive shell means that somebody does not want to leave one.",
+    wrong: "Hardened images set it for everybody.",
     check: "ckpt-inspect tree --env --pid PID EVIDENCE",
     attack: &["T1562.003"],
 };
 
 const SHELL_HISTORY_WRITTEN: Rule = Rule {
     id: "shell-history-written",
-    title: "somebody worked in a shell",
-    why: "A history in the diff says that a shell was used by hand in this container, and what was typed",
-    wrong: "administrators do that, too",
+    title: "Somebody worked in a shell",
+    why: "A history in the diff says that a shell was used by hand in this container, and what was typed.",
+    wrong: "Administrators do that, too.",
     check: "ckpt-inspect extract --origin rootfs-diff EVIDENCE",
     attack: &["T1059.004"],
 };
@@ -139,8 +138,7 @@ fn switched_off(subject: &Subject<'_>) -> Option<Finding> {
     finding = finding.of(first.pid);
     let seen = found.iter().map(|(task, entry)| {
         let what = format!("{}: {} in its environment", named(task), quote(entry));
-        let owner = u64::from(task.mm_owner.unwrap_or(task.pid).0);
-        super::finding::Seen::new(what).member(subject.image(ImageKind::Mm, owner))
+        super::finding::Seen::new(what).member(subject.mm(task))
     });
     finding.evidence = bounded(seen.collect());
     Some(finding)

@@ -18,7 +18,7 @@ static LIBRARY: Rule = Rule {
     title: "A process has code loaded that the image does not have",
     why: "Code of a file that was deleted, lies in memory or was written since the container was made runs inside a process that looks honest.",
     wrong: "Runtimes unpack native parts of packages to a temporary folder and may delete them once loaded; packages that are installed or updated while the container runs.",
-    check: "ckpt-inspect maps EVIDENCE --pid PID; ckpt-inspect extract EVIDENCE --pid PID --all --to DIR",
+    check: "ckpt-inspect maps --pid PID EVIDENCE; ckpt-inspect extract --pid PID --all --to DIR EVIDENCE",
     attack: &["T1574.006", "T1055.001"],
 };
 
@@ -27,7 +27,7 @@ static PRELOADED: Rule = Rule {
     title: "The environment makes programs load a library",
     why: "LD_PRELOAD, LD_AUDIT and their like put a library into every program: it can hide files and processes, and take passwords.",
     wrong: "Allocators (jemalloc, tcmalloc), profilers and agents are loaded like that; then the library is of the image and the container's own environment names it.",
-    check: "ckpt-inspect tree EVIDENCE --env --pid PID; ckpt-inspect maps EVIDENCE --pid PID; ckpt-inspect diff EVIDENCE",
+    check: "ckpt-inspect tree --env --pid PID EVIDENCE; ckpt-inspect maps --pid PID EVIDENCE; ckpt-inspect diff EVIDENCE",
     attack: &["T1574.006"],
 };
 

@@ -10,9 +10,9 @@ use super::written::{Written, deleted, written};
 
 const LOGS_DELETED: Rule = Rule {
     id: "logs-deleted",
-    title: "logs were deleted or emptied",
-    why: "Whoever does not want to be seen removes the log that saw him; authentication logs and the records of logins come first",
-    wrong: "log rotation; entrypoints that clear old logs; images that are cleaned up while they run. Files that were made new and empty cannot be told from emptied ones without the image",
+    title: "Logs were deleted or emptied",
+    why: "Whoever does not want to be seen removes the log that saw him; authentication logs and the records of logins come first.",
+    wrong: "Log rotation; entrypoints that clear old logs; images that are cleaned up while they run. Files that were made new and empty cannot be told from emptied ones without the image.",
     check: "ckpt-inspect diff --only deleted --path '/var/log/**' EVIDENCE",
     attack: &["T1070.002"],
 };

@@ -12,9 +12,24 @@ pub(super) fn quote(text: &[u8]) -> String {
     }
 }
 
+/// A title in the middle of a sentence; words such as `AppArmor` and `SSH` stay as they are.
+pub(super) fn inside(title: &str) -> String {
+    let mut chars = title.chars();
+    match (chars.next(), chars.clone().find(|c| !c.is_lowercase())) {
+        (Some(first), None | Some(' ')) => first.to_lowercase().chain(chars).collect(),
+        _ => title.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::quote;
+    use super::{inside, quote};
+
+    #[test]
+    fn titles() {
+        assert_eq!(inside("A file of AppArmor"), "a file of AppArmor");
+        assert_eq!(inside("AppArmor is off"), "AppArmor is off");
+    }
 
     #[test]
     fn short_and_safe() {

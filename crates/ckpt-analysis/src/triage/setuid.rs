@@ -6,24 +6,24 @@ use memchr::memmem::find;
 
 use super::finding::{Confidence, Finding, Rule, Severity};
 use super::group::Group;
-use super::places::{is_hidden_away, is_passing, origin};
+use super::places::{is_hidden_away, is_passing};
 use super::subject::Subject;
 use super::written::{Written, written};
 
 const SETUID_OR_SETGID_FILE: Rule = Rule {
     id: "setuid-or-setgid-file",
-    title: "a file that runs with the rights of its owner",
-    why: "Whoever runs it gets the rights of its owner, root's as a rule. A copy of a shell with this bit is a way back to root that needs no password",
-    wrong: "package managers install such programs (`sudo`, `su`, `mount`); an image that changes owners when it starts rewrites files that had the bit already",
+    title: "A file that runs with the rights of its owner",
+    why: "Whoever runs it gets the rights of its owner, root's as a rule. A copy of a shell with this bit is a way back to root that needs no password.",
+    wrong: "Package managers install such programs (`sudo`, `su`, `mount`); an image that changes owners when it starts rewrites files that had the bit already.",
     check: "ckpt-inspect diff --setuid EVIDENCE",
     attack: &["T1548.001"],
 };
 
 const FILE_CAPABILITIES: Rule = Rule {
     id: "file-capabilities",
-    title: "a file that gives capabilities",
-    why: "Whoever runs it gets these capabilities without being root: `cap_setuid` or `cap_dac_override` on any program is as good as root",
-    wrong: "`ping` and servers on low ports have `cap_net_raw` or `cap_net_bind_service`, which weighs little here",
+    title: "A file that gives capabilities",
+    why: "Whoever runs it gets these capabilities without being root: `cap_setuid` or `cap_dac_override` on any program is as good as root.",
+    wrong: "`ping` and servers on low ports have `cap_net_raw` or `cap_net_bind_service`, which weighs little here.",
     check: "ckpt-inspect diff --setuid EVIDENCE",
     attack: &["T1548.001"],
 };
@@ -113,7 +113,9 @@ fn setuid(subject: &Subject<'_>, file: &Written<'_>) -> Option<Finding> {
         finding = finding.seen(file.seen("its content has the marks of a shell"));
     }
     if odd {
-        let what = format!("it lies {}, where set-user-id programs never are", origin(file.origin));
+        let hidden = "it lies in a hidden place";
+        let open = "it lies where everybody may write, or in memory";
+        let what = if is_hidden_away(path) { hidden } else { open };
         finding = finding.seen(file.seen(what));
     }
     if nosuid {

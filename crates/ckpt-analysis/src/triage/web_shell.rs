@@ -17,9 +17,9 @@ use super::written::{MOST_READ, Written, written};
 
 const WEB_SHELL: Rule = Rule {
     id: "web-shell",
-    title: "a page that runs what a request brings",
-    why: "It takes code or commands from a request and runs them: a back door that any browser opens",
-    wrong: "administration tools (database front ends, panels) run commands by design; test code. The rule wants input of a request in what is run, or code that is decoded and then run",
+    title: "A page that runs what a request brings",
+    why: "It takes code or commands from a request and runs them: a back door that any browser opens.",
+    wrong: "Administration tools (database front ends, panels) run commands by design; test code. The rule wants input of a request in what is run, or code that is decoded and then run.",
     check: "ckpt-inspect search --artifacts --regex '(?i)(eval|assert|system|exec|passthru|popen)\\s*\\(' EVIDENCE",
     attack: &["T1505.003"],
 };
@@ -120,7 +120,7 @@ const JAVA: Language = Language {
     runs: &[
         "getruntime().exec(",
         "runtime.exec(",
-        "newprocessbuilder(",
+        "new processbuilder(",
         "defineclass(",
         "scriptenginemanager(",
         ".eval(",
@@ -147,8 +147,8 @@ const ASP: Language = Language {
         "execute(",
         "executeglobal(",
         "execute request",
-        "evalrequest",
-        "executerequest",
+        "eval request",
+        "execute request",
         "process.start(",
         "processstartinfo(",
         "wscript.shell",
@@ -180,7 +180,7 @@ const NODE: Language = Language {
         "spawn(",
         "spawnsync(",
         "eval(",
-        "newfunction(",
+        "new function(",
         "runinthiscontext(",
     ],
     input: &[
@@ -541,8 +541,12 @@ fn called_by_name(language: &Language, text: &[u8]) -> Option<Found> {
 /// The name at the end of the left side of an assignment.
 fn last_name(left: &[u8]) -> &[u8] {
     let left = left.strip_suffix(b".").or_else(|| left.strip_suffix(b":")).unwrap_or(left);
-    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
-    let from = left.iter().rposition(|byte| !part(byte)).map_or(0, |at| at.saturating_add(1));
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let from = match left.iter().rposition(|byte| !part(byte)) {
+        Some(at) if left.get(at) == Some(&b'$') => at,
+        Some(at) => at.saturating_add(1),
+        None => 0,
+    };
     left.get(from..).unwrap_or_default()
 }
 
@@ -557,11 +561,11 @@ fn names(text: &[u8], name: &[u8]) -> bool {
     })
 }
 
-/// The text in lower case, without blanks, `@` and comments, its joined strings put together. Line ends stay where they
+/// The text in lower case, without `@`, comments, and blanks but those between words, its joined strings put together. Line ends stay where they
 /// end statements.
 fn normal(text: &[u8], language: &Language) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(text.len());
-    let mut rest = text;
+    let (mut rest, mut blank) = (text, false);
     while let Some((byte, after)) = rest.split_first() {
         rest = after;
         if *byte == b'/' && after.first() == Some(&b'*') {
@@ -571,8 +575,15 @@ fn normal(text: &[u8], language: &Language) -> Vec<u8> {
         }
         let keeps = *byte == b'\n' && language.ends.contains(&b'\n');
         if *byte == b'@' || (byte.is_ascii_whitespace() && !keeps) {
+            blank = true;
             continue;
         }
+        // Words stay apart.
+        let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        if blank && word(byte) && out.last().is_some_and(word) {
+            out.push(b' ');
+        }
+        blank = false;
         out.push(byte.to_ascii_lowercase());
         // 'a'.'b' and "a"+"b" are one string.
         if let [.., one, b'.' | b'+', other] = out.as_slice()

@@ -7,9 +7,9 @@ use crate::triage::subject::Subject;
 
 const SECCOMP_OFF: Rule = Rule {
     id: "seccomp-off",
-    title: "no system call is filtered",
-    why: "Engines filter system calls that containers hardly need and exploits do",
-    wrong: "Kubernetes runs pods unfiltered unless the pod or the kubelet asks for a profile",
+    title: "No system call is filtered",
+    why: "Engines filter system calls that containers hardly need and exploits do.",
+    wrong: "Kubernetes runs pods unfiltered unless the pod or the kubelet asks for a profile.",
     check: "ckpt-inspect tree --format json EVIDENCE",
     attack: &["T1611"],
 };
@@ -17,26 +17,26 @@ const SECCOMP_OFF: Rule = Rule {
 const APPARMOR_OFF: Rule = Rule {
     id: "apparmor-off",
     title: "AppArmor does not confine the container",
-    why: "The host has AppArmor, and the container is excepted from it",
-    wrong: "privileged containers are excepted; hosts without AppArmor are not reported",
+    why: "The host has AppArmor, and the container is excepted from it.",
+    wrong: "Privileged containers are excepted; hosts without AppArmor are not reported.",
     check: "ckpt-inspect tree --format json EVIDENCE",
     attack: &["T1611"],
 };
 
 const NO_NEW_PRIVILEGES_ABSENT: Rule = Rule {
     id: "no-new-privileges-absent",
-    title: "programs can gain rights by set-user-id",
-    why: "Without no_new_privs a set-user-id program, or a file capability, gives a user of the container the rights of root in it",
-    wrong: "nearly every container is started so: it is the default everywhere",
+    title: "Programs can gain rights by set-user-id",
+    why: "Without no_new_privs a set-user-id program, or a file capability, gives a user of the container the rights of root in it.",
+    wrong: "Nearly every container is started so: it is the default everywhere.",
     check: "ckpt-inspect tree --creds EVIDENCE",
     attack: &["T1548.001"],
 };
 
 const RUNS_AS_ROOT: Rule = Rule {
     id: "runs-as-root",
-    title: "the container runs as root",
-    why: "Its root is the host's root, held back only by what else confines it",
-    wrong: "nearly every image does so unless it names a user",
+    title: "The container runs as root",
+    why: "Its root is the host's root, held back only by what else confines it.",
+    wrong: "Nearly every image does so unless it names a user.",
     check: "ckpt-inspect tree --creds EVIDENCE",
     attack: &["T1611"],
 };
@@ -80,10 +80,11 @@ fn seccomp(subject: &Subject<'_>, confinement: &Confinement) -> Option<Finding> 
     let mut finding = Finding::new(&SECCOMP_OFF, severity, Confidence::High, title)
         .seen(Seen::new("linux.seccomp refuses nothing").member(confinement.source.clone()));
     let tasks = &subject.checkpoint.processes().tasks;
-    let bare = tasks.iter().filter(|task| task.seccomp == Some(Seccomp::Disabled)).count();
-    if bare > 0 {
-        let what = format!("{bare} of {} processes run without a filter", tasks.len());
-        finding = finding.seen(Seen::new(what));
+    let mut bare = tasks.iter().filter(|task| task.seccomp == Some(Seccomp::Disabled));
+    if let Some(first) = bare.next() {
+        let number = bare.count().saturating_add(1);
+        let what = format!("{number} of {} processes run without a filter", tasks.len());
+        finding = finding.seen(Seen::new(what).member(subject.core(first)));
     }
     Some(finding)
 }
@@ -106,7 +107,7 @@ fn apparmor(subject: &Subject<'_>, confinement: &Confinement) -> Option<Finding>
     }
     if let Some(task) = task {
         let what = format!("{} is unconfined", crate::triage::subject::named(task));
-        finding = finding.seen(Seen::new(what));
+        finding = finding.seen(Seen::new(what).member(subject.core(task)));
     }
     Some(finding)
 }

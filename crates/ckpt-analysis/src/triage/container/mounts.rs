@@ -9,27 +9,27 @@ use crate::triage::subject::Subject;
 
 const HOST_MOUNT: Rule = Rule {
     id: "host-mount",
-    title: "a directory of the host is mounted",
-    why: "What is written there is written on the host; /, /etc, /root, the kubelet's and the runtime's directories give the host away",
-    wrong: "node agents (logs, monitoring, storage) are made for it; other bind mounts are data of the container and weigh nothing",
+    title: "A directory of the host is mounted",
+    why: "What is written there is written on the host; /, /etc, /root, the kubelet's and the runtime's directories give the host away.",
+    wrong: "Node agents (logs, monitoring, storage) are made for it; other bind mounts are data of the container and weigh nothing.",
     check: "ckpt-inspect info EVIDENCE",
     attack: &["T1611"],
 };
 
 const KERNEL_INTERFACE_WRITABLE: Rule = Rule {
     id: "kernel-interface-writable",
-    title: "settings of the kernel can be written",
-    why: "Through a writable /proc/sys or /sys a process of the container can change the host: `core_pattern` and `uevent_helper` run programs outside",
-    wrong: "engines leave /proc unprotected when a container is privileged, or when it was asked for (`procMount: Unmasked`, `--security-opt unmask`)",
+    title: "Settings of the kernel can be written",
+    why: "Through a writable /proc/sys or /sys a process of the container can change the host: `core_pattern` and `uevent_helper` run programs outside.",
+    wrong: "Engines leave /proc unprotected when a container is privileged, or when it was asked for (`procMount: Unmasked`, `--security-opt unmask`).",
     check: "ckpt-inspect files --mounts EVIDENCE",
     attack: &["T1611"],
 };
 
 const SERVICE_ACCOUNT_TOKEN: Rule = Rule {
     id: "service-account-token",
-    title: "a token of the Kubernetes API is mounted",
-    why: "Whoever reads it can talk to the API server with the rights of the pod's service account",
-    wrong: "Kubernetes mounts it into every pod unless told otherwise",
+    title: "A token of the Kubernetes API is mounted",
+    why: "Whoever reads it can talk to the API server with the rights of the pod's service account.",
+    wrong: "Kubernetes mounts it into every pod unless told otherwise.",
     check: "ckpt-inspect info EVIDENCE",
     attack: &["T1528"],
 };
@@ -205,7 +205,7 @@ fn writable(subject: &Subject<'_>) -> Option<Finding> {
     let mounts = subject.checkpoint.mounts();
     let first = mounts.first()?.ns;
     let own: Vec<_> = mounts.iter().filter(|mount| mount.ns == first).collect();
-    let kind = |name: &[u8]| {
+    let kind = |name: &'static [u8]| {
         own.iter().filter(move |mount| mount.fstype.as_ref().is_some_and(|t| t.as_bytes() == name))
     };
     let writes =

@@ -7,9 +7,9 @@ use crate::triage::subject::Subject;
 
 const HOST_NAMESPACE: Rule = Rule {
     id: "host-namespace",
-    title: "a namespace of the host is shared",
-    why: "With the host's pid namespace its processes are seen and can be signalled and traced; with its network namespace its interfaces and local services are at hand",
-    wrong: "ingress controllers, network plugins and monitoring use the host's network or pids on purpose",
+    title: "A namespace of the host is shared",
+    why: "With the host's pid namespace its processes are seen and can be signalled and traced; with its network namespace its interfaces and local services are at hand.",
+    wrong: "Ingress controllers, network plugins and monitoring use the host's network or pids on purpose.",
     check: "ckpt-inspect tree --ns EVIDENCE",
     attack: &["T1611"],
 };

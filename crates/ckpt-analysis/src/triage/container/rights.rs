@@ -7,18 +7,18 @@ use crate::triage::subject::Subject;
 
 const PRIVILEGED_CONTAINER: Rule = Rule {
     id: "privileged-container",
-    title: "the container is privileged",
-    why: "It has every capability, every device and no filter: who is root in it is root on the host",
-    wrong: "network plugins, storage drivers, monitoring and docker-in-docker are started so on purpose",
+    title: "The container is privileged",
+    why: "It has every capability, every device and no filter: who is root in it is root on the host.",
+    wrong: "Network plugins, storage drivers, monitoring and docker-in-docker are started so on purpose.",
     check: "ckpt-inspect info EVIDENCE",
     attack: &["T1611", "T1610"],
 };
 
 const DANGEROUS_CAPABILITY: Rule = Rule {
     id: "dangerous-capability",
-    title: "the container has capabilities that lead out of it",
-    why: "With `CAP_SYS_ADMIN`, `CAP_SYS_PTRACE`, `CAP_SYS_MODULE`, `CAP_DAC_READ_SEARCH`, `CAP_SYS_RAWIO` or `CAP_BPF` there are known ways to the host",
-    wrong: "given on purpose: VPNs have `CAP_NET_ADMIN`, debuggers `CAP_SYS_PTRACE`, FUSE `CAP_SYS_ADMIN`",
+    title: "The container has capabilities that lead out of it",
+    why: "With `CAP_SYS_ADMIN`, `CAP_SYS_PTRACE`, `CAP_SYS_MODULE`, `CAP_DAC_READ_SEARCH`, `CAP_SYS_RAWIO` or `CAP_BPF` there are known ways to the host.",
+    wrong: "Given on purpose: VPNs have `CAP_NET_ADMIN`, debuggers `CAP_SYS_PTRACE`, FUSE `CAP_SYS_ADMIN`.",
     check: "ckpt-inspect tree --creds EVIDENCE",
     attack: &["T1611"],
 };
@@ -117,18 +117,14 @@ fn capabilities(confinement: &Confinement) -> Option<Finding> {
     let more = confinement.bounding.iter().flatten().map(String::as_str);
     let more: Vec<&str> = more.filter(|name| !USUAL.contains(name)).collect();
     let any = |known: &[&str]| more.iter().any(|name| known.contains(name));
-    let severity = if any(&WAYS_OUT) {
-        Severity::High
-    } else if any(&NOTABLE) {
-        Severity::Medium
-    } else {
-        Severity::Low
-    };
+    // Given on purpose, and a way out for whoever gets in.
+    let severity = if any(&WAYS_OUT) || any(&NOTABLE) { Severity::Medium } else { Severity::Low };
     if more.is_empty() {
         return None;
     }
     let list = escape(more.join(", ").as_bytes()).into_owned();
-    let title = format!("capabilities beyond the usual ones: {list}");
+    let ways = if any(&WAYS_OUT) { ", with known ways to the host" } else { "" };
+    let title = format!("capabilities beyond the usual ones: {list}{ways}");
     let finding = Finding::new(&DANGEROUS_CAPABILITY, severity, Confidence::High, title);
     let what = format!("process.capabilities.bounding has {list}");
     Some(finding.seen(told(confinement, what)))

@@ -10,9 +10,9 @@ use crate::triage::subject::Subject;
 
 const RUNTIME_SOCKET_MOUNTED: Rule = Rule {
     id: "runtime-socket-mounted",
-    title: "the container can talk to the container engine",
-    why: "Whoever can write to the socket of docker, containerd, CRI-O or podman can start a privileged container and has the host",
-    wrong: "CI runners, monitoring agents and dashboards are given the socket on purpose",
+    title: "The container can talk to the container engine",
+    why: "Whoever can write to the socket of docker, containerd, CRI-O or podman can start a privileged container and has the host.",
+    wrong: "CI runners, monitoring agents and dashboards are given the socket on purpose.",
     check: "ckpt-inspect files --mounts --sockets EVIDENCE",
     attack: &["T1610", "T1611"],
 };

@@ -8,9 +8,9 @@ use crate::triage::subject::Subject;
 
 const DUMP_HINDERED: Rule = Rule {
     id: "dump-hindered",
-    title: "something in the container made dumping hard",
-    why: "CRIU met what it cannot dump: io_uring, deleted files beyond the ghost limit, a tracer, namespaces in namespaces. Each can be chosen on purpose to keep a checkpoint from being made",
-    wrong: "databases use io_uring and large deleted files, debuggers trace",
+    title: "Something in the container made dumping hard",
+    why: "CRIU met what it cannot dump: io_uring, deleted files beyond the ghost limit, a tracer, namespaces in namespaces. Each can be chosen on purpose to keep a checkpoint from being made.",
+    wrong: "Databases use io_uring and large deleted files, debuggers trace.",
     check: "ckpt-inspect verify EVIDENCE",
     attack: &["T1562"],
 };

@@ -5,12 +5,13 @@ use ckpt_model::DumpKind;
 use crate::triage::finding::{Confidence, Finding, Rule, Seen, Severity};
 use crate::triage::quote::quote;
 use crate::triage::subject::Subject;
+use crate::verify::dump::unexplained;
 
 const DUMP_INCOMPLETE: Rule = Rule {
     id: "dump-incomplete",
-    title: "the dump failed or is not whole",
-    why: "What is not in the dump cannot be found in it; and a dump that fails is what somebody wants who knows that dumps are taken",
-    wrong: "dumps fail for honest reasons: open connections, file locks, large deleted files",
+    title: "The dump failed or is not whole",
+    why: "What is not in the dump cannot be found in it; and a dump that fails is what somebody wants who knows that dumps are taken.",
+    wrong: "Dumps fail for honest reasons: open connections, file locks, large deleted files.",
     check: "ckpt-inspect verify EVIDENCE",
     attack: &[],
 };
@@ -26,7 +27,7 @@ pub(in crate::triage) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>
     if let Some(log) = checkpoint.dump_log()
         && log.failed
     {
-        let lines = log.errors.iter().take(MOST);
+        let lines = unexplained(&log.errors).take(MOST);
         seen.extend(
             lines.map(|text| super::line(checkpoint, log, quote(text.as_bytes()), text.as_bytes())),
         );

@@ -6,9 +6,9 @@ use crate::triage::subject::Subject;
 
 const PROCESS_MISSED_BY_DUMP: Rule = Rule {
     id: "process-missed-by-dump",
-    title: "a process of the container is not in the dump",
-    why: "It ran in the container's cgroup, and not below its first process: a daemon whose parent is gone, in a pod that shares its process ids. Nothing else is known of it. Malware that puts itself into the background looks so",
-    wrong: "honest daemons do that, too, as does what `kubectl exec` or `podman exec` starts",
+    title: "A process of the container is not in the dump",
+    why: "It ran in the container's cgroup, and not below its first process: a daemon whose parent is gone, in a pod that shares its process ids. Nothing else is known of it. Malware that puts itself into the background looks so.",
+    wrong: "Honest daemons do that, too, as does what `kubectl exec` or `podman exec` starts.",
     check: "ckpt-inspect verify EVIDENCE",
     attack: &["T1564"],
 };

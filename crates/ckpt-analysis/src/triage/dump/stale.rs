@@ -8,9 +8,9 @@ use crate::triage::subject::Subject;
 
 const STALE_IMAGES: Rule = Rule {
     id: "stale-images",
-    title: "images of another dump lie among the images",
-    why: "They are of processes that had ended before this dump, or of files and sockets that were gone: the container's past",
-    wrong: "podman keeps the images of an earlier checkpoint of a container that went on running",
+    title: "Images of another dump lie among the images",
+    why: "They are of processes that had ended before this dump, or of files and sockets that were gone: the container's past.",
+    wrong: "Podman keeps the images of an earlier checkpoint of a container that went on running.",
     check: "ckpt-inspect verify EVIDENCE",
     attack: &[],
 };

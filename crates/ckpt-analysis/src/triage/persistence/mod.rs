@@ -12,6 +12,7 @@ use ckpt_model::FileType;
 use super::finding::{Confidence, Finding, Rule, Severity};
 use super::group::Group;
 use super::places::{is_hidden_away, is_scratch};
+use super::quote::inside;
 use super::subject::Subject;
 use super::written::{MOST_READ, Written, written};
 use judge::{Verdict, judge};
@@ -67,7 +68,7 @@ fn finding(
 ) -> Finding {
     let packaged = subject.packages.own(file.path.as_bytes()) && !verdict.suspicious;
     let severity = if packaged { verdict.severity.min(Severity::Low) } else { verdict.severity };
-    let mut title = format!("{}: {}", rule.title, file.path);
+    let mut title = format!("{}: {}", inside(rule.title), file.path);
     if let Some(first) = verdict.reasons.first().filter(|_| verdict.suspicious) {
         title = format!("{title}, which {}", first.0);
     }

@@ -1,7 +1,7 @@
 //! Shells that are used over the network, children of services, and sockets.
 
 use ckpt_analysis::triage::Severity;
-use ckpt_synth::{Archive, Container, Dump, File, Image, Message, Task};
+use ckpt_synth::{Archive, Dump, File, Message, Task};
 
 use super::*;
 

@@ -47,7 +47,7 @@ fn a_web_shop_with_an_intruder() {
         &[
             ("interpreter-child-of-service", 3, "/usr/bin/dash", 0),
             ("executable-deleted", 4, "/tmp/.X11-cache/xmrig-proxy", 0),
-            ("miner", 4, "/tmp/.X11-cache/xmrig-proxy", 0),
+            ("crypto-miner", 4, "/tmp/.X11-cache/xmrig-proxy", 0),
             ("executable-memfd", 6, "/memfd:systemd-journal", 0),
             ("writable-executable-mapping", 7, "", 0x7fa6_9fcd_f000),
             ("name-poses-as-kernel-thread", 9, "/srv/shop/.stage/implant", 0),
