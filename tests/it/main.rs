@@ -21,5 +21,6 @@ mod scan;
 mod search;
 mod synthetic;
 mod timeline;
+mod triage;
 mod verify;
 mod world;

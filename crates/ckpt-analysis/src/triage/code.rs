@@ -15,7 +15,7 @@ static ANONYMOUS: Rule = Rule {
     title: "A process has executable memory that no file is behind",
     why: "Code comes from files. Code that was injected, or unpacked in memory, has none.",
     wrong: "Everything that compiles while it runs has such memory: node, java, .NET, PyPy, LuaJIT, PHP, regular expressions, foreign function calls. Those that are recognised are scored info.",
-    check: "ckpt-inspect maps EVIDENCE --pid PID; ckpt-inspect memdump EVIDENCE --pid PID --range ADDRESS-END, and disassemble it",
+    check: "ckpt-inspect maps --pid PID EVIDENCE; ckpt-inspect memdump --pid PID --vma exec EVIDENCE",
     attack: &["T1055"],
 };
 
@@ -24,7 +24,7 @@ static WRITABLE: Rule = Rule {
     title: "A process has memory that is writable and executable at once",
     why: "What can be written and run is where shell code is put; compilers and loaders take care not to need it.",
     wrong: "Some compilers at run time do need it (older node, java, PCRE); programs with relocations in their text.",
-    check: "ckpt-inspect maps EVIDENCE --pid PID; ckpt-inspect memdump EVIDENCE --pid PID --range ADDRESS-END",
+    check: "ckpt-inspect maps --pid PID EVIDENCE; ckpt-inspect memdump --pid PID --vma rwx EVIDENCE",
     attack: &["T1055", "T1620"],
 };
 
@@ -33,7 +33,7 @@ static ELF: Rule = Rule {
     title: "An ELF file lies in memory that no file is behind",
     why: "The dynamic linker maps files. An ELF image in anonymous memory was loaded by hand: reflective loading, injected libraries, packers.",
     wrong: "Packers that are meant well (UPX); a program that holds an ELF file to work on it, which is then not executable.",
-    check: "ckpt-inspect maps EVIDENCE --pid PID --modules; ckpt-inspect memdump EVIDENCE --pid PID --range ADDRESS-END --as raw -o FILE, then readelf FILE",
+    check: "ckpt-inspect maps --modules --pid PID EVIDENCE; ckpt-inspect memdump --pid PID --vma anon EVIDENCE",
     attack: &["T1620", "T1055.001"],
 };
 
@@ -42,7 +42,7 @@ static MODIFIED: Rule = Rule {
     title: "Code of a file was changed in memory",
     why: "Pages of code are shared with the file and never written, so that a dump leaves them out. Those that are in it were written to: hooks, patches, breakpoints.",
     wrong: "Relocations in the text of old programs; debuggers and probes; CRIU itself writes a page of the first executable mapping and puts it back, which is passed over.",
-    check: "ckpt-inspect maps EVIDENCE --pid PID --base IMAGE compares the pages with the file; ckpt-inspect memdump EVIDENCE --pid PID --range ADDRESS-END",
+    check: "ckpt-inspect maps --pid PID --base IMAGE EVIDENCE; ckpt-inspect memdump --pid PID --vma exec EVIDENCE",
     attack: &["T1055", "T1574"],
 };
 
@@ -51,7 +51,7 @@ static STACK: Rule = Rule {
     title: "A process can run code on its stack",
     why: "An executable stack makes overflows into running code, and has not been the default for twenty years.",
     wrong: "Programs with nested functions of GNU C or hand-written assembly are linked with one; a library that asks for it changes every stack of the process.",
-    check: "ckpt-inspect maps EVIDENCE --pid PID --vma stack; readelf -lW of the program shows GNU_STACK",
+    check: "ckpt-inspect maps --pid PID --vma stack EVIDENCE",
     attack: &["T1055"],
 };
 

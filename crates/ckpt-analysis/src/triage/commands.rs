@@ -18,7 +18,7 @@ static SUSPICIOUS: Rule = Rule {
     title: "A process was started with a command line that intruders use",
     why: "One-liners that open a connection and hand it a shell, or that fetch or decode a program and run it, are how a foothold becomes a shell.",
     wrong: "Installers are fetched and piped to a shell, too; administrators use netcat and socat to test.",
-    check: "ckpt-inspect tree EVIDENCE --pid PID; ckpt-inspect files EVIDENCE --pid PID",
+    check: "ckpt-inspect tree --pid PID EVIDENCE; ckpt-inspect files --pid PID EVIDENCE",
     attack: &["T1059", "T1105", "T1140"],
 };
 

@@ -17,7 +17,7 @@ static DELETED: Rule = Rule {
     title: "A process runs a program that was deleted",
     why: "A program that is gone from the file system and still runs leaves no file to find: a common way to hide it.",
     wrong: "Updating a package while its program runs deletes the old file; then a new file has its name.",
-    check: "ckpt-inspect extract EVIDENCE --pid PID --all --to DIR, and look at the file; ckpt-inspect diff EVIDENCE for a new file of that name",
+    check: "ckpt-inspect extract --pid PID --all --to DIR EVIDENCE; ckpt-inspect diff EVIDENCE",
     attack: &["T1070.004"],
 };
 
@@ -26,7 +26,7 @@ static MEMFD: Rule = Rule {
     title: "A process runs a program that never was a file",
     why: "A program run from memfd_create(2) touches no file system, so that neither the image nor the diff has it: how fileless malware runs.",
     wrong: "Container runtimes run a copy of themselves from a memfd for a moment; some packers and sandboxes do it, too.",
-    check: "ckpt-inspect extract EVIDENCE --pid PID --all --to DIR; ckpt-inspect strings EVIDENCE --pid PID",
+    check: "ckpt-inspect extract --pid PID --all --to DIR EVIDENCE; ckpt-inspect strings --pid PID EVIDENCE",
     attack: &["T1620", "T1027.011"],
 };
 
@@ -35,7 +35,7 @@ static NOT_FROM_IMAGE: Rule = Rule {
     title: "A process runs a program that the image does not have",
     why: "A container runs what its image brings. A program that was written afterwards was brought in by somebody.",
     wrong: "Containers that install, compile or unpack something when they start run what they made; changing owner or mode copies files into the diff; programs on volumes are what the volume is for.",
-    check: "ckpt-inspect diff EVIDENCE --base IMAGE; ckpt-inspect extract EVIDENCE --pid PID --all --to DIR",
+    check: "ckpt-inspect diff --base IMAGE EVIDENCE; ckpt-inspect extract --pid PID --all --to DIR EVIDENCE",
     attack: &["T1105", "T1610"],
 };
 
@@ -44,7 +44,7 @@ static ODD_PLACE: Rule = Rule {
     title: "A process runs a program from a place where programs are not kept",
     why: "Folders that begin with a dot and folders for temporary files are where intruders put tools: nobody lists the former and everybody may write to the latter.",
     wrong: "Build systems, tests and installers that unpack themselves run programs from temporary folders; tools that are managed per user live in folders with a dot.",
-    check: "ckpt-inspect tree EVIDENCE --pid PID; ckpt-inspect diff EVIDENCE --base IMAGE shows whether the image has it",
+    check: "ckpt-inspect tree --pid PID EVIDENCE; ckpt-inspect diff --base IMAGE EVIDENCE",
     attack: &["T1564.001", "T1036.005"],
 };
 
@@ -53,7 +53,7 @@ static SCRIPT: Rule = Rule {
     title: "An interpreter runs a script that the image does not have",
     why: "The interpreter is of the image, but what it runs was written afterwards, or lies hidden.",
     wrong: "Programs that are installed or generated when the container starts; scripts on a volume, as in development.",
-    check: "ckpt-inspect diff EVIDENCE; ckpt-inspect extract EVIDENCE --all --to DIR, and read the script",
+    check: "ckpt-inspect diff EVIDENCE; ckpt-inspect extract --all --to DIR EVIDENCE",
     attack: &["T1059"],
 };
 
@@ -100,6 +100,7 @@ fn judge(
         () if exe.written.is_some() && odd => {
             (&NOT_FROM_IMAGE, Severity::Critical, Confidence::High)
         }
+        () if exe.packaged => (&NOT_FROM_IMAGE, Severity::Low, Confidence::High),
         () if exe.written == Some(Written::Anew) => {
             (&NOT_FROM_IMAGE, Severity::High, Confidence::High)
         }
@@ -117,6 +118,7 @@ fn judge(
         () if exe.memfd => "which never was in a file system",
         () if exe.replaced => "which was deleted, and another file has its name",
         () if exe.deleted => "which was deleted",
+        () if exe.packaged => "of a package that was installed since",
         () if exe.written.is_some() => "which is not as in the image",
         () if exe.store == Store::Memory => "which lies on a file system in memory",
         () if exe.hidden => "which lies in a hidden place",
@@ -153,6 +155,7 @@ fn interpreted(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     let found = Provenance::of_path(subject, &path);
     let odd = found.is_odd_place();
     let (severity, confidence) = match () {
+        () if found.packaged => return None,
         () if found.written == Some(Written::Anew) && odd => (Severity::High, Confidence::High),
         () if found.written == Some(Written::Anew) => (Severity::Medium, Confidence::High),
         () if found.hidden => (Severity::Medium, Confidence::Medium),

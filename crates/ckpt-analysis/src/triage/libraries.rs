@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use ckpt_memory::{Mapping, MappingKind};
-use ckpt_model::{ChangeKind, FileRef, MemoryMap, Strings, Task, Text, escape};
+use ckpt_model::{FileRef, MemoryMap, Strings, Task, Text, escape};
 
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::programs::{program, stem};
@@ -18,16 +18,16 @@ static LIBRARY: Rule = Rule {
     title: "A process has code loaded that the image does not have",
     why: "Code of a file that was deleted, lies in memory or was written since the container was made runs inside a process that looks honest.",
     wrong: "Runtimes unpack native parts of packages to a temporary folder and may delete them once loaded; packages that are installed or updated while the container runs.",
-    check: "ckpt-inspect maps EVIDENCE --pid PID; ckpt-inspect extract EVIDENCE --pid PID --all --to DIR",
+    check: "ckpt-inspect maps --pid PID EVIDENCE; ckpt-inspect extract --pid PID --all --to DIR EVIDENCE",
     attack: &["T1574.006", "T1055.001"],
 };
 
 static PRELOADED: Rule = Rule {
     id: "preloaded-library",
     title: "The environment makes programs load a library",
-    why: "LD_PRELOAD, LD_AUDIT, ld.so.preload and their like put a library into every program: it can hide files and processes, and take passwords.",
+    why: "LD_PRELOAD, LD_AUDIT and their like put a library into every program: it can hide files and processes, and take passwords.",
     wrong: "Allocators (jemalloc, tcmalloc), profilers and agents are loaded like that; then the library is of the image and the container's own environment names it.",
-    check: "ckpt-inspect tree EVIDENCE --env --pid PID; ckpt-inspect maps EVIDENCE --pid PID; ckpt-inspect diff EVIDENCE",
+    check: "ckpt-inspect tree --env --pid PID EVIDENCE; ckpt-inspect maps --pid PID EVIDENCE; ckpt-inspect diff EVIDENCE",
     attack: &["T1574.006"],
 };
 
@@ -56,9 +56,6 @@ enum Form {
 /// Files of one process that are told.
 const MOST_FILES: usize = 16;
 
-/// Where the C library looks for libraries that go into every program.
-const LD_SO_PRELOAD: &[u8] = b"/etc/ld.so.preload";
-
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for task in &subject.tasks {
         let map = subject.maps.iter().find(|map| map.task.pid == task.pid);
@@ -70,7 +67,6 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             findings.extend(loaded(subject, map, &told));
         }
     }
-    findings.extend(everywhere(subject));
 }
 
 /// The files whose code is mapped, but for the executable, each once.
@@ -142,6 +138,7 @@ fn weigh(
         // Compilers at run time map their code twice, through a memfd; a library is an ELF file.
         () if library.memfd && !begins_as_elf(map, mapping) => return None,
         () if library.memfd => Severity::High,
+        () if library.packaged => return None,
         () if library.hidden => Severity::High,
         () if odd && runtime => Severity::Low,
         () if library.deleted && odd => Severity::High,
@@ -316,19 +313,6 @@ fn mapping_of<'m>(map: &'m MemoryMap<'_>, path: &[u8]) -> Option<&'m Mapping> {
     };
     of(&|name| name == path)
         .or_else(|| of(&|name| name.starts_with(b"/") && base_name(name) == base_name(path)))
-}
-
-/// `ld.so.preload`, where it was written.
-fn everywhere(subject: &Subject<'_>) -> Option<Finding> {
-    let change = subject.change(LD_SO_PRELOAD)?;
-    let state = change.state.as_ref()?;
-    if change.noise.is_some() || change.kind == ChangeKind::Deleted || state.size == 0 {
-        return None;
-    }
-    let title = "/etc/ld.so.preload puts libraries into every program that is started";
-    let finding = Finding::new(&PRELOADED, Severity::High, Confidence::High, title);
-    let what = format!("{}, {} bytes", change.kind.word(), state.size);
-    Some(finding.path(LD_SO_PRELOAD).seen(Seen::new(what).member(subject.member_of(change))))
 }
 
 #[cfg(test)]

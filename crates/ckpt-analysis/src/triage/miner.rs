@@ -21,11 +21,11 @@ use super::talk;
 pub(super) static RULES: &[&Rule] = &[&MINER];
 
 static MINER: Rule = Rule {
-    id: "miner",
+    id: "crypto-miner",
     title: "A process looks like a miner of crypto-currency",
     why: "Mining is what intruders do most with containers that they get into.",
     wrong: "Security tools carry lists with the same words; some mine on purpose.",
-    check: "ckpt-inspect search EVIDENCE -l stratum+ --pid PID; ckpt-inspect files EVIDENCE --sockets",
+    check: "ckpt-inspect search -l stratum+ --pid PID EVIDENCE; ckpt-inspect files --sockets EVIDENCE",
     attack: &["T1496.001"],
 };
 

@@ -18,7 +18,7 @@ static KERNEL: Rule = Rule {
     title: "A process calls itself as the kernel's threads are called",
     why: "ps shows kernel threads in brackets, and nobody looks at them twice. A checkpoint never holds a kernel thread, so that this is a program in disguise.",
     wrong: "A program may put its title in brackets for other reasons; then the name in them is no kernel thread's.",
-    check: "ckpt-inspect tree EVIDENCE --pid PID shows its executable; ckpt-inspect maps EVIDENCE --pid PID",
+    check: "ckpt-inspect tree --pid PID EVIDENCE; ckpt-inspect maps --pid PID EVIDENCE",
     attack: &["T1036.004", "T1036.005"],
 };
 
@@ -27,7 +27,7 @@ static MISMATCH: Rule = Rule {
     title: "A process has the name of another program",
     why: "A process whose name or first argument is that of a part of the system, or of a program that it does not run, may want to be taken for it.",
     wrong: "Links, wrappers that start a program under another name (exec -a), programs that set a title; common ones are passed over.",
-    check: "ckpt-inspect tree EVIDENCE --pid PID; compare executable, name and arguments",
+    check: "ckpt-inspect tree --pid PID EVIDENCE",
     attack: &["T1036.004", "T1036.011"],
 };
 

@@ -15,8 +15,24 @@ const DELETED: &[u8] = b" (deleted)";
 /// Folders for what nobody needs tomorrow.
 const TEMPORARY: [&[u8]; 3] = [b"/tmp/", b"/var/tmp/", b"/dev/"];
 
+/// Folders of the system and for temporary files, where no tool makes folders with a dot.
+const SYSTEM_FOLDERS: [&[u8]; 12] = [
+    b"/usr/",
+    b"/bin/",
+    b"/sbin/",
+    b"/lib",
+    b"/etc/",
+    b"/boot/",
+    b"/dev/",
+    b"/tmp/",
+    b"/var/tmp/",
+    b"/run/",
+    b"/proc/",
+    b"/var/log/",
+];
+
 /// Folders with a dot that tools install programs and libraries into.
-const TOOL_FOLDERS: [&[u8]; 50] = [
+const TOOL_FOLDERS: [&[u8]; 48] = [
     b".local",
     b".cargo",
     b".rustup",
@@ -63,8 +79,6 @@ const TOOL_FOLDERS: [&[u8]; 50] = [
     b".vscode-server",
     b".cursor-server",
     b".next",
-    b".libs",
-    b".dylibs",
     b".julia",
     b".R",
 ];
@@ -103,6 +117,8 @@ pub(crate) struct Provenance {
     pub(crate) replaced: bool,
     /// The diff of the root file system has it.
     pub(crate) written: Option<Written>,
+    /// A package that was installed since the container was made brought it.
+    pub(crate) packaged: bool,
     /// What it lies on.
     pub(crate) store: Store,
     /// Its name or a folder above it begins with a dot, and no tool is known that installs there.
@@ -182,6 +198,7 @@ impl Provenance {
             _ => false,
         };
         let anew = change.kind == ChangeKind::Added || !before;
+        self.packaged = subject.packages.own(self.path.as_bytes());
         self.written = Some(if anew { Written::Anew } else { Written::PerhapsBefore });
         let what = match (change.kind, before) {
             (ChangeKind::Added, _) => format!("{} is not in the image", self.path),
@@ -199,7 +216,7 @@ impl Provenance {
     pub(crate) fn is_foreign(&self) -> bool {
         self.memfd
             || (self.deleted && !self.replaced)
-            || self.written == Some(Written::Anew)
+            || (self.written == Some(Written::Anew) && !self.packaged)
             || (self.written.is_some() && self.is_odd_place())
             || self.store == Store::Memory
             || self.hidden
@@ -221,6 +238,7 @@ impl Provenance {
             () if self.written.is_some() && self.temporary => {
                 "not of the image, in a temporary folder"
             }
+            () if self.packaged => "of a package that was installed since",
             () if self.written.is_some() => "not of the image",
             () if self.store == Store::Memory => "on a file system in memory",
             () if self.hidden => "in a hidden place",
@@ -241,10 +259,14 @@ pub(crate) fn is_hidden(path: &[u8]) -> bool {
     if path.starts_with(b"/nix/store/") {
         return false;
     }
+    // Tools install below somebody's home or where an application lies, not among the system's files.
+    let system = SYSTEM_FOLDERS.iter().any(|folder| path.starts_with(folder));
     let hides = |part: &[u8]| {
         let dotted = part.starts_with(b".") && part != b"." && part != b"..";
         let blank = !part.is_empty() && part.iter().all(u8::is_ascii_whitespace);
-        (dotted && !TOOL_FOLDERS.contains(&part)) || blank
+        let bundled = matches!(part, b".libs" | b".dylibs");
+        let tools = bundled || (!system && TOOL_FOLDERS.contains(&part));
+        (dotted && !tools) || blank
     };
     path.split(|byte| *byte == b'/').any(hides)
 }
@@ -280,7 +302,14 @@ mod tests {
 
     #[test]
     fn hidden_places() {
-        for path in ["/tmp/.x/a", "/usr/bin/.a", "/srv/.../b", "/srv/ /b", "/root/.config/x"] {
+        for path in [
+            "/tmp/.x/a",
+            "/usr/bin/.a",
+            "/srv/.../b",
+            "/srv/ /b",
+            "/root/.config/x",
+            "/usr/lib/.cache/x",
+        ] {
             assert!(is_hidden(path.as_bytes()), "{path}");
         }
         for path in ["/usr/bin/a.b", "/app/.venv/bin/python", "/root/.cargo/bin/x", "./a", "../a"] {

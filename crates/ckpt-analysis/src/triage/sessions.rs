@@ -25,7 +25,7 @@ static INTERACTIVE: Rule = Rule {
     title: "Somebody has a shell on a terminal",
     why: "A shell with a terminal of its own is a person at work, and not what the container was started for.",
     wrong: "Administrators use kubectl exec and docker exec, too.",
-    check: "ckpt-inspect tree EVIDENCE --pid PID; ckpt-inspect files EVIDENCE --pid PID; ckpt-inspect strings EVIDENCE --pid PID for its history",
+    check: "ckpt-inspect tree --pid PID EVIDENCE; ckpt-inspect files --pid PID EVIDENCE; ckpt-inspect strings --pid PID EVIDENCE",
     attack: &["T1609", "T1059.004"],
 };
 
@@ -34,7 +34,7 @@ static CWD: Rule = Rule {
     title: "A process works in a directory that was deleted",
     why: "Tools that unpack themselves, run and clean up leave their processes in a folder that is gone.",
     wrong: "Builds, tests and updates remove folders while something still runs in them.",
-    check: "ckpt-inspect tree EVIDENCE --pid PID; ckpt-inspect diff EVIDENCE",
+    check: "ckpt-inspect tree --pid PID EVIDENCE; ckpt-inspect diff EVIDENCE",
     attack: &["T1070.004"],
 };
 
@@ -43,7 +43,7 @@ static ROOT: Rule = Rule {
     title: "A process has another root directory",
     why: "After chroot(2) a process sees other files than the container: an environment of its own, or the host's files under a mount.",
     wrong: "Services lock themselves in (sshd, postfix, unbound); build tools work in a root that they made.",
-    check: "ckpt-inspect tree EVIDENCE --pid PID; ckpt-inspect files EVIDENCE --mounts",
+    check: "ckpt-inspect tree --pid PID EVIDENCE; ckpt-inspect files --mounts EVIDENCE",
     attack: &["T1611"],
 };
 
@@ -52,7 +52,7 @@ static STOPPED: Rule = Rule {
     title: "A process is stopped",
     why: "A stopped process does nothing and keeps what it has: a watchdog that was silenced, or a debugger's victim.",
     wrong: "Job control (Ctrl-Z), and programs that stop their children on purpose.",
-    check: "ckpt-inspect tree EVIDENCE --pid PID",
+    check: "ckpt-inspect tree --pid PID EVIDENCE",
     attack: &["T1562.001"],
 };
 
@@ -61,7 +61,7 @@ static MEMORY: Rule = Rule {
     title: "A process has the memory of another process open",
     why: "Whoever has /proc/PID/mem open reads secrets from another process, or writes code into it.",
     wrong: "Debuggers, profilers and crash reporters.",
-    check: "ckpt-inspect files EVIDENCE --pid PID",
+    check: "ckpt-inspect files --pid PID EVIDENCE",
     attack: &["T1055.009", "T1003.007"],
 };
 
@@ -70,7 +70,7 @@ static TRACER: Rule = Rule {
     title: "A debugger or tracer runs in the container",
     why: "A debugger reads and changes other processes. CRIU does not dump a process that is traced, so that the images show the tool alone.",
     wrong: "Developers debug in containers.",
-    check: "ckpt-inspect tree EVIDENCE --pid PID shows what it was told to trace",
+    check: "ckpt-inspect tree --pid PID EVIDENCE",
     attack: &["T1055.008"],
 };
 

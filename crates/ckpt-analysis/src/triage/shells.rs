@@ -17,7 +17,7 @@ static ON_SOCKET: Rule = Rule {
     title: "A shell or interpreter has a network connection as its terminal",
     why: "What comes over the network is run as commands: a reverse shell, or a shell bound to a port.",
     wrong: "Services that an inetd starts have their connection as standard input and output; they are hardly ever shells.",
-    check: "ckpt-inspect files EVIDENCE --pid PID; ckpt-inspect files EVIDENCE --sockets shows the peer; ckpt-inspect extract EVIDENCE --pid PID for commands in flight",
+    check: "ckpt-inspect files --pid PID EVIDENCE; ckpt-inspect files --sockets EVIDENCE; ckpt-inspect extract --pid PID EVIDENCE",
     attack: &["T1059.004", "T1071", "T1095"],
 };
 
@@ -26,7 +26,7 @@ static RELAYED: Rule = Rule {
     title: "A shell's terminal is held by a process that talks over the network",
     why: "Commands reach the shell through a pipe, a pair of sockets or a pseudo terminal from a process with a network connection: a relayed shell.",
     wrong: "Remote logins (sshd), web terminals and notebooks work like that.",
-    check: "ckpt-inspect files EVIDENCE --pid PID; the other end's process is named in the evidence of the finding",
+    check: "ckpt-inspect files --pid PID EVIDENCE; ckpt-inspect files --sockets --pipes EVIDENCE",
     attack: &["T1059.004"],
 };
 
@@ -35,7 +35,7 @@ static OF_SERVICE: Rule = Rule {
     title: "A network service has started a shell or an interpreter",
     why: "A service that is reached over the network and runs a shell is how commands are injected into it, and how webshells work.",
     wrong: "Services that convert, send mail or run hooks start commands themselves; supervisors that listen on a port start whatever they are told to.",
-    check: "ckpt-inspect tree EVIDENCE shows both; ckpt-inspect files EVIDENCE --pid PID; ckpt-inspect diff EVIDENCE for scripts in the service's folders",
+    check: "ckpt-inspect tree EVIDENCE; ckpt-inspect files --pid PID EVIDENCE; ckpt-inspect diff EVIDENCE",
     attack: &["T1505.003", "T1190", "T1059.004"],
 };
 

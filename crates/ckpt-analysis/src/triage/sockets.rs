@@ -16,7 +16,7 @@ static RAW: Rule = Rule {
     title: "A process has a raw socket",
     why: "A raw socket sends and receives packets below TCP and UDP: scanners, tunnels in ICMP, and back doors that wait for a certain packet.",
     wrong: "ping, traceroute, VRRP (keepalived) and monitoring need one.",
-    check: "ckpt-inspect files EVIDENCE --sockets; ckpt-inspect show EVIDENCE files.img",
+    check: "ckpt-inspect files --sockets EVIDENCE; ckpt-inspect show EVIDENCE files.img",
     attack: &["T1095", "T1205.002"],
 };
 
@@ -25,7 +25,7 @@ static PACKET: Rule = Rule {
     title: "A process has a packet socket",
     why: "A packet socket sees every packet of an interface: sniffers, and back doors that listen without a port.",
     wrong: "tcpdump, DHCP clients and intrusion detection need one.",
-    check: "ckpt-inspect files EVIDENCE --sockets; a filter on the socket is in ckpt-inspect show EVIDENCE files.img",
+    check: "ckpt-inspect files --sockets EVIDENCE; ckpt-inspect show EVIDENCE files.img",
     attack: &["T1040", "T1205.002"],
 };
 
@@ -34,7 +34,7 @@ static DIAG: Rule = Rule {
     title: "A process asks the kernel for all sockets",
     why: "Over NETLINK_SOCK_DIAG a program lists the sockets of everybody, and can destroy them.",
     wrong: "ss, monitoring agents and service meshes do so.",
-    check: "ckpt-inspect files EVIDENCE --sockets",
+    check: "ckpt-inspect files --sockets EVIDENCE",
     attack: &["T1049"],
 };
 
@@ -43,7 +43,7 @@ static LISTENER: Rule = Rule {
     title: "A process listens on a port that the container does not name",
     why: "The container says which ports it offers. Another listener is a side door, or a tool that somebody started.",
     wrong: "Ports for health, metrics and administration are often left out; naming ports is optional.",
-    check: "ckpt-inspect files EVIDENCE --sockets; ckpt-inspect info EVIDENCE",
+    check: "ckpt-inspect files --sockets EVIDENCE; ckpt-inspect info EVIDENCE",
     attack: &["T1571", "T1205"],
 };
 

@@ -72,12 +72,12 @@ impl<'a> Subject<'a> {
             artifacts: checkpoint.artifacts(&options.archive),
             packages: Packages::default(),
         };
+        subject.packages = Packages::of(written(&subject));
         let executables = subject.tasks.iter().filter_map(|task| {
             let exe = task.exe.as_ref()?;
             Some((task.pid, Provenance::of_file(&subject, exe)))
         });
         subject.executables = executables.collect();
-        subject.packages = Packages::of(written(&subject));
         subject
     }
 
