@@ -36,6 +36,11 @@ struct Place {
 }
 
 impl Group {
+    /// One more of which it does not matter where it is.
+    pub(super) fn push_together(&mut self, finding: Finding) {
+        self.add((finding.rule.id, finding.severity, Vec::new()), finding);
+    }
+
     /// One more.
     pub(super) fn push(&mut self, finding: Finding) {
         let path = finding.path.as_ref().map(Text::as_bytes).unwrap_or_default();
@@ -44,6 +49,10 @@ impl Group {
         if self.places.len() >= MOST_PLACES && !self.places.contains_key(&key) {
             key.2.clear();
         }
+        self.add(key, finding);
+    }
+
+    fn add(&mut self, key: Key, finding: Finding) {
         let place = self.places.entry(key).or_default();
         place.number = place.number.saturating_add(1);
         if place.kept.len() < MOST_SEEN {

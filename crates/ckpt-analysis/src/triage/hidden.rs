@@ -7,7 +7,9 @@ use ckpt_model::{FileType, Text};
 
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::group::{Group, bounded};
-use super::places::{Hiding, directly, hidden, is_hidden_away, is_scratch, origin, split, within};
+use super::places::{
+    Hiding, SOCKET_FOLDERS, directly, hidden, is_hidden_away, is_scratch, origin, split, within,
+};
 use super::subject::Subject;
 use super::written::{Format, Written, written};
 
@@ -139,10 +141,6 @@ const TOOLS: [&[u8]; 22] = [
     b".nix",
 ];
 
-/// Directories that the X window system makes for its sockets, and nothing else.
-const SOCKETS: [&[u8]; 5] =
-    [b".X11-unix", b".ICE-unix", b".font-unix", b".XIM-unix", b".Test-unix"];
-
 /// What is hidden below one name.
 #[derive(Debug)]
 struct Hidden<'a> {
@@ -188,8 +186,9 @@ fn hides<'a>(file: &Written<'a>, mounts: &[&[u8]]) -> Option<(Hiding, &'a [u8])>
         // What leads to the mount is not in it.
         let own = mounts.iter().filter(|mount| within(path, &[**mount])).map(|mount| mount.len());
         let after = own.max().is_none_or(|len| top.len() > len);
-        let socket = SOCKETS.contains(&name) && !file.is_file();
-        let known = KNOWN.iter().any(|known| name.starts_with(known)) && !SOCKETS.contains(&name);
+        let socket = SOCKET_FOLDERS.contains(&name) && !file.is_file();
+        let known =
+            KNOWN.iter().any(|known| name.starts_with(known)) && !SOCKET_FOLDERS.contains(&name);
         return (after && !socket && !known).then_some((hiding, top));
     }
     let odd = directly(top, &SYSTEM) && !KNOWN_IN_SYSTEM.contains(&name);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ckpt_model::artifacts::{Artifact, Origin};
-use ckpt_model::escape;
+use ckpt_model::{Text, escape};
 use ckpt_scan::Work;
 use ckpt_scan::secrets::{Confidence as Sureness, FoldedSecret, Spot, summary};
 
@@ -80,8 +80,11 @@ const KEYS: [&str; 3] = ["private-key", "gcp-service-account", "kubeconfig"];
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let work = Work { threads: subject.options.threads.max(1), ..Work::default() };
-    // What one file or memory has is listed once; programs are files or memory already.
-    let once = |one: &&Artifact| one.same_as.is_none() && one.origin != Origin::Exe;
+    // What one file or memory has is listed once; programs are files or memory already, and packages hold examples.
+    let once = |one: &&Artifact| {
+        let own = |path: &Text| subject.packages.own(path.as_bytes());
+        one.same_as.is_none() && one.origin != Origin::Exe && !one.path.as_ref().is_some_and(own)
+    };
     let artifacts = subject.artifacts.list.iter().filter(once);
     let found = summary(subject.checkpoint, artifacts, Sureness::Medium, work);
     let mut groups: BTreeMap<(Kind, &str), Vec<&FoldedSecret>> = BTreeMap::new();

@@ -256,6 +256,7 @@ fn what_only_looks_so() {
             Member::file("etc/ssh/ssh_host_rsa_key.pub", "ssh-rsa AAAA root@host\n"),
             Member::file("etc/ld.so.preload", "\n"),
             Member::file("etc/ld.so.cache", "glibc-ld.so.cache1.1"),
+            Member::file("etc/ld.so.conf", "include /etc/ld.so.conf.d/*.conf\n\n"),
             Member::file("etc/environment", "LANG=C.UTF-8\n"),
             Member::file("etc/apt/apt.conf.d/9", "APT::Get::Assume-Yes \"true\";\n"),
             Member::new(
@@ -280,7 +281,7 @@ fn what_only_looks_so() {
 /// One package run, and one thing beside it that no package owns.
 #[test]
 fn what_packages_bring_weighs_less() {
-    let list = "/.\n/usr/bin/sudo\n/etc/cron.d/sysstat\n/etc/sudoers\n/usr/bin/nc.openbsd\n";
+    let list = "/.\n/etc/init.d/x11\n/usr/bin/sudo\n/etc/cron.d/sysstat\n/etc/sudoers\n/usr/bin/nc.openbsd\n";
     let found = findings(&with_diff(
         vec![
             Member::file("var/lib/dpkg/status", "Package: sudo\n"),
@@ -289,6 +290,7 @@ fn what_packages_bring_weighs_less() {
             Member::file("usr/bin/nc.openbsd", elf(9)).mode(0o755),
             Member::file("usr/bin/sshd", elf(9)).mode(0o755),
             Member::file("etc/cron.d/sysstat", "5 * * * * root command -v debian-sa1\n"),
+            Member::file("etc/init.d/x11", "#!/bin/sh\nmkdir -p /tmp/.ICE-unix /tmp/x\n"),
             Member::file("etc/cron.d/other", "5 * * * * root /usr/sbin/other\n"),
             Member::file("etc/sudoers", "root ALL=(ALL:ALL) ALL\n"),
             Member::file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"),
@@ -299,6 +301,7 @@ fn what_packages_bring_weighs_less() {
     severity(&found, "persistence-cron", "/etc/cron.d/sysstat", Severity::Low);
     severity(&found, "persistence-cron", "/etc/cron.d/other", Severity::High);
     severity(&found, "persistence-sudoers", "/etc/sudoers", Severity::Low);
+    severity(&found, "persistence-init", "/etc/init.d/x11", Severity::Low);
     severity(&found, "accounts-changed", "/etc/passwd", Severity::Info);
     severity(&found, "system-program-written", "/usr/bin/sshd", Severity::High);
     assert_eq!(of(&found, "system-program-written").len(), 1);
