@@ -126,7 +126,8 @@ fn switched_off(subject: &Subject<'_>) -> Option<Finding> {
     let asked = asked.map(String::as_bytes).any(|entry| OFF.contains(&entry));
     let mut found = Vec::new();
     for task in subject.checkpoint.processes().by_pid() {
-        let entry = task.env.iter().flat_map(|env| env.iter()).find(|one| OFF.contains(one));
+        let entry =
+            task.env.iter().flat_map(ckpt_model::Strings::iter).find(|one| OFF.contains(one));
         if let Some(entry) = entry.filter(|_| is_shell(task)) {
             found.push((task, entry));
         }

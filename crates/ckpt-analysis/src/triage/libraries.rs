@@ -58,7 +58,7 @@ const MOST_FILES: usize = 16;
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for task in &subject.tasks {
-        let map = subject.maps.iter().find(|map| map.task.pid == task.pid);
+        let map = subject.map(task.pid);
         let preloaded = preloaded(subject, task, map);
         let told: Vec<Text> = preloaded.iter().filter_map(|one| one.path.clone()).collect();
         findings.extend(preloaded);

@@ -248,3 +248,22 @@ fn programs_of_a_package_weigh_less() {
     let findings = looked(&archive);
     assert_eq!(one(&findings, "executable-not-from-image", 2).severity, Severity::Low);
 }
+
+#[test]
+fn forks_are_told_once() {
+    let worker = |pid, ppid| Task::new(pid, ppid).exe("/opt/.w/worker").argv(&["worker"]);
+    let forks = |count: u32| {
+        let findings = found((2..2 + count).map(|pid| worker(pid, if pid == 2 { 1 } else { 2 })));
+        let of = findings.into_iter().filter(|one| one.rule.id == "executable-in-odd-place");
+        of.collect::<Vec<_>>()
+    };
+    assert_eq!(forks(4).len(), 4);
+    let folded = forks(30);
+    assert_eq!(folded.len(), 1, "{}", told(&folded));
+    assert_eq!(folded[0].pid.map(|pid| pid.0), Some(2));
+    let last = &folded[0].evidence.last().expect("evidence").what;
+    assert!(last.contains("(pid 3)") && last.contains("and 13 more"), "{last}");
+    // Children of the first process are no family: each was started by itself.
+    let started = found((2..12).map(|pid| worker(pid, 1)));
+    assert_eq!(started.iter().filter(|one| one.rule.id == "executable-in-odd-place").count(), 10);
+}
