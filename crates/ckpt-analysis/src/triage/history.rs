@@ -8,7 +8,7 @@ use super::places::split;
 use super::quote::quote;
 use super::subject::{Subject, named};
 use super::suspicion::suspicions;
-use super::written::{MOST_READ, Written, deleted, written};
+use super::written::{MOST_READ, Written, deleted, gone, written};
 
 const SHELL_HISTORY_REMOVED: Rule = Rule {
     id: "shell-history-removed",
@@ -63,12 +63,12 @@ fn is_history(path: &[u8]) -> bool {
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut group = Group::default();
-    for (path, seen) in deleted(subject).filter(|(path, _)| is_history(path.as_bytes())) {
-        let title = format!("{path} was deleted");
+    for change in deleted(subject).filter(|change| is_history(change.path.as_bytes())) {
+        let title = format!("{} was deleted", change.path);
         group.push(
             Finding::new(&SHELL_HISTORY_REMOVED, Severity::High, Confidence::High, title)
-                .path(path.clone())
-                .seen(seen),
+                .path(change.path.clone())
+                .seen(gone(subject, change)),
         );
     }
     for file in written(subject).filter(|file| is_history(file.path.as_bytes())) {

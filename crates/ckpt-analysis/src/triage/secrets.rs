@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ckpt_model::artifacts::{Artifact, Origin};
-use ckpt_model::escape;
+use ckpt_model::{Text, escape};
 use ckpt_scan::Work;
 use ckpt_scan::secrets::{Confidence as Sureness, FoldedSecret, Spot, summary};
 
@@ -80,8 +80,11 @@ const KEYS: [&str; 3] = ["private-key", "gcp-service-account", "kubeconfig"];
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let work = Work { threads: subject.options.threads.max(1), ..Work::default() };
-    // What one file or memory has is listed once; programs are files or memory already.
-    let once = |one: &&Artifact| one.same_as.is_none() && one.origin != Origin::Exe;
+    // What one file or memory has is listed once; programs are files or memory already, and packages hold examples.
+    let once = |one: &&Artifact| {
+        let own = |path: &Text| subject.packages.own(path.as_bytes());
+        one.same_as.is_none() && one.origin != Origin::Exe && !one.path.as_ref().is_some_and(own)
+    };
     let artifacts = subject.artifacts.list.iter().filter(once);
     let found = summary(subject.checkpoint, artifacts, Sureness::Medium, work);
     let mut groups: BTreeMap<(Kind, &str), Vec<&FoldedSecret>> = BTreeMap::new();
@@ -112,28 +115,27 @@ fn finding(subject: &Subject<'_>, kind: Kind, list: &[&FoldedSecret]) -> Option<
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let title = format!("{} {}: {}{more}", rule.title, kind.word(), first.secret.redacted());
     let mut finding = Finding::new(kind.rule(), severity, confidence, title);
-    for spot in
-        first.spots.iter().filter(|spot| Kind::of(std::slice::from_ref(spot)) == Some(kind)).take(1)
-    {
-        finding = match spot {
-            Spot::Environment { pid, .. } => finding.of(*pid),
-            Spot::Memory { pid, address, .. } => finding.of(*pid).at(*address),
-            Spot::Artifact { path: Some(path), .. } => finding.path(path.clone()),
-            _ => finding,
-        };
-    }
-    finding.evidence = bounded(list.iter().filter_map(|folded| seen(subject, folded)).collect());
+    let here = |spot: &&Spot| Kind::of(std::slice::from_ref(*spot)) == Some(kind);
+    finding = match first.spots.iter().find(here) {
+        Some(Spot::Environment { pid, .. }) => finding.of(*pid),
+        Some(Spot::Memory { pid, address, .. }) => finding.of(*pid).at(*address),
+        Some(Spot::Artifact { path: Some(path), .. }) => finding.path(path.clone()),
+        _ => finding,
+    };
+    let seen = list.iter().filter_map(|folded| seen(subject, kind, folded));
+    finding.evidence = bounded(seen.collect());
     Some(finding)
 }
 
-/// A secret and its first place.
-fn seen(subject: &Subject<'_>, folded: &FoldedSecret) -> Option<Seen> {
+/// A secret and its first place of that kind.
+fn seen(subject: &Subject<'_>, kind: Kind, folded: &FoldedSecret) -> Option<Seen> {
     let secret = &folded.secret;
     let detail = secret.detail().map(|text| format!(", {}", escape(text.as_bytes())));
     let more = folded.places.saturating_sub(1);
     let more = if more > 0 { format!(", and in {more} other places") } else { String::new() };
     let shown = format!("{}{}", secret.redacted(), detail.unwrap_or_default());
-    Some(match folded.spots.first()? {
+    let here = |spot: &&Spot| Kind::of(std::slice::from_ref(*spot)) == Some(kind);
+    Some(match folded.spots.iter().find(here)? {
         Spot::Environment { pid, name, .. } => {
             let task = subject.checkpoint.processes().get(*pid);
             let what = format!("{name} of pid {pid}: {shown}{more}");
