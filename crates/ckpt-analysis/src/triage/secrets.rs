@@ -143,7 +143,7 @@ fn seen(subject: &Subject<'_>, kind: Kind, folded: &FoldedSecret) -> Option<Seen
         }
         Spot::Memory { pid, address, kind } => {
             let what = format!("{kind} of pid {pid} at {address}: {shown}{more}");
-            match subject.maps.iter().find(|map| map.task.pid == *pid) {
+            match subject.map(*pid) {
                 Some(map) => subject.seen_in_memory(map, *address, what),
                 None => Seen::new(what),
             }
