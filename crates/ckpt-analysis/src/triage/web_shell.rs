@@ -302,12 +302,12 @@ fn judge(subject: &Subject<'_>, file: &Written<'_>) -> Option<Finding> {
         _ if packaged => Severity::Low,
         (How::Direct, true) => Severity::Critical,
         (How::Direct | How::Decoded, _) | (How::Variable, true) => Severity::High,
-        (How::Variable, false) => Severity::Medium,
+        (How::Variable, false) | (How::Called, _) => Severity::Medium,
     };
     let confidence = match found.how {
         How::Direct => Confidence::High,
         How::Decoded => Confidence::Medium,
-        How::Variable => Confidence::Low,
+        How::Variable | How::Called => Confidence::Low,
     };
     let title = format!("a {} page that {}: {}", language.name, found.how.word(), file.path);
     let finding = Finding::new(&WEB_SHELL, severity, confidence, title).path(file.path.clone());
@@ -378,6 +378,8 @@ fn uploaded(file: &Written<'_>, language: &Language, text: &[u8]) -> Option<Find
 /// How a request gets to what is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum How {
+    /// To a function that only the page knows.
+    Called,
     /// By a variable that was made of it.
     Variable,
     /// Not seen: the code itself is decoded and run.
@@ -389,6 +391,7 @@ enum How {
 impl How {
     fn word(self) -> &'static str {
         match self {
+            Self::Called => "hands what a request brings to a function by its name",
             Self::Direct => "runs what a request brings",
             Self::Decoded => "decodes something and runs it",
             Self::Variable => "runs what is made of a request",
@@ -541,25 +544,30 @@ fn runs_replacement(arguments: &[u8]) -> bool {
     })
 }
 
-/// `$_GET['f']($_GET['x'])`: the request names the function.
+/// `$_GET['f']($_GET['x'])`: the request names the function. `$f($_GET['x'])`: nobody knows what does.
 fn called_by_name(language: &Language, text: &[u8], tainted: &BTreeSet<&[u8]>) -> Option<Found> {
+    language.sigil?;
     let called = |name: &&&[u8]| names_before(text, name, b'(');
-    if language.sigil.is_some()
-        && let Some(name) = tainted.iter().find(called)
-    {
+    if let Some(name) = tainted.iter().find(called) {
         return Some(Found { how: How::Direct, call: [name, &b"("[..]].concat() });
     }
-    let words = language.input.iter().filter(|word| word.starts_with("$_"));
-    for word in words.filter(|_| language.sigil.is_some()) {
+    let mut given = None;
+    for word in language.input.iter().filter(|word| word.starts_with("$_")) {
         for at in memmem::find_iter(text, word.as_bytes()).take(MOST_CALLS) {
             let rest = text.get(at..at.saturating_add(80).min(text.len())).unwrap_or_default();
             let close = rest.iter().position(|byte| matches!(byte, b']' | b'}'));
             if close.and_then(|close| rest.get(close.saturating_add(1))) == Some(&b'(') {
                 return Some(Found { how: How::Direct, call: rest.to_vec() });
             }
+            let before = text.get(..at).and_then(|before| before.strip_suffix(b"("));
+            let name = before.map(last_name).filter(|name| name.len() > 1);
+            if let Some(name) = name.filter(|name| name.starts_with(b"$")) {
+                let call = [name, &b"("[..], rest].concat();
+                given = given.or(Some(Found { how: How::Called, call }));
+            }
         }
     }
-    None
+    given
 }
 
 /// Whether a name stands right before a byte.
@@ -668,6 +676,8 @@ mod tests {
         }
         assert_eq!(how(&PHP, "<?php eval(gzinflate(base64_decode('abc')));"), Some(How::Decoded));
         assert_eq!(how(&PHP, "<?php $c = $_POST['c']; exec($c, $o);"), Some(How::Variable));
+        let built = "<?php $a = str_replace('x', '', 'axsxxsxert'); $a($_POST[1]); ?>";
+        assert_eq!(how(&PHP, built), Some(How::Called));
         let both = "<?php $k='k'; $p=file_get_contents('php://input'); function go($x) { $d = openssl_decrypt($x, 'AES', $GLOBALS['k']); eval($d); } go($p);";
         assert_eq!(how(&PHP, both), Some(How::Variable));
         assert_eq!(how(&SCRIPT, "#!/bin/bash\neval \"$QUERY_STRING\"\n"), Some(How::Direct));
