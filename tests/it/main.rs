@@ -24,5 +24,6 @@ mod search;
 mod secrets;
 mod synthetic;
 mod timeline;
+mod triage;
 mod verify;
 mod world;

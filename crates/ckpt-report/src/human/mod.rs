@@ -26,6 +26,7 @@ mod show;
 mod strings;
 mod timeline;
 mod tree;
+mod triage;
 mod units;
 mod verify;
 
@@ -47,4 +48,5 @@ pub use show::show;
 pub use strings::{string_line, strings_heading};
 pub use timeline::timeline;
 pub use tree::{TreeOptions, tree};
+pub use triage::{rules, triage};
 pub use verify::verify;

@@ -6,3 +6,4 @@ mod human;
 mod json;
 mod stories;
 mod timeline;
+mod triage;
