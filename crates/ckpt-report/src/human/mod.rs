@@ -8,7 +8,7 @@ mod command;
 mod compare;
 mod custody;
 mod defects;
-mod details;
+pub(crate) mod details;
 mod diff;
 mod extract;
 mod files;
@@ -25,7 +25,7 @@ mod show;
 mod strings;
 mod timeline;
 mod tree;
-mod units;
+pub(crate) mod units;
 mod verify;
 
 pub use compare::compare;

@@ -1,0 +1,129 @@
+//! Text of the evidence as a page may show it: redacted, visible, and no longer than a line or two.
+
+use super::redact;
+use crate::human::escaped_once;
+
+/// Bytes of a text that are looked at at all.
+const WINDOW: usize = 64 << 10;
+
+/// Makes text of the evidence legible.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Legible {
+    /// Whether secrets are shown.
+    pub(super) reveal: bool,
+    /// Letters that are shown of a text.
+    pub(super) most: usize,
+}
+
+impl Legible {
+    /// A text: secrets redacted, what is not visible escaped, what is too long cut.
+    pub(super) fn text(&self, text: &str) -> String {
+        self.within(text, self.most)
+    }
+
+    /// A text in at most so many letters.
+    pub(super) fn within(&self, text: &str, most: usize) -> String {
+        // A text of megabytes is cut before anything else is done with it. A secret at that end is behind what is shown.
+        let head = text.get(..text.floor_char_boundary(WINDOW)).unwrap_or_default();
+        let redacted = if self.reveal { head.into() } else { redact::text(head) };
+        let mut visible = escaped_once(&redacted);
+        let whole = head.len() == text.len();
+        if whole && visible.len() <= most {
+            return visible;
+        }
+        let letters = visible.chars().count();
+        if !whole || letters > most {
+            let end = visible.char_indices().nth(most).map_or(visible.len(), |(at, _)| at);
+            visible.truncate(end);
+            visible.push_str(&format!("… ({} bytes)", text.len()));
+        }
+        visible
+    }
+
+    /// An optional text; what is not known is a dash.
+    pub(super) fn maybe(&self, text: Option<&str>) -> String {
+        text.map_or_else(|| "–".to_owned(), |text| self.text(text))
+    }
+
+    /// A variable of the environment, as name and value.
+    pub(super) fn variable(&self, variable: &str) -> (String, String) {
+        let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
+        let value = if !self.reveal && redact::is_secret_name(name) && !value.is_empty() {
+            redact::redacted(value)
+        } else {
+            self.text(value)
+        };
+        (self.text(name), value)
+    }
+
+    /// Arguments of a program, at most so many, with those that are secret for what they stand behind redacted.
+    pub(super) fn arguments<T: AsRef<str>>(&self, argv: &[T], most: usize) -> Vec<String> {
+        let argv = argv.get(..most.min(argv.len())).unwrap_or_default();
+        if self.reveal {
+            return argv.iter().map(|argument| self.text(argument.as_ref())).collect();
+        }
+        let redacted = redact::arguments(argv);
+        redacted.iter().map(|argument| self.text(argument)).collect()
+    }
+
+    /// A command line in one line.
+    pub(super) fn command<T: AsRef<str>>(&self, argv: &[T]) -> String {
+        // Later ones are not in the line anyway.
+        let arguments = self.arguments(argv, self.most);
+        let quoted: Vec<String> = arguments.into_iter().map(quoted).collect();
+        let line = quoted.join(" ");
+        let end = line.char_indices().nth(self.most).map(|(at, _)| at);
+        match end {
+            Some(end) => format!("{}…", line.get(..end).unwrap_or_default()),
+            None => line,
+        }
+    }
+}
+
+/// An argument as a shell would need it.
+fn quoted(argument: String) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_=+:,./@%[]…()".contains(letter);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        return argument;
+    }
+    format!("'{}'", argument.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEGIBLE: Legible = Legible { reveal: false, most: 40 };
+
+    #[test]
+    fn nothing_invisible_is_left_and_nothing_is_too_long() {
+        assert_eq!(LEGIBLE.text("a\u{202e}b\0\u{1b}[31m\n"), "a\\u{202e}b\\0\\x1b[31m\\n");
+        assert_eq!(LEGIBLE.text("<script>"), "<script>");
+        let long = LEGIBLE.text(&"ä".repeat(1 << 20));
+        assert_eq!(long, format!("{}… (2097152 bytes)", "ä".repeat(40)));
+        assert_eq!(LEGIBLE.within("abcdef", 3), "abc… (6 bytes)");
+        assert_eq!(LEGIBLE.within("äöü", 3), "äöü");
+    }
+
+    #[test]
+    fn command_lines() {
+        assert_eq!(
+            LEGIBLE.command(&["sh", "-c", "sleep 1; echo 'x'", ""]),
+            "sh -c 'sleep 1; echo '\\''x'\\''' ''"
+        );
+        let line = LEGIBLE.command(&["mysql", "--password", "hunter2"]);
+        assert!(!line.contains("hunter2"), "{line}");
+        let many = vec!["x"; 100_000];
+        assert_eq!(LEGIBLE.command(&many).chars().count(), 41);
+    }
+
+    #[test]
+    fn variables() {
+        assert_eq!(LEGIBLE.variable("PATH=/bin"), ("PATH".into(), "/bin".into()));
+        let (name, value) = LEGIBLE.variable("DB_PASSWORD=hunter2");
+        assert_eq!((name.as_str(), value.contains("hunter2")), ("DB_PASSWORD", false));
+        assert_eq!(LEGIBLE.variable("DB_PASSWORD="), ("DB_PASSWORD".into(), String::new()));
+        let revealing = Legible { reveal: true, most: 40 };
+        assert_eq!(revealing.variable("DB_PASSWORD=hunter2").1, "hunter2");
+    }
+}
