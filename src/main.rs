@@ -13,6 +13,7 @@ mod pager;
 mod progress;
 mod scanning;
 mod selecting;
+mod shell;
 #[cfg(feature = "trigger")]
 mod trigger;
 

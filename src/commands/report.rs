@@ -24,6 +24,7 @@ use crate::directory;
 use crate::exit::Outcome;
 use crate::moment;
 use crate::output::{self, Output};
+use crate::shell;
 
 /// What makes reports.
 const TOOL: &str = concat!("ckpt-inspect ", env!("CARGO_PKG_VERSION"));
@@ -135,7 +136,7 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<Outcome> {
 fn mapped(checkpoint: &Checkpoint, found: &Triage, most: usize) -> Vec<Pid> {
     let suspects = found.findings.iter().filter_map(|finding| finding.pid);
     let all = checkpoint.processes().by_pid().into_iter();
-    let all = all.map(|task| task.pid);
+    let all = all.filter(|task| !task.is_zombie()).map(|task| task.pid);
     let mut pids: Vec<Pid> = Vec::new();
     for pid in suspects.chain(all) {
         if pids.len() >= most {
@@ -151,7 +152,7 @@ fn mapped(checkpoint: &Checkpoint, found: &Triage, most: usize) -> Vec<Pid> {
 
 fn about(args: &ReportArgs, context: &Context) -> Result<About> {
     let arguments = std::env::args_os().skip(1);
-    let words = arguments.map(|argument| quoted(&argument.to_string_lossy()));
+    let words = arguments.map(|argument| shell::quote(&argument.to_string_lossy()));
     let command: Vec<String> = ["ckpt-inspect".to_owned()].into_iter().chain(words).collect();
     Ok(About {
         title: args.title.clone(),
@@ -164,15 +165,6 @@ fn about(args: &ReportArgs, context: &Context) -> Result<About> {
         hashed: !args.no_hash,
         reveal: args.reveal,
     })
-}
-
-/// An argument as a shell needs it.
-fn quoted(argument: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_=+:,./@%".contains(letter);
-    if !argument.is_empty() && argument.chars().all(plain) {
-        return argument.to_owned();
-    }
-    format!("'{}'", argument.replace('\'', "'\\''"))
 }
 
 /// Bytes that are hashed at a time.
@@ -210,16 +202,4 @@ fn hash(path: &Path, context: &Context) -> Result<String, String> {
         bar.end();
     }
     Ok(hashing.finish().to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_are_as_a_shell_needs_them() {
-        assert_eq!(quoted("-o"), "-o");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted(""), "''");
-    }
 }

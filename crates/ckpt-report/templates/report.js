@@ -8,6 +8,18 @@ const make = (name, properties, ...children) => {
 };
 document.documentElement.classList.add("js");
 
+// Everything in a section opened or closed at once.
+for (const section of all("[data-folds]")) {
+  const folds = () => all("details", section).filter((fold) => !fold.classList.contains("children"));
+  if (folds().length < 2) continue;
+  const button = (text, open) => {
+    const made = make("button", { type: "button", textContent: text });
+    made.addEventListener("click", () => folds().forEach((fold) => { fold.open = open; }));
+    return made;
+  };
+  section.querySelector("h2").after(make("div", { className: "tools folds" }, button("Open all", true), button("Close all", false)));
+}
+
 // Filters: of table rows, of findings, of processes. What does not have the words is hidden; a process keeps its ancestors.
 const filter = (list) => {
   const items = list.tagName === "TABLE" ? Array.from(list.tBodies[0].rows) : list.tagName === "UL" ? all("li", list) : Array.from(list.children);
@@ -38,23 +50,12 @@ const filter = (list) => {
     count.textContent = words.length ? shown + " of " + items.length : "";
   };
   input.addEventListener("input", apply);
-  const tools = make("div", { className: "tools" }, input, count);
   const place = list.closest(".scroll") || list;
-  place.before(tools);
+  const own = place.parentElement.querySelector(":scope > .tools.folds");
+  if (own) own.append(input, count);
+  else place.before(make("div", { className: "tools" }, input, count));
 };
 all("[data-filter]").forEach(filter);
-
-// Everything in a section opened or closed at once.
-for (const section of all("[data-folds]")) {
-  const folds = () => all("details", section).filter((fold) => !fold.classList.contains("children"));
-  if (folds().length < 2) continue;
-  const button = (text, open) => {
-    const made = make("button", { type: "button", textContent: text });
-    made.addEventListener("click", () => folds().forEach((fold) => { fold.open = open; }));
-    return made;
-  };
-  section.querySelector("h2").after(make("div", { className: "tools" }, button("Open all", true), button("Close all", false)));
-}
 
 // A link to something that is folded away opens it.
 const reveal = () => {

@@ -1,6 +1,7 @@
 //! Text of the evidence as a page may show it: redacted, visible, and no longer than a line or two.
 
 use super::redact;
+use crate::human::command::{FEW_EMPTY, quoted};
 use crate::human::escaped_once;
 
 /// Bytes of a text that are looked at at all.
@@ -66,27 +67,33 @@ impl Legible {
         redacted.iter().map(|argument| self.text(argument)).collect()
     }
 
-    /// A command line in one line.
+    /// A command line in one line. Empty arguments at its end, which a title leaves that a program wrote over them, are
+    /// counted.
     pub(super) fn command<T: AsRef<str>>(&self, argv: &[T]) -> String {
+        let (shown, empty) = without_empty(argv);
         // Later ones are not in the line anyway.
-        let arguments = self.arguments(argv, self.most);
-        let quoted: Vec<String> = arguments.into_iter().map(quoted).collect();
-        let line = quoted.join(" ");
-        let end = line.char_indices().nth(self.most).map(|(at, _)| at);
-        match end {
-            Some(end) => format!("{}…", line.get(..end).unwrap_or_default()),
-            None => line,
+        let arguments = self.arguments(shown, self.most);
+        let quoted: Vec<String> = arguments.into_iter().map(|word| quoted(word.into())).collect();
+        let mut line = quoted.join(" ");
+        if let Some((end, _)) = line.char_indices().nth(self.most) {
+            line.truncate(end);
+            line.push('…');
         }
+        if empty > 0 {
+            line.push_str(&format!(" (and {empty} empty)"));
+        }
+        line
     }
 }
 
-/// An argument as a shell would need it.
-fn quoted(argument: String) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "-_=+:,./@%[]…()".contains(letter);
-    if !argument.is_empty() && argument.chars().all(plain) {
-        return argument;
+/// Arguments without the empty ones at their end, and how many these are, where they are more than a few.
+pub(super) fn without_empty<T: AsRef<str>>(argv: &[T]) -> (&[T], usize) {
+    let full = argv.iter().rposition(|argument| !argument.as_ref().is_empty());
+    let full = full.map_or(0, |last| last.saturating_add(1));
+    match argv.len().saturating_sub(full) {
+        0..=FEW_EMPTY => (argv, 0),
+        empty => (argv.get(..full).unwrap_or_default(), empty),
     }
-    format!("'{}'", argument.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

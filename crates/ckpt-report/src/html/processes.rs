@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::legible::without_empty;
 use super::shown::{Budget, Shown};
 use super::{Legible, Limits, Sources};
 use crate::human::details::cap_names;
@@ -43,6 +44,8 @@ struct Row {
     closes: usize,
     facts: Vec<(&'static str, String)>,
     arguments: Shown<String>,
+    /// Empty ones behind those.
+    empty_arguments: usize,
     environment: Shown<(String, String)>,
     descriptors: Shown<Descriptor>,
 }
@@ -167,11 +170,12 @@ impl Row {
         budget: &mut Budget,
     ) -> Self {
         let argv = process.argv.as_deref().unwrap_or_default();
+        let (full, empty_arguments) = without_empty(argv);
         let fits = budget.each.min(budget.left);
-        let arguments = legible.arguments(argv, fits);
+        let arguments = legible.arguments(full, fits);
         let mut arguments = budget.first(arguments, "tree --format json", |argument| argument);
-        arguments.all = argv.len();
-        arguments.more = argv.len().saturating_sub(arguments.rows.len());
+        arguments.all = full.len();
+        arguments.more = full.len().saturating_sub(arguments.rows.len());
         let env = process.env.as_deref().unwrap_or_default();
         let descriptors = files.map(|files| files.fds.as_slice()).unwrap_or_default();
         let comm = legible.maybe(process.comm.as_deref());
@@ -189,6 +193,7 @@ impl Row {
             closes: 0,
             facts: facts(process, legible),
             arguments,
+            empty_arguments,
             environment: budget.first(env, "tree --env", |variable| legible.variable(variable)),
             descriptors: budget.first(descriptors, "files", |fd| {
                 let recovered = fd.recovered.as_ref().map(|_| "content recovered");
@@ -213,15 +218,6 @@ fn badges(process: &ProcessRecord<'_>) -> Vec<Badge> {
         .iter()
         .map(|mark| Badge { text: (*mark).to_owned(), tone: "notice" })
         .collect();
-    if let Some(exe) = &process.exe {
-        if exe.memfd {
-            badges.push(Badge { text: "memfd".to_owned(), tone: "notice" });
-        } else if exe.deleted {
-            badges.push(Badge { text: "executable deleted".to_owned(), tone: "notice" });
-        }
-    }
-    // Two of the marks of a task say the same.
-    badges.dedup_by(|a, b| a.text.contains(b.text.as_str()) || b.text.contains(a.text.as_str()));
     if process.threads.len() > 1 {
         badges
             .push(Badge { text: count(process.threads.len(), "thread", "threads"), tone: "plain" });

@@ -35,7 +35,7 @@ struct Tile {
 #[derive(Clone, Debug, Serialize)]
 struct Group {
     heading: &'static str,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<(String, String)>,
 }
 
 impl Group {
@@ -43,9 +43,11 @@ impl Group {
         Self { heading, facts: Vec::new() }
     }
 
-    fn fact(mut self, label: &'static str, value: Option<impl Into<String>>) -> Self {
+    fn fact(mut self, label: &str, value: Option<impl Into<String>>) -> Self {
         self.facts.extend(
-            value.map(|value| (label, value.into())).filter(|(_, value)| !value.is_empty()),
+            value
+                .map(|value| (label.to_owned(), value.into()))
+                .filter(|(_, value)| !value.is_empty()),
         );
         self
     }
@@ -165,7 +167,7 @@ fn groups(info: &InfoDocument<'_>, legible: &Legible) -> Vec<Group> {
     let mut times = Group::new("When");
     for moment in info.times.iter().take(12) {
         let source = legible.text(moment.source);
-        times.facts.push((moment.what, format!("{} ({source})", moment.time)));
+        times.facts.push((capital(moment.what), format!("{} ({source})", moment.time)));
     }
     groups.push(times);
     let mut network = Group::new("Network");
@@ -174,7 +176,7 @@ fn groups(info: &InfoDocument<'_>, legible: &Legible) -> Vec<Group> {
         let mut words: Vec<String> = parts.map(|part| legible.text(part)).collect();
         words.extend(interface.addresses.iter().take(8).map(|address| legible.text(address)));
         words.extend(interface.mac.map(|mac| legible.text(mac)));
-        network.facts.push(("Interface", words.join(" · ")));
+        network.facts.push(("Interface".to_owned(), words.join(" · ")));
     }
     groups.push(network);
     groups.push(
@@ -187,6 +189,13 @@ fn groups(info: &InfoDocument<'_>, legible: &Legible) -> Vec<Group> {
     groups.extend(info.statistics.as_ref().map(statistics));
     groups.retain(|group| !group.facts.is_empty());
     groups
+}
+
+/// `Dump began` of `dump-began`.
+fn capital(word: &str) -> String {
+    let word = word.replace('-', " ");
+    let mut letters = word.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 fn statistics(counted: &StatisticsRecord) -> Group {
@@ -211,7 +220,7 @@ fn annotations(
         let document = value.trim_start().starts_with(['{', '[']) && value.len() > 40;
         let value = match document {
             true => format!("JSON, {} bytes", value.len()),
-            false => super::legible::Legible::variable(legible, &format!("{name}={value}")).1,
+            false => legible.variable(&format!("{name}={value}")).1,
         };
         (legible.text(name), value)
     })
@@ -236,6 +245,7 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
+        assert_eq!(capital("image-created"), "Image created");
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");

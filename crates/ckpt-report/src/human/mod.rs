@@ -4,7 +4,7 @@
 //! see [`Layout`]; without a width, which is how a file or a pipe is written, nothing is cut.
 
 mod columns;
-mod command;
+pub(crate) mod command;
 mod compare;
 mod custody;
 mod defects;

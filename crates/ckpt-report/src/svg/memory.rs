@@ -42,6 +42,7 @@ fn width(size: u64) -> f64 {
 pub(crate) fn memory(bands: &[Band], label: String) -> Drawing {
     let mut shapes = Vec::new();
     let (mut x, mut row) = (0.0, 0.0);
+    let mut labels = Labels::default();
     for band in bands {
         let width = width(band.size).min(WIDTH);
         let gap = if band.gap && x > 0.0 { GAP } else { 0.0 };
@@ -54,8 +55,10 @@ pub(crate) fn memory(bands: &[Band], label: String) -> Drawing {
             x += gap;
         }
         draw(&mut shapes, band, x, TOP + row * ROW, width - 1.0);
+        labels.add(&mut shapes, band, x, TOP + row * ROW, width);
         x += width;
     }
+    labels.end(&mut shapes);
     Drawing { width: WIDTH, height: TOP + (row + 1.0) * ROW, label, shapes }
 }
 
@@ -66,16 +69,40 @@ fn draw(shapes: &mut Vec<Shape>, band: &Band, x: f64, y: f64, width: f64) {
     if let Some(stripe) = band.stripe {
         shapes.push(Shape::rect(x, y, width, 4.0, stripe));
     }
-    let text = fit(&band.label, width - 6.0);
-    if !text.is_empty() {
-        shapes.push(Shape::text(x + 3.0, y + 17.0, "on-vma", text));
-    }
     let all: u64 = band.pages.iter().fold(0, |sum, (_, pages)| sum.saturating_add(*pages));
     let mut from = x;
     for (class, pages) in band.pages.iter().filter(|(_, pages)| *pages > 0) {
         let part = width * (*pages as f64 / all as f64);
         shapes.push(Shape::rect(from, y + HEIGHT + 2.0, part.max(0.4), BAR, *class));
         from += part;
+    }
+}
+
+/// Labels: mappings of one file that follow one another have one between them.
+#[derive(Debug, Default)]
+struct Labels<'a> {
+    text: &'a str,
+    x: f64,
+    y: f64,
+    width: f64,
+}
+
+impl<'a> Labels<'a> {
+    fn add(&mut self, shapes: &mut Vec<Shape>, band: &'a Band, x: f64, y: f64, width: f64) {
+        let follows = self.y == y && (self.x + self.width - x).abs() < 0.01;
+        if follows && self.text == band.label {
+            self.width += width;
+            return;
+        }
+        self.end(shapes);
+        *self = Self { text: &band.label, x, y, width };
+    }
+
+    fn end(&self, shapes: &mut Vec<Shape>) {
+        let text = fit(self.text, self.width - 7.0);
+        if !text.is_empty() {
+            shapes.push(Shape::text(self.x + 3.0, self.y + 17.0, "on-vma", text));
+        }
     }
 }
 
@@ -122,6 +149,25 @@ mod tests {
             .collect();
         assert_eq!(parts.len(), 2);
         assert!((parts[0] - parts[1]).abs() < 0.11);
+    }
+
+    #[test]
+    fn mappings_of_one_file_share_a_label() {
+        let mut bands = vec![band(4096), band(4096), band(16384), band(16384)];
+        for (band, label) in bands.iter_mut().zip(["heap", "libc.so.6", "libc.so.6", "libc.so.6"]) {
+            (band.label, band.gap) = (label.to_owned(), false);
+        }
+        let texts = |bands: &[Band]| -> Vec<(f64, String)> {
+            let drawing = memory(bands, String::new());
+            let text = |shape: &Shape| match shape {
+                Shape::Text { x, text, .. } => Some((*x, text.clone())),
+                _ => None,
+            };
+            drawing.shapes.iter().filter_map(text).collect()
+        };
+        assert_eq!(texts(&bands), [(13.0, "libc.so…".to_owned())]);
+        bands[3].gap = true;
+        assert_eq!(texts(&bands), [(13.0, "lib…".to_owned())]);
     }
 
     #[test]
