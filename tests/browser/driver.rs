@@ -119,8 +119,8 @@ impl Browser {
 
     /// The page on paper, as a PDF.
     pub(crate) fn print(&self) -> Vec<u8> {
-        let paper = json!({ "background": true, "page": { "width": 21.0, "height": 29.7 } });
-        bytes(&self.post("print", &paper))
+        let paper = json!({ "printBackground": true, "paperWidth": 8.27, "paperHeight": 11.69 });
+        bytes(&self.command("Page.printToPDF", &paper)["data"])
     }
 
     /// Everything that was asked for over a network or from the disk since this was last called, by URL.

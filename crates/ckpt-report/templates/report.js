@@ -67,10 +67,10 @@ const reveal = () => {
 addEventListener("hashchange", reveal);
 if (location.hash) reveal();
 
-// On paper nothing is folded.
+// On paper nothing is folded but the tables of mappings, which are drawn above each.
 let closed = [];
 addEventListener("beforeprint", () => {
-  closed = all("details:not([open])");
+  closed = all("details:not([open]):not(.table)");
   closed.forEach((fold) => { fold.open = true; });
 });
 addEventListener("afterprint", () => {
