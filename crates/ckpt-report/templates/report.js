@@ -108,7 +108,7 @@ if (lanes) {
   const first = { from: number("from"), to: number("to") };
   const whole = { from: Math.min(number("first"), first.from), to: Math.max(number("last"), first.to) };
   const marks = all(".mark", lanes);
-  const steps = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 172800, 604800, 2592000, 7776000, 31536000, 157680000, 1576800000];
+  const steps = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 172800, 604800, 2592000, 7776000, 31536000, 157680000, 1576800000, 15768000000];
   let view = first;
   const told = make("output", {});
   const shape = (name, attributes) => {

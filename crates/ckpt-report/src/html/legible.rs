@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn nothing_invisible_is_left_and_nothing_is_too_long() {
-        assert_eq!(LEGIBLE.text("a\u{202e}b\0\u{1b}[31m\n"), "a\\u{202e}b\\0\\x1b[31m\\n");
+        assert_eq!(LEGIBLE.text("a\u{202e}b\0\u{1b}[31m\n"), "a\\u{202e}b\\x00\\x1b[31m\\n");
         assert_eq!(LEGIBLE.text("<script>"), "<script>");
         let long = LEGIBLE.text(&"ä".repeat(1 << 20));
         assert_eq!(long, format!("{}… (2097152 bytes)", "ä".repeat(40)));

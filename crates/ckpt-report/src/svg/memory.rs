@@ -165,7 +165,7 @@ mod tests {
             };
             drawing.shapes.iter().filter_map(text).collect()
         };
-        assert_eq!(texts(&bands), [(13.0, "libc.so…".to_owned())]);
+        assert_eq!(texts(&bands), [(13.0, "libc.s…".to_owned())]);
         bands[3].gap = true;
         assert_eq!(texts(&bands), [(13.0, "lib…".to_owned())]);
     }

@@ -53,7 +53,7 @@ const LANE: f64 = 26.0;
 const TOP: f64 = 26.0;
 
 /// Steps between the lines of the axis, seconds.
-const STEPS: [i64; 22] = [
+const STEPS: [i64; 23] = [
     1,
     2,
     5,
@@ -76,6 +76,7 @@ const STEPS: [i64; 22] = [
     31_536_000,
     157_680_000,
     1_576_800_000,
+    15_768_000_000,
 ];
 
 /// Draws lanes. Dots outside the window are there and hidden.
