@@ -32,6 +32,8 @@ Examples:
   ckpt-inspect extract checkpoint.tar            what can be had as a file
   ckpt-inspect files --sockets checkpoint.tar    who talks to whom, bytes in flight
   ckpt-inspect timeline checkpoint.tar           what happened when, as far as anything tells
+  ckpt-inspect triage checkpoint.tar             what to look at first, and why
+  ckpt-inspect verify checkpoint.tar             whether it is whole and consistent
   ckpt-inspect strings checkpoint.tar            text in memory, with process and address
   ckpt-inspect search checkpoint.tar -l hunter2  who has it in memory, which file holds it
   ckpt-inspect report checkpoint.tar -o r.html   all of it as one page
@@ -55,6 +57,7 @@ pub(crate) enum Command {
     Search(commands::search::SearchArgs),
     Show(commands::show::ShowArgs),
     Timeline(commands::timeline::TimelineArgs),
+    Triage(commands::triage::TriageArgs),
     Verify(commands::verify::VerifyArgs),
     #[cfg(feature = "trigger")]
     Trigger(Box<commands::trigger::TriggerArgs>),

@@ -16,6 +16,7 @@ pub(crate) mod show;
 pub(crate) mod strings;
 pub(crate) mod timeline;
 pub(crate) mod tree;
+pub(crate) mod triage;
 #[cfg(feature = "trigger")]
 pub(crate) mod trigger;
 pub(crate) mod verify;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Search(args) => search::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Timeline(args) => timeline::run(&args, &context),
+        Command::Triage(args) => triage::run(&args, &context),
         Command::Verify(args) => verify::run(&args, &context),
         #[cfg(feature = "trigger")]
         Command::Trigger(args) => trigger::run(&args, &context),

@@ -164,6 +164,16 @@ impl AddressSpace {
         })
     }
 
+    /// Where the images hold the page at an address as it is: how many dumps back, the number of the pages file, and the
+    /// offset in it. `None` when no pages file has it, or only compressed.
+    #[must_use]
+    pub fn stored_at(&self, at: VirtAddr) -> Option<(usize, u32, u64)> {
+        match self.locate(at, VirtAddr(at.0.saturating_add(1))).what {
+            What::Stored { link, depth, offset } => Some((depth, link.pagemap.pages_id, offset)),
+            _ => None,
+        }
+    }
+
     /// How far what lies at `at` goes, and why it is not there when it is not.
     fn gap(&self, at: VirtAddr, end: VirtAddr) -> (u64, Option<Missing>) {
         let Place { len, what } = self.locate(at, end);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::confinement::Confinement;
+
 /// Who made the checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -123,12 +125,16 @@ pub struct Container {
     pub rootfs: Option<String>,
     /// Cgroup path that the runtime spec asks for.
     pub cgroups_path: Option<String>,
+    /// How the runtime spec confines it; `None` when there is no spec, or not all of it could be read.
+    pub confinement: Option<Confinement>,
     /// Mounts that the runtime spec asks for.
     pub mounts: Vec<SpecMount>,
     /// Mount points that the engine made for bind mounts from outside (CRI-O's `bind.mounts`).
     pub bind_mounts: Vec<BindMount>,
     /// Network interfaces and addresses.
     pub network: Vec<Interface>,
+    /// Ports that the engine was told the container offers, ascending; empty when it was told of none.
+    pub ports: Vec<u16>,
     /// Everything that happened to the container, each time with its source.
     pub times: Vec<Moment>,
     /// The host it ran on, as far as anything in the archive tells.

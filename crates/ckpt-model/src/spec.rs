@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use oci_spec::runtime::Spec;
 use serde_json::{Map, Value};
 
+use crate::confinement::Confinement;
 use crate::container::{Container, SpecMount};
 use crate::defect::Defects;
 
@@ -46,8 +47,9 @@ pub(crate) fn parse(place: &str, json: &[u8], defects: &Defects) -> Option<Spec>
     None
 }
 
-/// Takes over what a spec tells of a container.
-pub(crate) fn describe(spec: &Spec, container: &mut Container) {
+/// Takes over what the spec in the member `place` tells of a container.
+pub(crate) fn describe(place: &str, spec: &Spec, container: &mut Container) {
+    container.confinement = Confinement::of(spec, place);
     if let Some(process) = spec.process() {
         container.command = process.args().clone().unwrap_or_default();
         container.env = process.env().clone().unwrap_or_default();

@@ -119,3 +119,68 @@ pub struct Finding {
     /// What it rests on, at least one thing.
     pub evidence: Vec<Seen>,
 }
+
+impl Finding {
+    /// A finding that says `title`, which must be safe for a terminal: [`Text`]'s `Display` makes it so. Evidence follows
+    /// with [`seen`](Self::seen).
+    pub(crate) fn new(
+        rule: &'static Rule,
+        severity: Severity,
+        confidence: Confidence,
+        title: impl Into<String>,
+    ) -> Self {
+        Self {
+            rule,
+            severity,
+            confidence,
+            title: title.into(),
+            pid: None,
+            path: None,
+            address: None,
+            evidence: Vec::new(),
+        }
+    }
+
+    /// It is about this process.
+    pub(crate) fn of(mut self, pid: Pid) -> Self {
+        self.pid = Some(pid);
+        self
+    }
+
+    /// It is about this file, as the container names it.
+    pub(crate) fn path(mut self, path: impl Into<Text>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// It is about this address.
+    pub(crate) fn at(mut self, address: VirtAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// One more thing that it rests on.
+    pub(crate) fn seen(mut self, seen: Seen) -> Self {
+        self.evidence.push(seen);
+        self
+    }
+}
+
+impl Seen {
+    /// Something that no single member says; `what` must be safe for a terminal.
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), member: None, offset: None }
+    }
+
+    /// The member that says so, safe for a terminal; see [`Subject::image`](super::subject::Subject::image).
+    pub(crate) fn member(mut self, member: impl Into<Option<String>>) -> Self {
+        self.member = member.into();
+        self
+    }
+
+    /// Where in that member, bytes.
+    pub(crate) fn offset(mut self, offset: impl Into<Option<u64>>) -> Self {
+        self.offset = offset.into();
+        self
+    }
+}

@@ -6,8 +6,42 @@
 //!
 //! A finding is a reason to look, not a verdict; and no findings are no proof of innocence, see `docs/findings.md`.
 
+mod accounts;
+mod brought;
+mod code;
+mod commands;
+mod compilers;
+mod container;
+mod devices;
+mod dump;
+mod executables;
 mod finding;
+mod firewall;
+mod ghosts;
+mod group;
+mod hidden;
+mod history;
+mod libraries;
+mod logs;
+mod miner;
+mod names;
+mod packages;
+mod persistence;
+mod places;
+mod programs;
+mod provenance;
+mod quote;
+mod sessions;
+mod setuid;
+mod shells;
+mod sockets;
 mod subject;
+mod suspicion;
+mod talk;
+mod web_shell;
+mod written;
+
+use std::path::PathBuf;
 
 use ckpt_model::Checkpoint;
 
@@ -16,16 +50,38 @@ pub use finding::{Confidence, Finding, Rule, Seen, Severity};
 use subject::Subject;
 
 /// How to look.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct TriageOptions {
     archive: ckpt_archive::Options,
+    base: Option<PathBuf>,
+    threads: usize,
+}
+
+impl Default for TriageOptions {
+    /// No image to compare with, and one thread.
+    fn default() -> Self {
+        Self { archive: ckpt_archive::Options::default(), base: None, threads: 1 }
+    }
 }
 
 impl TriageOptions {
     /// Options for opening the archives inside the checkpoint: spool directory, limits, progress.
     pub fn archive(mut self, options: ckpt_archive::Options) -> Self {
         self.archive = options;
+        self
+    }
+
+    /// The container's image: an OCI layout (directory or tar) or the archive of `docker save`. It tells what is not in
+    /// it, and whether code in memory is as in its files. One that cannot be read is as if it were not given.
+    pub fn base(mut self, path: impl Into<PathBuf>) -> Self {
+        self.base = Some(path.into());
+        self
+    }
+
+    /// Threads that search memory. The findings are the same with any number.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
         self
     }
 }
@@ -45,7 +101,37 @@ struct Detector {
 }
 
 /// All detectors. One a subject: its rules are constants beside the code that finds them.
-const DETECTORS: &[Detector] = &[];
+const DETECTORS: &[Detector] = &[
+    Detector { rules: executables::RULES, look: executables::look },
+    Detector { rules: libraries::RULES, look: libraries::look },
+    Detector { rules: code::RULES, look: code::look },
+    Detector { rules: names::RULES, look: names::look },
+    Detector { rules: shells::RULES, look: shells::look },
+    Detector { rules: commands::RULES, look: commands::look },
+    Detector { rules: sockets::RULES, look: sockets::look },
+    Detector { rules: sessions::RULES, look: sessions::look },
+    Detector { rules: miner::RULES, look: miner::look },
+    Detector { rules: setuid::RULES, look: setuid::look },
+    Detector { rules: persistence::RULES, look: persistence::look },
+    Detector { rules: accounts::RULES, look: accounts::look },
+    Detector { rules: logs::RULES, look: logs::look },
+    Detector { rules: history::RULES, look: history::look },
+    Detector { rules: hidden::RULES, look: hidden::look },
+    Detector { rules: brought::RULES, look: brought::look },
+    Detector { rules: web_shell::RULES, look: web_shell::look },
+    Detector { rules: ghosts::RULES, look: ghosts::look },
+    Detector { rules: devices::RULES, look: devices::look },
+    Detector { rules: container::rights::RULES, look: container::rights::look },
+    Detector { rules: container::mounts::RULES, look: container::mounts::look },
+    Detector { rules: container::sockets::RULES, look: container::sockets::look },
+    Detector { rules: container::namespaces::RULES, look: container::namespaces::look },
+    Detector { rules: container::confinement::RULES, look: container::confinement::look },
+    Detector { rules: firewall::RULES, look: firewall::look },
+    Detector { rules: dump::missed::RULES, look: dump::missed::look },
+    Detector { rules: dump::incomplete::RULES, look: dump::incomplete::look },
+    Detector { rules: dump::hindered::RULES, look: dump::hindered::look },
+    Detector { rules: dump::stale::RULES, look: dump::stale::look },
+];
 
 /// Every kind of thing that can be found, by id.
 #[must_use]

@@ -1,8 +1,23 @@
 //! What is looked at: the checkpoint, and what several detectors need of it, found out once.
 
-use ckpt_model::{Changes, ChangesOptions, Checkpoint, FileSources, FillOptions, MemoryMap};
+use std::collections::{BTreeMap, HashMap};
+
+use ckpt_memory::VirtAddr;
+use ckpt_model::artifacts::Artifacts;
+use ckpt_model::{
+    Change, ChangeSource, Changes, ChangesOptions, Checkpoint, FileSources, FillOptions, MemoryMap,
+    Pid, Socket, Strings, Task, Text, escape,
+};
+use criu_image::ImageKind;
 
 use super::TriageOptions;
+use super::finding::Seen;
+use super::packages::Packages;
+use super::provenance::Provenance;
+use super::written::written;
+
+/// Characters of a command line that are shown.
+const SHOWN: usize = 160;
 
 /// A checkpoint under examination.
 #[derive(Debug)]
@@ -13,16 +28,178 @@ pub(crate) struct Subject<'a> {
     pub(crate) changes: Option<Changes>,
     /// The memory maps of the tasks that have memory, by pid.
     pub(crate) maps: Vec<MemoryMap<'a>>,
+    /// The tasks that run, by pid.
+    pub(crate) tasks: Vec<&'a Task>,
+    /// Where their executables come from.
+    executables: BTreeMap<Pid, Provenance>,
+    /// The sockets that processes have open, by descriptor.
+    sockets: HashMap<Pid, Vec<(u32, &'a Socket)>>,
+    /// Everything that can be had as a file.
+    pub(crate) artifacts: Artifacts,
+    /// What a package manager installed.
+    pub(super) packages: Packages,
 }
 
 impl<'a> Subject<'a> {
     pub(crate) fn new(checkpoint: &'a Checkpoint, options: &'a TriageOptions) -> Self {
-        let changes = ChangesOptions::default().archive(options.archive.clone()).unhashed();
-        let files = checkpoint.file_sources(&FillOptions::default());
-        // Without what the analyst could name nothing can fail to open.
-        let files: FileSources = files.unwrap_or_default();
-        let pids = checkpoint.processes().tasks.iter().map(|task| task.pid);
-        let maps = pids.filter_map(|pid| checkpoint.memory_map(pid, &files)).collect();
-        Self { checkpoint, options, changes: checkpoint.changes(&changes).ok(), maps }
+        let mut changes = ChangesOptions::default().archive(options.archive.clone()).unhashed();
+        let mut files = FillOptions::default().archive(options.archive.clone());
+        if let Some(base) = &options.base {
+            changes = changes.base(base);
+            files = files.base(base);
+        }
+        // What the analyst named was opened before; without it nothing can fail to open.
+        let files: FileSources = checkpoint.file_sources(&files).unwrap_or_default();
+        let tasks: Vec<&Task> =
+            checkpoint.processes().by_pid().into_iter().filter(|task| !task.is_zombie()).collect();
+        let maps =
+            tasks.iter().filter_map(|task| checkpoint.memory_map(task.pid, &files)).collect();
+        let mut sockets: HashMap<Pid, Vec<(u32, &Socket)>> = HashMap::new();
+        for socket in checkpoint.sockets() {
+            for holder in &socket.holders {
+                sockets.entry(holder.pid).or_default().push((holder.fd, socket));
+            }
+        }
+        sockets.values_mut().for_each(|held| held.sort_by_key(|(fd, _)| *fd));
+        let mut subject = Self {
+            checkpoint,
+            options,
+            changes: checkpoint.changes(&changes).ok(),
+            maps,
+            tasks,
+            executables: BTreeMap::new(),
+            sockets,
+            artifacts: checkpoint.artifacts(&options.archive),
+            packages: Packages::default(),
+        };
+        subject.packages = Packages::of(written(&subject));
+        let executables = subject.tasks.iter().filter_map(|task| {
+            let exe = task.exe.as_ref()?;
+            Some((task.pid, Provenance::of_file(&subject, exe)))
+        });
+        subject.executables = executables.collect();
+        subject
     }
+
+    /// Where the executable of a task comes from; `None` when it is not known.
+    pub(crate) fn executable(&self, task: &Task) -> Option<&Provenance> {
+        self.executables.get(&task.pid)
+    }
+
+    /// Whether a task runs a program that the image does not have, or that hides.
+    pub(crate) fn is_foreign(&self, task: &Task) -> bool {
+        self.executable(task).is_some_and(Provenance::is_foreign)
+    }
+
+    /// The sockets that a process has open, by descriptor.
+    pub(crate) fn sockets_of(&self, pid: Pid) -> &[(u32, &'a Socket)] {
+        self.sockets.get(&pid).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The parent of a task, when it is in the dump and another one.
+    pub(crate) fn parent(&self, task: &Task) -> Option<&'a Task> {
+        let ppid = task.ppid.filter(|ppid| *ppid != task.pid)?;
+        self.tasks.iter().find(|one| one.pid == ppid).copied()
+    }
+
+    /// The first process of the dump: what the container was started with.
+    pub(crate) fn first(&self) -> Option<&'a Task> {
+        self.checkpoint.processes().forest.first().and_then(|node| {
+            let first = self.checkpoint.processes().tasks.get(node.task)?;
+            (!first.is_zombie()).then_some(first)
+        })
+    }
+
+    /// The member that holds an image, safe for a terminal; `None` when there is no such image.
+    pub(crate) fn image(&self, kind: ImageKind, id: impl Into<Option<u64>>) -> Option<String> {
+        let member = self.checkpoint.images()?.member(kind, id.into())?;
+        Some(Text::from(member.path.as_slice()).escaped().into_owned())
+    }
+
+    /// The member that describes the memory of a task.
+    pub(crate) fn mm(&self, task: &Task) -> Option<String> {
+        let owner = task.mm_owner.unwrap_or(task.pid);
+        self.image(ImageKind::Mm, u64::from(owner.0))
+    }
+
+    /// The member that describes a task itself.
+    pub(crate) fn core(&self, task: &Task) -> Option<String> {
+        self.image(ImageKind::Core, u64::from(task.pid.0))
+    }
+
+    /// Something that is seen of a byte of memory, with the member that holds it and where.
+    pub(crate) fn seen_in_memory(
+        &self,
+        map: &MemoryMap<'_>,
+        address: VirtAddr,
+        what: String,
+    ) -> Seen {
+        let Some((depth, pages, offset)) = map.space.stored_at(address) else {
+            return Seen::new(what).member(self.mm(map.task));
+        };
+        let images = match depth.checked_sub(1) {
+            None => self.checkpoint.images(),
+            Some(back) => self.checkpoint.parents().get(back),
+        };
+        let member = images.and_then(|all| all.member(ImageKind::Pages, Some(u64::from(pages))));
+        let member = member.map(|one| Text::from(one.path.as_slice()).escaped().into_owned());
+        Seen::new(what).member(member).offset(offset)
+    }
+
+    /// What happened to a path of the root file system or of a volume; `None` when nothing did, or nobody can tell.
+    pub(crate) fn change(&self, path: &[u8]) -> Option<&Change> {
+        let list = &self.changes.as_ref()?.list;
+        let at = list.partition_point(|change| change.path.as_bytes() < path);
+        list.get(at).filter(|change| change.path.as_bytes() == path)
+    }
+
+    /// The member that tells of a change, safe for a terminal.
+    pub(crate) fn member_of(&self, change: &Change) -> Option<String> {
+        let wanted: Vec<u8> = match &change.source {
+            ChangeSource::RootfsDiff => b"rootfs-diff.tar".to_vec(),
+            ChangeSource::DeletedFiles => b"deleted.files".to_vec(),
+            ChangeSource::Volume(name) => [b"volumes/", name.as_bytes(), b".tar"].concat(),
+            _ => return None,
+        };
+        let members = self.checkpoint.evidence().members().iter();
+        let mut found = members.filter(|member| {
+            let rest = member.path.strip_suffix(wanted.as_slice());
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with(b"/"))
+        });
+        found.next().map(|member| Text::from(member.path.as_slice()).escaped().into_owned())
+    }
+
+    /// The arguments of a task as something seen; `None` when it has none.
+    pub(crate) fn seen_arguments(&self, task: &Task) -> Option<Seen> {
+        let line = command_line(task.argv.as_ref()?);
+        (!line.is_empty())
+            .then(|| Seen::new(format!("arguments: {}", shortened(&line))).member(self.mm(task)))
+    }
+}
+
+/// A process in words, safe for a terminal: `python3 (pid 7)`.
+pub(crate) fn named(task: &Task) -> String {
+    match &task.comm {
+        Some(comm) => format!("{comm} (pid {})", task.pid),
+        None => format!("pid {}", task.pid),
+    }
+}
+
+/// Arguments joined by spaces, safe for a terminal; empty ones at the end are left out.
+pub(crate) fn command_line(argv: &Strings) -> String {
+    let words: Vec<_> = argv.iter().map(escape).collect();
+    words.join(" ").trim_end().to_owned()
+}
+
+/// The first characters of a text that is safe already.
+pub(crate) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// The last component of a path.
+pub(crate) fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }

@@ -78,7 +78,8 @@ pub(super) fn log(checkpoint: &Checkpoint) -> Check {
     let mut check = LOG.begin();
     let at = log.path.escaped();
     if log.failed {
-        let causes: Vec<_> = unknown(&log.errors).take(MOST_QUOTED).map(Text::escaped).collect();
+        let causes: Vec<_> =
+            unexplained(&log.errors).take(MOST_QUOTED).map(Text::escaped).collect();
         let what = format!("CRIU says that the dump failed: {}", causes.join("; "));
         check.tell(Effect::Incomplete, &*at, what);
     } else if !log.succeeded {
@@ -92,7 +93,7 @@ pub(super) fn log(checkpoint: &Checkpoint) -> Check {
             check.tell(Effect::Remark, &*at, format!("not dumped: {lost} (told {number} times)"));
         }
     }
-    let others: Vec<&Text> = unknown(&log.errors).chain(unknown(&log.warnings)).collect();
+    let others: Vec<&Text> = unexplained(&log.errors).chain(unexplained(&log.warnings)).collect();
     if log.succeeded && !others.is_empty() {
         let quoted: Vec<_> = others.iter().take(MOST_QUOTED).map(|line| line.escaped()).collect();
         let number = count(others.len(), "line", "lines");
@@ -114,7 +115,7 @@ pub(super) fn log(checkpoint: &Checkpoint) -> Check {
 }
 
 /// Lines that are neither harmless nor told otherwise.
-fn unknown(lines: &[Text]) -> impl Iterator<Item = &Text> {
+pub(crate) fn unexplained(lines: &[Text]) -> impl Iterator<Item = &Text> {
     let known = HARMLESS.iter().chain(&LOSSES).map(|(words, _)| *words).chain(ELSEWHERE);
     lines.iter().filter(move |line| !known.clone().any(|words| contains(line, words)))
 }

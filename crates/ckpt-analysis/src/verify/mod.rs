@@ -17,7 +17,7 @@
 
 mod check;
 pub mod custody;
-mod dump;
+pub(crate) mod dump;
 mod files;
 mod identity;
 mod images;

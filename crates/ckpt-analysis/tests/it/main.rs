@@ -16,6 +16,7 @@ mod kernel;
 mod memory;
 mod processes;
 mod timeline;
+mod triage;
 mod verify;
 
 use ckpt_analysis::compare::{CompareOptions, Comparison, compare};

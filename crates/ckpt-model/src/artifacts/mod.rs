@@ -44,7 +44,7 @@ pub use content::{ArtifactContent, Hashing};
 pub use owners::{Hold, Holder};
 pub use trees::MAX_UNPACKED;
 
-use crate::{Checkpoint, DefectKind, FileType, Pid, Text};
+use crate::{Checkpoint, DefectKind, FileCapabilities, FileType, Pid, Text};
 use owners::Owners;
 
 /// Bytes of holes that the artifacts of a checkpoint may have in sum. More are neither hashed nor written.
@@ -234,6 +234,8 @@ pub struct Entry {
     pub ctime: Option<Timestamp>,
     /// Target of a symbolic link.
     pub target: Option<Text>,
+    /// Major and minor number of a device.
+    pub device: Option<(u32, u32)>,
     /// The archive that holds it, safe for a terminal.
     pub source: Arc<str>,
 }
@@ -244,6 +246,8 @@ pub struct Entry {
 pub struct Details {
     /// Further paths of the same file.
     pub also: Vec<Text>,
+    /// The capabilities that the file gives to whoever runs it.
+    pub capabilities: Option<FileCapabilities>,
     /// The messages that the content is made of, in the order of their arrival.
     pub messages: Vec<Message>,
     /// Whose TCP queue it is.

@@ -13,10 +13,11 @@ use super::owners::Owners;
 use super::times::{Clock, stamp};
 use super::{Artifact, Details, Entry, Origin};
 use crate::FileType;
+use crate::changes::CAPABILITY;
 use crate::checkpoint::kind_of;
 use crate::images::Images;
 use crate::locate::join;
-use crate::{Checkpoint, DefectKind, Text};
+use crate::{Checkpoint, DefectKind, FileCapabilities, Text};
 
 /// Bytes that a compressed archive inside the evidence may unpack to. The file systems that engines archive live in
 /// memory, or hold what one container wrote.
@@ -197,6 +198,11 @@ impl Tree<'_> {
             atime,
             ctime,
             target: link.filter(|_| member.kind == MemberKind::Symlink),
+            device: match member.kind {
+                MemberKind::CharDevice { major, minor }
+                | MemberKind::BlockDevice { major, minor } => Some((major, minor)),
+                _ => None,
+            },
             source: Arc::clone(files.place),
         }
     }
@@ -204,8 +210,11 @@ impl Tree<'_> {
     fn describe(&self, artifact: &mut Artifact, member: &Member, files: &Files<'_>) {
         let (path, also) = self.paths(member);
         artifact.path = Some(path);
-        if !also.is_empty() {
-            artifact.details = Some(Box::new(Details { also, ..Details::default() }));
+        let capabilities = member.xattrs.get(CAPABILITY).map(Vec::as_slice);
+        let capabilities = capabilities.and_then(FileCapabilities::parse);
+        if !also.is_empty() || capabilities.is_some() {
+            let details = Details { also, capabilities, ..Details::default() };
+            artifact.details = Some(Box::new(details));
         }
         artifact.mode = Some(member.mode);
         artifact.uid = Some(member.uid);

@@ -39,6 +39,7 @@ pub use filter::ChangeFilter;
 pub use gather::{MAX_DELETED, MAX_HOLES};
 pub use glob::{Glob, GlobError};
 pub use noise::Noise;
+pub(crate) use state::CAPABILITY;
 pub use state::{Executable, FileState, FileType};
 
 use crate::checkpoint::Checkpoint;

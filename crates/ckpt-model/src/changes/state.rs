@@ -8,7 +8,7 @@ use super::capability::FileCapabilities;
 use crate::Text;
 
 /// Extended attribute with file capabilities.
-pub(super) const CAPABILITY: &[u8] = b"security.capability";
+pub(crate) const CAPABILITY: &[u8] = b"security.capability";
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

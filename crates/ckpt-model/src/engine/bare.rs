@@ -23,7 +23,7 @@ pub(super) fn describe(metadata: &Metadata<'_>, container: &mut Container, defec
         && let Some(spec) = spec::parse(&place, &json, defects)
     {
         let rootfs = container.rootfs.take();
-        spec::describe(&spec, container);
+        spec::describe(&place, &spec, container);
         container.rootfs = rootfs.or(container.rootfs.take());
     }
 }

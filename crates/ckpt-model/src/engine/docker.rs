@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{moment, text, text_map, texts};
+use super::{moment, ports, text, text_map, texts};
 use crate::container::{Container, Event, Interface};
 use crate::defect::Defects;
 use crate::metadata::Metadata;
@@ -25,6 +25,7 @@ pub(super) fn describe(metadata: &Metadata<'_>, container: &mut Container, defec
     container.env = texts(settings, "Env");
     container.cwd = text(settings, "WorkingDir");
     container.labels = text_map(settings, "Labels");
+    ports::exposed(settings.get("ExposedPorts"), container);
     container.command = text(&config, "Path").into_iter().chain(texts(&config, "Args")).collect();
     moment(&config, "Created", Event::Created, &place, container, defects);
     moment(part("State"), "StartedAt", Event::Started, &place, container, defects);

@@ -6,6 +6,7 @@ mod crio;
 mod docker;
 mod image;
 mod podman;
+mod ports;
 
 use std::collections::BTreeMap;
 
@@ -20,13 +21,14 @@ use crate::spec;
 /// Describes the container from the members that its engine wrote.
 pub(crate) fn describe(metadata: &Metadata<'_>, defects: &Defects) -> Container {
     let mut container = Container::default();
-    let spec = metadata
-        .find(&["spec.dump", "spec.any"])
-        .and_then(|(place, json)| spec::parse(&place, containerd::unwrap_any(&json), defects));
-    let annotations = spec.as_ref().map(spec::annotations).unwrap_or_default();
+    let spec = metadata.find(&["spec.dump", "spec.any"]).and_then(|(place, json)| {
+        let spec = spec::parse(&place, containerd::unwrap_any(&json), defects)?;
+        Some((place, spec))
+    });
+    let annotations = spec.as_ref().map(|(_, spec)| spec::annotations(spec)).unwrap_or_default();
     container.engine = detect(metadata, &annotations);
-    if let Some(spec) = &spec {
-        spec::describe(spec, &mut container);
+    if let Some((place, spec)) = &spec {
+        spec::describe(place, spec, &mut container);
     }
     match container.engine {
         Engine::Podman => podman::describe(metadata, &mut container, defects),
@@ -36,6 +38,9 @@ pub(crate) fn describe(metadata: &Metadata<'_>, defects: &Defects) -> Container 
         Engine::Criu => bare::describe(metadata, &mut container, defects),
     }
     image::describe(metadata.image_annotations(), &mut container);
+    ports::of_annotations(&mut container);
+    container.ports.sort_unstable();
+    container.ports.dedup();
     container
 }
 

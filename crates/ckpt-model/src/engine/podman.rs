@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{moment, text, text_map, texts};
+use super::{moment, ports, text, text_map, texts};
 use crate::container::{Container, Event, Interface};
 use crate::defect::Defects;
 use crate::metadata::Metadata;
@@ -21,6 +21,7 @@ pub(super) fn describe(metadata: &Metadata<'_>, container: &mut Container, defec
         container.image_id = text(&config, "rootfsImageID");
         container.runtime = text(&config, "runtime");
         container.labels = text_map(&config, "labels");
+        ports::of_podman(&config, container);
         container.privileged = config.get("privileged").and_then(Value::as_bool);
         if container.command.is_empty() {
             container.command = texts(&config, "command");

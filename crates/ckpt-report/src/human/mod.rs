@@ -25,6 +25,7 @@ mod show;
 mod strings;
 mod timeline;
 mod tree;
+mod triage;
 pub(crate) mod units;
 mod verify;
 
@@ -45,4 +46,5 @@ pub use show::show;
 pub use strings::{string_line, strings_heading};
 pub use timeline::timeline;
 pub use tree::{TreeOptions, tree};
+pub use triage::{rules, triage};
 pub use verify::verify;

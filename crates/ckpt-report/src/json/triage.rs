@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ckpt_analysis::triage::{Finding, Seen, Severity, Triage};
+use ckpt_analysis::triage::{Finding, Rule, Seen, Severity, Triage};
 use ckpt_model::Checkpoint;
 use serde::Serialize;
 
@@ -75,6 +75,46 @@ pub struct SeenRecord<'a> {
     pub member: Option<&'a str>,
     /// Offset in it, bytes.
     pub offset: Option<u64>,
+}
+
+/// What is looked for, `ckpt-inspect/triage-rules/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct KindsDocument {
+    /// Name and version of this form.
+    pub schema: &'static str,
+    /// By id.
+    pub rules: Vec<KindRecord>,
+}
+
+/// A kind of finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct KindRecord {
+    /// Its name for ever.
+    pub id: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// Why it matters.
+    pub why: &'static str,
+    /// How it can be wrong.
+    pub wrong: &'static str,
+    /// How to check by hand.
+    pub check: &'static str,
+    /// Techniques of MITRE ATT&CK.
+    pub attack: &'static [&'static str],
+}
+
+/// The rules as a document.
+#[must_use]
+pub fn rules(rules: &[&'static Rule]) -> KindsDocument {
+    let rules = rules.iter().map(|rule| KindRecord {
+        id: rule.id,
+        title: rule.title,
+        why: rule.why,
+        wrong: rule.wrong,
+        check: rule.check,
+        attack: rule.attack,
+    });
+    KindsDocument { schema: "ckpt-inspect/triage-rules/1", rules: rules.collect() }
 }
 
 /// The findings as a document.

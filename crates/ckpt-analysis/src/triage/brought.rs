@@ -1,0 +1,154 @@
+//! Programs that were brought along: where everybody may write, and in the directories of the system.
+
+use ckpt_model::ChangeKind;
+use ckpt_model::artifacts::{Hold, Origin};
+
+use super::finding::{Confidence, Finding, Rule, Severity};
+use super::group::Group;
+use super::places::{
+    is_hidden_away, is_library_path, is_local_program_path, is_passing, is_program_path,
+    is_scratch, within,
+};
+use super::quote::quote;
+use super::subject::Subject;
+use super::suspicion::suspicions;
+use super::written::{Format, MOST_READ, Written, written};
+
+const EXECUTABLE_IN_WRITABLE_PLACE: Rule = Rule {
+    id: "executable-in-writable-place",
+    title: "A program where everybody may write",
+    why: "Tools that somebody brings along lie where every user may write and nothing survives: /tmp, /var/tmp, /dev/shm, a tmpfs.",
+    wrong: "Java, Python and .NET unpack native libraries there; installers and build tools leave scripts.",
+    check: "ckpt-inspect diff --exec EVIDENCE",
+    attack: &["T1105"],
+};
+
+const SYSTEM_PROGRAM_WRITTEN: Rule = Rule {
+    id: "system-program-written",
+    title: "A program of the system was written or replaced",
+    why: "A program in the directories that are searched first can hide files and processes, or take passwords.",
+    wrong: "Packages, which are recognised where their database was written along (dpkg, apk); installers that bypass it.",
+    check: "ckpt-inspect diff --exec --path '/usr/bin/*' --path '/usr/sbin/*' --path '/bin/*' --path '/usr/lib/**' EVIDENCE",
+    attack: &["T1554", "T1036.005"],
+};
+
+pub(super) const RULES: &[&Rule] = &[&EXECUTABLE_IN_WRITABLE_PLACE, &SYSTEM_PROGRAM_WRITTEN];
+
+/// Set-user-id and set-group-id, which have a rule of their own.
+const GIVES_RIGHTS: u32 = 0o6000;
+
+pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let mut group = Group::default();
+    let files = written(subject).filter(|file| {
+        file.is_file() && file.mode & GIVES_RIGHTS == 0 && file.capabilities.is_none()
+    });
+    for file in files {
+        let found = if is_passing(&file) {
+            brought(&file)
+        } else if file.origin == Origin::RootfsDiff {
+            of_system(subject, &file)
+        } else {
+            None
+        };
+        if let Some(finding) = found {
+            group.push(finding);
+        }
+    }
+    group.finish(findings);
+}
+
+/// A program where everybody may write.
+fn brought(file: &Written<'_>) -> Option<Finding> {
+    let format = file.format()?;
+    let path = file.path.as_bytes();
+    let hidden = is_hidden_away(path);
+    let may_run = file.mode & 0o111 != 0;
+    let run_time = within(path, &[b"/run", b"/var/run"]);
+    let suspicious = suspicious(file, format);
+    let severity = match format {
+        Format::Archive => return None,
+        _ if suspicious.is_some() => Severity::High,
+        Format::Program if hidden => Severity::High,
+        Format::Program if may_run && is_scratch(path) => Severity::High,
+        Format::Program => Severity::Medium,
+        Format::Library if hidden => Severity::High,
+        Format::Library => Severity::Low,
+        Format::Script if hidden => Severity::Medium,
+        // Supervisors keep the scripts of their services there.
+        Format::Script if run_time => return None,
+        Format::Script => Severity::Low,
+    };
+    let confidence = if hidden { Confidence::High } else { Confidence::Medium };
+    let what = if hidden { "hidden " } else { "" };
+    let title = format!("{what}{}: {}", bare(format), file.path);
+    let mut finding = Finding::new(&EXECUTABLE_IN_WRITABLE_PLACE, severity, confidence, title)
+        .path(file.path.clone())
+        .seen(file.seen(file.line()));
+    finding = finding.seen(file.seen(format!("it is {}", format.word())));
+    Some(with_use(finding, file, suspicious))
+}
+
+fn bare(format: Format) -> &'static str {
+    let word = format.word();
+    word.strip_prefix("an ").or_else(|| word.strip_prefix("a ")).unwrap_or(word)
+}
+
+/// A line of a script that does what honest ones hardly do.
+fn suspicious(file: &Written<'_>, format: Format) -> Option<String> {
+    if format != Format::Script {
+        return None;
+    }
+    let text = file.start(MOST_READ);
+    let found = suspicions(&text).into_iter().find(|one| one.strong)?;
+    Some(format!("it {}: {}", found.what, quote(found.line)))
+}
+
+/// Adds who uses the file, and what it does.
+fn with_use(mut finding: Finding, file: &Written<'_>, suspicious: Option<String>) -> Finding {
+    if let Some(what) = suspicious {
+        finding = finding.seen(file.seen(what));
+    }
+    for holder in file.holders().iter().take(3) {
+        let how = match holder.hold {
+            Hold::Exe => "runs it",
+            Hold::Map => "has it in its memory",
+            _ => "has it open",
+        };
+        finding = finding.seen(file.seen(format!("pid {} {how}", holder.pid)));
+    }
+    finding
+}
+
+/// A program or library in the directories that are searched by name.
+fn of_system(subject: &Subject<'_>, file: &Written<'_>) -> Option<Finding> {
+    let path = file.path.as_bytes();
+    let (program, local) = (is_program_path(path), is_local_program_path(path));
+    if !(program || local || is_library_path(path)) || subject.packages.own(path) {
+        return None;
+    }
+    let format = file.format()?;
+    let suspicious = suspicious(file, format);
+    let replaced = subject.change(path).is_some_and(|one| one.kind == ChangeKind::Modified);
+    let severity = match format {
+        _ if suspicious.is_some() => Severity::High,
+        Format::Program | Format::Library if !local => Severity::High,
+        Format::Program | Format::Library => Severity::Medium,
+        Format::Script if program && replaced => Severity::High,
+        Format::Script if program => Severity::Medium,
+        Format::Script if local => Severity::Low,
+        _ => return None,
+    };
+    let confidence = if replaced { Confidence::High } else { Confidence::Medium };
+    let how = if replaced { "replaced" } else { "written" };
+    let title = format!("{} {how} in a directory of the system: {}", bare(format), file.path);
+    let mut finding = Finding::new(&SYSTEM_PROGRAM_WRITTEN, severity, confidence, title)
+        .path(file.path.clone())
+        .seen(file.seen(file.line()));
+    let what = match (replaced, subject.packages.ran()) {
+        (true, _) => "the image has a file of this name".to_owned(),
+        (false, Some(manager)) => format!("{manager} ran, and none of its packages owns it"),
+        (false, None) => "no package manager ran in this diff".to_owned(),
+    };
+    finding = finding.seen(file.seen(what));
+    Some(with_use(finding, file, suspicious))
+}

@@ -1,0 +1,88 @@
+//! Device nodes that lead to the disks or the memory of the host.
+//!
+//! Source: `Documentation/admin-guide/devices.txt` of the kernel.
+
+use ckpt_model::{FileType, SpecDevice};
+
+use super::finding::{Confidence, Finding, Rule, Seen, Severity};
+use super::group::Group;
+use super::places::below;
+use super::subject::Subject;
+use super::written::{Written, written};
+
+const DEVICE_NODE: Rule = Rule {
+    id: "device-node",
+    title: "A device of the host was made or given",
+    why: "Through a disk, or through the memory of the kernel, everything of the host can be read and written, if the container's devices are not restricted.",
+    wrong: "Containers for storage, virtual machines and hardware are given such devices on purpose.",
+    check: "ckpt-inspect diff --format json EVIDENCE",
+    attack: &["T1006", "T1611"],
+};
+
+pub(super) const RULES: &[&Rule] = &[&DEVICE_NODE];
+
+/// The major number of memory devices, and those minors that are the memory itself: mem, kmem, port.
+const MEMORY: u32 = 1;
+const RAW_MEMORY: [u32; 3] = [1, 2, 4];
+
+pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let mut group = Group::default();
+    for file in written(subject) {
+        if let Some(finding) = made(&file) {
+            group.push(finding);
+        }
+    }
+    group.finish(findings);
+    if let Some(confinement) = &subject.checkpoint.container().confinement {
+        let given =
+            confinement.devices.iter().filter_map(|device| given(device, &confinement.source));
+        findings.extend(given);
+    }
+}
+
+/// A node that the container has and its engine did not ask for.
+fn made(file: &Written<'_>) -> Option<Finding> {
+    let (major, minor) = file.device?;
+    let block = match file.kind {
+        FileType::BlockDevice => true,
+        FileType::CharDevice => false,
+        _ => return None,
+    };
+    // A whiteout of overlayfs.
+    if (major, minor) == (0, 0) {
+        return None;
+    }
+    let what = reach(block, major, minor);
+    let in_dev = below(file.path.as_bytes(), b"/dev").is_some();
+    let severity = match what {
+        Some(_) => Severity::High,
+        None if in_dev => return None,
+        None => Severity::Low,
+    };
+    let kind = if block { "block" } else { "character" };
+    let what = what.unwrap_or("a device");
+    let title = format!("{what}: {}", file.path);
+    let line = format!("{} is the {kind} device {major}:{minor}", file.path);
+    let finding = Finding::new(&DEVICE_NODE, severity, Confidence::High, title);
+    Some(finding.path(file.path.clone()).seen(file.seen(line)).seen(file.seen(file.line())))
+}
+
+/// What a device leads to, when it leads out of the container.
+fn reach(block: bool, major: u32, minor: u32) -> Option<&'static str> {
+    if block {
+        return Some("a disk of the host");
+    }
+    (major == MEMORY && RAW_MEMORY.contains(&minor)).then_some("the memory of the host")
+}
+
+/// A device that the engine was told to give.
+fn given(device: &SpecDevice, source: &str) -> Option<Finding> {
+    let number = |number: i64| u32::try_from(number).unwrap_or_default();
+    let what = reach(device.block, number(device.major), number(device.minor))?;
+    let path = ckpt_model::escape(device.path.as_bytes());
+    let title = format!("{what} was given to the container: {path}");
+    let line = format!("linux.devices: {path} is {}:{}", device.major, device.minor);
+    let finding = Finding::new(&DEVICE_NODE, Severity::Medium, Confidence::High, title);
+    let seen = Seen::new(line).member(source.to_owned());
+    Some(finding.path(device.path.as_str()).seen(seen))
+}

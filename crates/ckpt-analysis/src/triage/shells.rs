@@ -1,0 +1,378 @@
+//! Shells and interpreters that somebody uses over the network: on a socket, behind a relay, started by a service.
+
+use std::collections::BTreeSet;
+
+use ckpt_model::{Descriptor, Endpoint, Family, Pid, Socket, Strings, Task, fd_type};
+use criu_image::ImageKind;
+
+use super::finding::{Confidence, Finding, Rule, Seen, Severity};
+use super::programs::{is_interpreter, is_shell, is_tool, program, stem};
+use super::subject::{Subject, command_line, named, shortened};
+use super::talk::{self, is_conversation, is_inet, is_listener};
+
+pub(super) static RULES: &[&Rule] = &[&ON_SOCKET, &RELAYED, &OF_SERVICE];
+
+static ON_SOCKET: Rule = Rule {
+    id: "shell-on-socket",
+    title: "A shell or interpreter has a network connection as its terminal",
+    why: "What comes over the network is run as commands: a reverse shell, or a shell bound to a port.",
+    wrong: "Services that an inetd starts have their connection as standard input and output; they are hardly ever shells.",
+    check: "ckpt-inspect files --pid PID EVIDENCE; ckpt-inspect files --sockets EVIDENCE; ckpt-inspect extract --pid PID EVIDENCE",
+    attack: &["T1059.004", "T1071", "T1095"],
+};
+
+static RELAYED: Rule = Rule {
+    id: "shell-relayed",
+    title: "A shell's terminal is held by a process that talks over the network",
+    why: "Commands reach the shell through a pipe, a pair of sockets or a pseudo terminal from a process with a network connection: a relayed shell.",
+    wrong: "Remote logins (sshd), web terminals and notebooks work like that.",
+    check: "ckpt-inspect files --pid PID EVIDENCE; ckpt-inspect files --sockets --pipes EVIDENCE",
+    attack: &["T1059.004"],
+};
+
+static OF_SERVICE: Rule = Rule {
+    id: "interpreter-child-of-service",
+    title: "A network service has started a shell or an interpreter",
+    why: "A service that is reached over the network and runs a shell is how commands are injected into it, and how webshells work.",
+    wrong: "Services that convert, send mail or run hooks start commands themselves; supervisors that listen on a port start whatever they are told to.",
+    check: "ckpt-inspect tree EVIDENCE; ckpt-inspect files --pid PID EVIDENCE; ckpt-inspect diff EVIDENCE",
+    attack: &["T1505.003", "T1190", "T1059.004"],
+};
+
+/// Programs whose children are shells by trade: logins, supervisors, builders.
+const STARTERS: [&[u8]; 24] = [
+    b"sshd",
+    b"sshd-session",
+    b"dropbear",
+    b"systemd",
+    b"supervisord",
+    b"tini",
+    b"dumb-init",
+    b"s6-svscan",
+    b"runsvdir",
+    b"cron",
+    b"crond",
+    b"jenkins",
+    b"agent",
+    b"gitlab-runner",
+    b"Runner.Listener",
+    b"buildkitd",
+    b"containerd",
+    b"dockerd",
+    b"conmon",
+    b"kubelet",
+    b"ttyd",
+    b"gotty",
+    b"code-server",
+    b"tmux",
+];
+
+/// Descendants of a shell that are told.
+const MOST_TOLD: usize = 6;
+
+pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let mut told: BTreeSet<Pid> = BTreeSet::new();
+    for task in &subject.tasks {
+        if let Some(finding) = on_socket(subject, task) {
+            told.insert(task.pid);
+            findings.push(finding);
+        }
+    }
+    for task in &subject.tasks {
+        if told.contains(&task.pid) {
+            continue;
+        }
+        let finding = of_service(subject, task, &told).or_else(|| {
+            let (severity, relay) = relayed(subject, task)?;
+            let title = format!("{} is used over the network: {}", named(task), relay.what);
+            let finding = Finding::new(&RELAYED, severity, Confidence::Medium, title);
+            Some(with_process(subject, task, finding).seen(relay))
+        });
+        if let Some(finding) = finding {
+            told.insert(task.pid);
+            findings.push(finding);
+        }
+    }
+}
+
+/// Whether commands of whoever writes to it are run.
+fn obeys(task: &Task) -> bool {
+    is_shell(program(task)) || is_interpreter(program(task))
+}
+
+fn standard<'s>(subject: &Subject<'s>, task: &Task) -> Vec<&'s Descriptor> {
+    let all = subject.checkpoint.descriptors().of(task.pid);
+    all.iter().filter(|descriptor| descriptor.fd <= 2).collect()
+}
+
+fn with_process(subject: &Subject<'_>, task: &Task, finding: Finding) -> Finding {
+    let mut finding = finding.of(task.pid);
+    if let Some(exe) = subject.executable(task) {
+        finding = finding.path(exe.path.clone());
+    }
+    finding.evidence.extend(subject.seen_arguments(task));
+    finding
+}
+
+fn on_socket(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
+    let standard = standard(subject, task);
+    let held = subject.sockets_of(task.pid);
+    let on: Vec<(u32, &Socket)> = standard
+        .iter()
+        .filter_map(|one| {
+            let (_, socket) = held.iter().find(|(fd, _)| *fd == one.fd)?;
+            (is_inet(socket) && !is_listener(socket)).then_some((one.fd, *socket))
+        })
+        .collect();
+    let (_, socket) = on.first()?;
+    let reads = on.iter().any(|(fd, _)| *fd == 0);
+    let writes = on.iter().any(|(fd, _)| *fd > 0);
+    let all_one = on.len() == 3 && on.iter().all(|(_, one)| one.file_id == socket.file_id);
+    let shell = is_shell(program(task));
+    let service = started_by_inetd(subject, task, socket);
+    let (severity, confidence) = match () {
+        () if shell && reads && writes => (Severity::Critical, Confidence::High),
+        () if shell && reads => (Severity::High, Confidence::Medium),
+        () if service => (Severity::Low, Confidence::Low),
+        () if reads && writes && obeys(task) => (Severity::High, Confidence::Medium),
+        () if all_one => (Severity::High, Confidence::Medium),
+        () if reads && writes && subject.is_foreign(task) => (Severity::High, Confidence::Medium),
+        _ => return None,
+    };
+    let peer = match &socket.remote {
+        Some(end @ Endpoint::Inet { port, .. }) if *port != 0 => {
+            format!("connected to {}", end.text().escaped())
+        }
+        _ => talk::worded(socket),
+    };
+    let title = format!("{} has a network socket as its terminal, {peer}", named(task));
+    let finding = Finding::new(&ON_SOCKET, severity, confidence, title);
+    let mut finding = with_process(subject, task, finding);
+    let member = subject.image(ImageKind::Files, None);
+    for (fd, socket) in &on {
+        let name = ["standard input", "standard output", "standard error"];
+        let name = usize::try_from(*fd).ok().and_then(|fd| name.get(fd)).unwrap_or(&"descriptor");
+        let what = format!("{name} is {}", talk::worded(socket));
+        finding = finding.seen(Seen::new(what).member(member.clone()));
+    }
+    let other = socket.peer_ino.and_then(|ino| {
+        subject.checkpoint.sockets().iter().find(|one| one.ino == Some(ino) && !one.external)
+    });
+    for holder in other.iter().flat_map(|other| &other.holders).take(MOST_TOLD) {
+        let Some(task) = subject.tasks.iter().find(|one| one.pid == holder.pid) else { continue };
+        let what = format!("the other end is descriptor {} of {}", holder.fd, named(task));
+        finding = finding.seen(Seen::new(what).member(member.clone()));
+    }
+    finding.evidence.extend(started_by(subject, task));
+    Some(finding)
+}
+
+/// Whether an inetd handed over a connection that came to its listener: its parent still listens there.
+fn started_by_inetd(subject: &Subject<'_>, task: &Task, socket: &Socket) -> bool {
+    let port = talk::port(socket.local.as_ref());
+    let Some(parent) = subject.parent(task) else { return false };
+    let mut held = subject.sockets_of(parent.pid).iter();
+    port.is_some()
+        && held.any(|(_, one)| is_listener(one) && talk::port(one.local.as_ref()) == port)
+}
+
+fn started_by(subject: &Subject<'_>, task: &Task) -> Option<Seen> {
+    let parent = subject.parent(task)?;
+    let line = parent.argv.as_ref().map(command_line).unwrap_or_default();
+    let what = format!("started by {}: {}", named(parent), shortened(&line));
+    Some(Seen::new(what).member(subject.image(ImageKind::Pstree, None)))
+}
+
+/// What makes a process a network service: a listener of its own, or a connection that came to one.
+fn service<'s>(subject: &Subject<'s>, task: &Task) -> Option<&'s Socket> {
+    let held = subject.sockets_of(task.pid);
+    let sockets = || held.iter().map(|(_, socket)| *socket);
+    let public = sockets().find(|one| is_listener(one) && !talk::is_loopback(one.local.as_ref()));
+    let accepted = || {
+        sockets().find(|one| {
+            let port = talk::port(one.local.as_ref());
+            let mut all = subject.checkpoint.sockets().iter();
+            is_conversation(one)
+                && all.any(|other| is_listener(other) && talk::port(other.local.as_ref()) == port)
+        })
+    };
+    let unix = |one: &&Socket| one.family == Family::Unix && one.state == talk::LISTEN;
+    public
+        .or_else(accepted)
+        .or_else(|| sockets().find(|one| is_listener(one)))
+        .or_else(|| sockets().find(unix))
+}
+
+/// A shell, an interpreter or a tool whose parent is a network service.
+fn of_service(subject: &Subject<'_>, task: &Task, told: &BTreeSet<Pid>) -> Option<Finding> {
+    let parent = subject.parent(task)?;
+    let name = program(task);
+    let shell = is_shell(name);
+    if !(shell || is_interpreter(name) || is_tool(name)) || told.contains(&parent.pid) {
+        return None;
+    }
+    // Workers run what their parent runs.
+    let same = parent.exe.as_ref().map(|exe| &exe.path) == task.exe.as_ref().map(|exe| &exe.path);
+    let starter = program(parent);
+    if same || is_shell(starter) || is_asked_for(subject, task) {
+        return None;
+    }
+    let socket = service(subject, parent)?;
+    // Descriptors that a shell got from its parent make it no service; nor does what only talks to others.
+    let by_trade = STARTERS.contains(&starter) || STARTERS.contains(&stem(starter));
+    let relay = relayed(subject, task).map(|(_, relay)| relay);
+    let piped = relay.is_some() || talks_to(subject, task, parent);
+    // Behind something in the same container that is reached from outside, it is reached from outside, too.
+    let mut all = subject.checkpoint.sockets().iter();
+    let reached = all.any(|one| is_listener(one) && !talk::is_loopback(one.local.as_ref()));
+    let remote = is_inet(socket) && reached;
+    let command = is_command(task);
+    let severity = match () {
+        () if by_trade => Severity::Low,
+        () if shell && remote && (piped || is_interactive(task)) => Severity::High,
+        () if shell && (piped || remote) => Severity::Medium,
+        () if !remote => Severity::Low,
+        () if is_interpreter(name) && (piped || command) => Severity::Medium,
+        _ => Severity::Low,
+    };
+    let title = format!("{} was started by the network service {}", named(task), named(parent));
+    let finding = Finding::new(&OF_SERVICE, severity, Confidence::Medium, title);
+    let mut finding = with_process(subject, task, finding);
+    finding.evidence.extend(started_by(subject, task));
+    let what = format!("{} has {}", named(parent), talk::worded(socket));
+    finding = finding.seen(Seen::new(what).member(subject.image(ImageKind::Files, None)));
+    finding.evidence.extend(relay);
+    for child in children(subject, task).take(MOST_TOLD) {
+        let line = child.argv.as_ref().map(command_line).unwrap_or_default();
+        let what = format!("it started {}: {}", named(child), shortened(&line));
+        finding = finding.seen(Seen::new(what).member(subject.image(ImageKind::Pstree, None)));
+    }
+    Some(finding)
+}
+
+fn children<'s>(subject: &'s Subject<'_>, task: &Task) -> impl Iterator<Item = &'s Task> {
+    let pid = task.pid;
+    subject.tasks.iter().copied().filter(move |one| one.ppid == Some(pid) && one.pid != pid)
+}
+
+/// Whether the container was started with this command.
+fn is_asked_for(subject: &Subject<'_>, task: &Task) -> bool {
+    let command = &subject.checkpoint.container().command;
+    let argv: Vec<&[u8]> = task.argv.iter().flat_map(Strings::iter).collect();
+    !command.is_empty() && command.iter().map(String::as_bytes).eq(argv)
+}
+
+/// Whether the program is on the command line: `sh -c …`, `python -c …`, `perl -e …`.
+fn is_command(task: &Task) -> bool {
+    let mut options = task.argv.iter().flat_map(Strings::iter).skip(1).take(4);
+    options.any(|word| {
+        let short = word.starts_with(b"-") && !word.starts_with(b"--") && word.len() <= 4;
+        short && word.last().is_some_and(|last| matches!(last, b'c' | b'e' | b'r' | b'E'))
+    })
+}
+
+/// Whether it is a shell for somebody who types: no argument, or `-i`.
+fn is_interactive(task: &Task) -> bool {
+    let mut rest = task.argv.iter().flat_map(Strings::iter).skip(1).filter(|word| !word.is_empty());
+    rest.all(|word| matches!(word, b"-i" | b"-l" | b"-p" | b"-li" | b"--login" | b"--norc"))
+}
+
+/// Whether one of the standard streams of a process leads to another one through a pipe.
+fn talks_to(subject: &Subject<'_>, task: &Task, other: &Task) -> bool {
+    standard(subject, task)
+        .iter()
+        .any(|one| one.fd_type == fd_type::PIPE && ends(subject, one).any(|pid| pid == other.pid))
+}
+
+/// The processes at the other end of a pipe.
+fn ends<'s>(subject: &'s Subject<'_>, end: &Descriptor) -> impl Iterator<Item = Pid> + 's {
+    let (id, reads) = (end.file_id, end.fd == 0);
+    let pipe = subject.checkpoint.pipes().iter().find(move |pipe| pipe.files.contains(&id));
+    pipe.into_iter().flat_map(move |pipe| {
+        let others = if reads { &pipe.writers } else { &pipe.readers };
+        others.iter().map(|holder| holder.pid)
+    })
+}
+
+/// What brings the commands of a shell from the network, or takes its answers there, and how much that matters.
+fn relayed(subject: &Subject<'_>, task: &Task) -> Option<(Severity, Seen)> {
+    if !is_shell(program(task)) {
+        return None;
+    }
+    standard(subject, task).into_iter().find_map(|stream| {
+        let (pids, through): (Vec<Pid>, _) = match stream.fd_type {
+            fd_type::PIPE => (ends(subject, stream).collect(), "a pipe"),
+            fd_type::UNIXSK => (peers(subject, task, stream.fd), "a pair of sockets"),
+            fd_type::TTY => (masters(subject, stream), "a pseudo terminal"),
+            _ => return None,
+        };
+        let (other, socket) = pids.iter().find_map(|pid| {
+            let other = subject.tasks.iter().find(|one| one.pid == *pid && one.pid != task.pid)?;
+            let held = subject.sockets_of(other.pid);
+            // A connection that it made says more than one that was made to it.
+            let mine = held.iter().find(|(_, socket)| is_outgoing(subject, socket));
+            let (_, socket) = mine.or_else(|| held.iter().find(|(_, one)| is_conversation(one)))?;
+            Some((*other, *socket))
+        })?;
+        let login = STARTERS.contains(&program(other));
+        let severity = match () {
+            () if login => Severity::Low,
+            () if subject.is_foreign(other) => Severity::High,
+            () if is_outgoing(subject, socket) && (stream.fd == 0 || is_interactive(task)) => {
+                Severity::High
+            }
+            () => Severity::Medium,
+        };
+        let name = if stream.fd == 0 { "standard input comes" } else { "its output goes" };
+        let way = if stream.fd == 0 { "from" } else { "to" };
+        let what = format!(
+            "{name} through {through} {way} {}, which has {}",
+            named(other),
+            talk::worded(socket)
+        );
+        Some((severity, Seen::new(what).member(subject.image(ImageKind::Files, None))))
+    })
+}
+
+/// Whether a process called somebody: no listener of the dump has its port.
+fn is_outgoing(subject: &Subject<'_>, socket: &Socket) -> bool {
+    let port = talk::port(socket.local.as_ref());
+    let mut all = subject.checkpoint.sockets().iter();
+    is_conversation(socket)
+        && !all.any(|one| is_listener(one) && talk::port(one.local.as_ref()) == port)
+}
+
+/// The processes at the other end of the unix socket that a descriptor is.
+fn peers(subject: &Subject<'_>, task: &Task, fd: u32) -> Vec<Pid> {
+    let held = subject.sockets_of(task.pid);
+    let own = held.iter().find(|(held, socket)| *held == fd && socket.family == Family::Unix);
+    let Some(ino) = own.and_then(|(_, socket)| socket.peer_ino) else { return Vec::new() };
+    let all = subject.checkpoint.sockets().iter();
+    let peers = all.filter(|socket| socket.ino == Some(ino));
+    peers.flat_map(|socket| &socket.holders).map(|holder| holder.pid).collect()
+}
+
+/// The processes that hold the master of the pseudo terminal whose slave a descriptor is.
+fn masters(subject: &Subject<'_>, slave: &Descriptor) -> Vec<Pid> {
+    let files = subject.checkpoint.files();
+    let terminal = |id: u32| {
+        let tty = files.get(fd_type::TTY, id)?.tty.as_ref()?;
+        files.terminal(tty.tty_info_id)
+    };
+    let index = terminal(slave.file_id).and_then(|info| info.pty.as_ref()).map(|pty| pty.index);
+    let Some(index) = index else { return Vec::new() };
+    let masters = files.all().into_iter().filter(|file| {
+        let info = (file.r#type == fd_type::TTY).then(|| terminal(file.id)).flatten();
+        info.is_some_and(|info| {
+            is_master(info.rdev) && info.pty.as_ref().is_some_and(|pty| pty.index == index)
+        })
+    });
+    let descriptors = subject.checkpoint.descriptors();
+    let holders = masters.flat_map(|file| descriptors.holders(fd_type::TTY, file.id));
+    holders.map(|holder| holder.pid).collect()
+}
+
+/// Whether it is the number of `/dev/ptmx`, 5:2, as the kernel packs it (`include/linux/kdev_t.h`, `new_encode_dev`).
+fn is_master(rdev: u32) -> bool {
+    rdev == 0x502
+}

@@ -1,0 +1,259 @@
+//! What the container wrote: the files of the diff, of tmpfs, `/dev/shm` and volumes, as one list.
+
+use bytes::Bytes;
+use ckpt_model::artifacts::{Artifact, Entry, Holder, Origin};
+use ckpt_model::{ChangeKind, FileCapabilities, FileType, Piece, Text};
+
+use super::finding::Seen;
+use super::subject::Subject;
+
+/// Most bytes of a file that a detector reads unless it needs less.
+pub(super) const MOST_READ: u64 = 256 << 10;
+
+/// Something that the container wrote.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written<'a> {
+    /// The file system that it is in.
+    pub(super) origin: Origin,
+    /// Its path in the container.
+    pub(super) path: &'a Text,
+    /// What it is.
+    pub(super) kind: FileType,
+    /// Permission bits, `0o7777`.
+    pub(super) mode: u32,
+    /// Owner.
+    pub(super) uid: u64,
+    /// Bytes.
+    pub(super) size: u64,
+    /// Target of a symbolic link.
+    pub(super) target: Option<&'a Text>,
+    /// Major and minor number of a device.
+    pub(super) device: Option<(u32, u32)>,
+    /// Capabilities that it gives.
+    pub(super) capabilities: Option<FileCapabilities>,
+    /// The archive that holds it.
+    source: &'a str,
+    artifact: Option<&'a Artifact>,
+}
+
+/// How the bytes of a program begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// An ELF file that can be started.
+    Program,
+    /// A shared library.
+    Library,
+    /// A text that names its interpreter.
+    Script,
+    /// An archive or compressed file.
+    Archive,
+}
+
+impl Format {
+    /// With its article.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Program => "an ELF program",
+            Self::Library => "an ELF library",
+            Self::Script => "a script",
+            Self::Archive => "an archive",
+        }
+    }
+
+    /// Of the first bytes of a file.
+    pub(super) fn of(start: &[u8]) -> Option<Self> {
+        if start.starts_with(b"\x7fELF") {
+            return Some(if is_library(start) { Self::Library } else { Self::Program });
+        }
+        if start.starts_with(b"#!") {
+            return Some(Self::Script);
+        }
+        const ARCHIVES: [&[u8]; 7] = [
+            b"\x1f\x8b\x08",
+            b"PK\x03\x04",
+            b"7z\xbc\xaf\x27\x1c",
+            b"Rar!\x1a\x07",
+            b"\xfd7zXZ\0",
+            b"BZh",
+            b"\x28\xb5\x2f\xfd",
+        ];
+        let tar = start.get(257..262) == Some(b"ustar");
+        (tar || ARCHIVES.iter().any(|magic| start.starts_with(magic))).then_some(Self::Archive)
+    }
+}
+
+/// Whether an ELF header is a library's: of type `ET_DYN` and without an entry point. Position-independent programs have
+/// one. Source: `include/uapi/linux/elf.h`, `Elf32_Ehdr` and `Elf64_Ehdr`.
+fn is_library(start: &[u8]) -> bool {
+    let big = start.get(5) == Some(&2);
+    let kind = start.get(16..18).and_then(|bytes| <[u8; 2]>::try_from(bytes).ok());
+    let kind = kind.map(|two| if big { u16::from_be_bytes(two) } else { u16::from_le_bytes(two) });
+    let wide = start.get(4) == Some(&2);
+    let entry = start.get(24..if wide { 32 } else { 28 });
+    kind == Some(3) && entry.is_some_and(|entry| entry.iter().all(|byte| *byte == 0))
+}
+
+impl<'a> Written<'a> {
+    fn file(artifact: &'a Artifact) -> Option<Self> {
+        let details = artifact.details.as_deref();
+        Some(Self {
+            origin: artifact.origin,
+            path: artifact.path.as_ref()?,
+            kind: FileType::File,
+            mode: artifact.mode.unwrap_or_default(),
+            uid: artifact.uid.unwrap_or_default(),
+            size: artifact.size,
+            target: None,
+            device: None,
+            capabilities: details.and_then(|details| details.capabilities),
+            source: &artifact.source,
+            artifact: Some(artifact),
+        })
+    }
+
+    fn other(entry: &'a Entry) -> Self {
+        Self {
+            origin: entry.origin,
+            path: &entry.path,
+            kind: entry.kind,
+            mode: entry.mode,
+            uid: entry.uid,
+            size: 0,
+            target: entry.target.as_ref(),
+            device: entry.device,
+            capabilities: None,
+            source: &entry.source,
+            artifact: None,
+        }
+    }
+
+    /// Whether it is a regular file.
+    pub(super) fn is_file(&self) -> bool {
+        self.kind == FileType::File
+    }
+
+    /// Whether it lies in memory and is gone with the container.
+    pub(super) fn in_memory(&self) -> bool {
+        matches!(self.origin, Origin::Tmpfs | Origin::DevShm)
+    }
+
+    /// Its first bytes, at most so many; fewer where they end or are missing.
+    pub(super) fn start(&self, most: u64) -> Bytes {
+        self.artifact.map(|artifact| start(artifact, most)).unwrap_or_default()
+    }
+
+    /// What its first bytes are.
+    pub(super) fn format(&self) -> Option<Format> {
+        if self.is_file() && self.size > 1 { Format::of(&self.start(512)) } else { None }
+    }
+
+    /// How the artifact is called that has its bytes.
+    pub(super) fn id(&self) -> Option<&'a str> {
+        self.artifact.map(|artifact| artifact.id.as_str())
+    }
+
+    /// Who uses it.
+    pub(super) fn holders(&self) -> &'a [Holder] {
+        self.artifact.map(|artifact| artifact.holders.as_slice()).unwrap_or_default()
+    }
+
+    /// Evidence that it says this; `what` must be safe for a terminal.
+    pub(super) fn seen(&self, what: impl Into<String>) -> Seen {
+        Seen::new(what).member(self.source.to_owned())
+    }
+
+    /// What it is in one line: path, mode, owner, size, and the artifact to extract.
+    pub(super) fn line(&self) -> String {
+        let mut line = format!("{} ({} {:04o}", self.path, self.kind.word(), self.mode);
+        line.push_str(&format!(", uid {}", self.uid));
+        if self.is_file() {
+            line.push_str(&format!(", {} bytes", self.size));
+        }
+        if let Some(id) = self.id() {
+            line.push_str(&format!(", artifact {}", ckpt_model::escape(id.as_bytes())));
+        }
+        line.push(')');
+        line
+    }
+}
+
+/// The first bytes of an artifact, at most so many.
+pub(super) fn start(artifact: &Artifact, most: u64) -> Bytes {
+    let Some(content) = artifact.content() else { return Bytes::new() };
+    let mut start: Vec<u8> = Vec::new();
+    for piece in content.pieces() {
+        let left = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(start.len());
+        if left == 0 {
+            break;
+        }
+        match piece {
+            Piece::Bytes(bytes) => {
+                let bytes = bytes.slice(..bytes.len().min(left));
+                // Most files are one piece, and then nothing is copied.
+                if start.is_empty() && (bytes.len() == left || bytes.len() as u64 == artifact.size)
+                {
+                    return bytes;
+                }
+                start.extend_from_slice(&bytes);
+            }
+            Piece::Zeros(len) => {
+                let len = usize::try_from(len).unwrap_or(usize::MAX).min(left);
+                start.resize(start.len().saturating_add(len), 0);
+            }
+            Piece::Missing { .. } => break,
+        }
+    }
+    start.into()
+}
+
+/// Everything that the container wrote and its engine did not: files in the order of the evidence, then the rest.
+pub(super) fn written<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = Written<'a>> {
+    let systems = [Origin::RootfsDiff, Origin::Tmpfs, Origin::DevShm, Origin::Volume];
+    let files = subject.artifacts.list.iter().filter(move |one| systems.contains(&one.origin));
+    let files = files.filter_map(Written::file);
+    let others = subject.artifacts.entries.iter().map(Written::other);
+    let compared = subject.changes.as_ref().is_some_and(|changes| changes.base.is_some());
+    files.chain(others).filter(move |one| {
+        let change = || subject.change(one.path.as_bytes());
+        match one.origin {
+            // What the image has just so is not listed among the changes.
+            Origin::RootfsDiff if compared => change().is_some_and(|it| it.noise.is_none()),
+            Origin::RootfsDiff => change().is_none_or(|it| it.noise.is_none()),
+            _ => true,
+        }
+    })
+}
+
+/// Paths that are gone, with the evidence of it.
+pub(super) fn deleted<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = (&'a Text, Seen)> {
+    let changes = subject.changes.iter().flat_map(|changes| &changes.list);
+    let gone = changes.filter(|change| change.kind == ChangeKind::Deleted);
+    gone.map(|change| {
+        let what = format!("{} was in the image and is gone", change.path);
+        (&change.path, Seen::new(what).member(subject.member_of(change)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_by_the_first_bytes() {
+        let elf = |kind: u8, entry: u8| {
+            let mut header = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0];
+            header.resize(64, 0);
+            header[16] = kind;
+            header[24] = entry;
+            Format::of(&header)
+        };
+        assert_eq!(elf(2, 1), Some(Format::Program));
+        assert_eq!(elf(3, 1), Some(Format::Program));
+        assert_eq!(elf(3, 0), Some(Format::Library));
+        assert_eq!(Format::of(b"\x7fELF"), Some(Format::Program));
+        assert_eq!(Format::of(b"#!/bin/sh\n"), Some(Format::Script));
+        assert_eq!(Format::of(b"PK\x03\x04"), Some(Format::Archive));
+        assert_eq!(Format::of(b"text"), None);
+        assert_eq!(Format::of(b""), None);
+    }
+}

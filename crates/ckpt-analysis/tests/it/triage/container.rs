@@ -1,0 +1,209 @@
+//! What confines the container, by its runtime spec and its mounts.
+
+use ckpt_analysis::triage::{Finding, Severity};
+use ckpt_synth::{Archive, Task};
+
+use crate::triage::findings;
+use crate::{dump, init, open};
+
+/// An honest spec, with parts replaced.
+struct Spec {
+    capabilities: &'static str,
+    no_new_privileges: bool,
+    apparmor: &'static str,
+    uid: u32,
+    mounts: String,
+    namespaces: &'static str,
+    seccomp: &'static str,
+    devices: &'static str,
+    nodes: &'static str,
+}
+
+impl Spec {
+    fn honest() -> Self {
+        Self {
+            capabilities: "\"CAP_CHOWN\",\"CAP_KILL\",\"CAP_NET_RAW\"",
+            no_new_privileges: true,
+            apparmor: "",
+            uid: 1000,
+            mounts: String::new(),
+            namespaces: r#"{"type":"pid","path":"/proc/4242/ns/pid"},{"type":"network","path":"/run/netns/a"},{"type":"ipc"},{"type":"uts"},{"type":"mount"}"#,
+            seccomp: r#","seccomp":{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}]}"#,
+            devices: r#"{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":3,"access":"rwm"}"#,
+            nodes: "",
+        }
+    }
+
+    fn mount(destination: &str, source: &str, options: &str) -> Self {
+        let mounts = format!(
+            r#"{{"destination":"{destination}","type":"bind","source":"{source}","options":["rbind","{options}"]}}"#
+        );
+        Self { mounts, ..Self::honest() }
+    }
+
+    fn json(&self) -> String {
+        format!(
+            r#"{{"ociVersion":"1.2.0","annotations":{{"io.container.manager":"libpod"}},"root":{{"path":"/x"}},"mounts":[{}],
+            "process":{{"user":{{"uid":{},"gid":0}},"args":["sh"],"cwd":"/","noNewPrivileges":{},"apparmorProfile":"{}",
+            "capabilities":{{"bounding":[{}]}}}},
+            "linux":{{"namespaces":[{}],"resources":{{"devices":[{}]}},"devices":[{}]{}}}}}"#,
+            self.mounts,
+            self.uid,
+            self.no_new_privileges,
+            self.apparmor,
+            self.capabilities,
+            self.namespaces,
+            self.devices,
+            self.nodes,
+            self.seccomp
+        )
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let mut archive = Archive::podman(&dump([init()]));
+        archive.replace("spec.dump", self.json().into_bytes());
+        findings(&open(&archive))
+    }
+}
+
+fn find<'a>(found: &'a [Finding], id: &str) -> Option<&'a Finding> {
+    found.iter().find(|one| one.rule.id == id)
+}
+
+#[track_caller]
+fn severity(spec: &Spec, id: &str, wanted: Severity) {
+    let found = spec.findings();
+    let one = find(&found, id).unwrap_or_else(|| panic!("no {id}: {found:#?}"));
+    assert_eq!(one.severity, wanted, "{one:#?}");
+    assert!(!one.evidence.is_empty());
+    assert!(
+        one.evidence.iter().any(|seen| seen.member.as_deref() == Some("spec.dump")),
+        "{one:#?}"
+    );
+}
+
+/// Rules about the container.
+const RULES: [&str; 12] = [
+    "privileged-container",
+    "dangerous-capability",
+    "host-mount",
+    "runtime-socket-mounted",
+    "service-account-token",
+    "host-namespace",
+    "seccomp-off",
+    "apparmor-off",
+    "no-new-privileges-absent",
+    "runs-as-root",
+    "device-node",
+    "dump-incomplete",
+];
+
+#[test]
+fn an_honest_container_has_none() {
+    let found = Spec::honest().findings();
+    for id in RULES {
+        assert!(find(&found, id).is_none(), "{id}: {found:#?}");
+    }
+}
+
+/// All capabilities up to Linux 5.9.
+const ALL: &str = r#""CAP_CHOWN","CAP_DAC_OVERRIDE","CAP_DAC_READ_SEARCH","CAP_FOWNER","CAP_FSETID","CAP_KILL","CAP_SETGID","CAP_SETUID","CAP_SETPCAP","CAP_LINUX_IMMUTABLE","CAP_NET_BIND_SERVICE","CAP_NET_BROADCAST","CAP_NET_ADMIN","CAP_NET_RAW","CAP_IPC_LOCK","CAP_IPC_OWNER","CAP_SYS_MODULE","CAP_SYS_RAWIO","CAP_SYS_CHROOT","CAP_SYS_PTRACE","CAP_SYS_PACCT","CAP_SYS_ADMIN","CAP_SYS_BOOT","CAP_SYS_NICE","CAP_SYS_RESOURCE","CAP_SYS_TIME","CAP_SYS_TTY_CONFIG","CAP_MKNOD","CAP_LEASE","CAP_AUDIT_WRITE","CAP_AUDIT_CONTROL","CAP_SETFCAP","CAP_MAC_OVERRIDE","CAP_MAC_ADMIN","CAP_SYSLOG","CAP_WAKE_ALARM","CAP_BLOCK_SUSPEND","CAP_AUDIT_READ","CAP_PERFMON","CAP_BPF","CAP_CHECKPOINT_RESTORE""#;
+
+#[test]
+fn rights() {
+    let honest = Spec::honest;
+    severity(&Spec { capabilities: ALL, ..honest() }, "privileged-container", Severity::High);
+    let devices = r#"{"allow":true,"access":"rwm"}"#;
+    severity(&Spec { devices, ..honest() }, "privileged-container", Severity::High);
+    let capabilities = "\"CAP_SYS_PTRACE\"";
+    severity(&Spec { capabilities, ..honest() }, "dangerous-capability", Severity::Medium);
+    let capabilities = "\"CAP_SYS_NICE\"";
+    severity(&Spec { capabilities, ..honest() }, "dangerous-capability", Severity::Low);
+    let all = Spec { capabilities: ALL, ..honest() }.findings();
+    assert!(find(&all, "dangerous-capability").is_none(), "said once");
+}
+
+#[test]
+fn mounts_of_the_host() {
+    for (source, options, wanted) in [
+        ("/", "ro", Severity::High),
+        ("/etc", "rw", Severity::High),
+        ("/var/lib/kubelet", "rw", Severity::High),
+        ("/var/lib/kubelet/pki", "ro", Severity::Medium),
+        ("/root/.ssh/", "rw", Severity::High),
+        ("/proc", "ro", Severity::Medium),
+        ("/srv/data", "rw", Severity::Info),
+        ("/var/lib/kubelet/pods/7/volumes/kubernetes.io~empty-dir/d", "rw", Severity::Info),
+        ("/var/lib/containers/storage/volumes/v/_data", "rw", Severity::Info),
+    ] {
+        severity(&Spec::mount("/host", source, options), "host-mount", wanted);
+    }
+    let quiet = Spec::mount("/etc/resolv.conf", "/etc/resolv.conf", "rw").findings();
+    assert!(find(&quiet, "host-mount").is_none());
+    let token = "/var/run/secrets/kubernetes.io/serviceaccount";
+    let spec = Spec::mount(token, "/var/lib/kubelet/pods/7/volumes/x", "ro");
+    severity(&spec, "service-account-token", Severity::Info);
+    assert!(find(&spec.findings(), "host-mount").is_none());
+    let socket = Spec::mount("/sock", "/run/containerd/containerd.sock", "rw");
+    severity(&socket, "runtime-socket-mounted", Severity::High);
+    assert!(find(&socket.findings(), "host-mount").is_none(), "said once");
+}
+
+#[test]
+fn namespaces_of_the_host() {
+    let namespaces = r#"{"type":"network"},{"type":"ipc"},{"type":"uts"},{"type":"mount"}"#;
+    severity(&Spec { namespaces, ..Spec::honest() }, "host-namespace", Severity::High);
+    let namespaces = r#"{"type":"pid"},{"type":"ipc"},{"type":"uts"},{"type":"mount"}"#;
+    severity(&Spec { namespaces, ..Spec::honest() }, "host-namespace", Severity::Medium);
+    let namespaces = r#"{"type":"pid","path":"/proc/1/ns/pid"},{"type":"network"},{"type":"ipc"},{"type":"uts"},{"type":"mount"}"#;
+    severity(&Spec { namespaces, ..Spec::honest() }, "host-namespace", Severity::High);
+}
+
+#[test]
+fn what_holds_back() {
+    let honest = Spec::honest;
+    severity(&Spec { seccomp: "", ..honest() }, "seccomp-off", Severity::Medium);
+    let seccomp = r#","seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}"#;
+    severity(&Spec { seccomp, ..honest() }, "seccomp-off", Severity::Medium);
+    severity(&Spec { apparmor: "unconfined", ..honest() }, "apparmor-off", Severity::Low);
+    let spec = Spec { no_new_privileges: false, ..honest() };
+    severity(&spec, "no-new-privileges-absent", Severity::Info);
+    severity(&Spec { uid: 0, ..honest() }, "runs-as-root", Severity::Info);
+    let nodes = r#"{"path":"/dev/sda","type":"b","major":8,"minor":0}"#;
+    severity(&Spec { nodes, ..honest() }, "device-node", Severity::Medium);
+}
+
+/// A spec of which nothing about Linux can be read says nothing about what is missing in it.
+#[test]
+fn a_spec_that_cannot_be_read_proves_nothing() {
+    for spec in ["{}", "no JSON", r#"{"ociVersion":"1.0.0","root":{"path":"/x"},"linux":7}"#] {
+        let mut archive = Archive::podman(&dump([init()]));
+        archive.replace("spec.dump", spec.as_bytes());
+        let found = findings(&open(&archive));
+        for id in RULES {
+            assert!(find(&found, id).is_none(), "{spec}: {id}");
+        }
+    }
+}
+
+/// An engine's socket that a process is connected with, by the name that the image of the socket has.
+#[test]
+fn firewalls() {
+    let with = |text: &str| {
+        let mut dump = dump([init(), Task::new(7, 1)]);
+        let name = "iptables-10.img";
+        dump.raw(name, text.as_bytes().to_vec());
+        findings(&open(&Archive::podman(&dump)))
+    };
+    let found = with(
+        "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 15001\nCOMMIT\n",
+    );
+    let one = find(&found, "firewall-rules").expect("the redirection");
+    assert_eq!(one.severity, Severity::Low);
+    let found = with("*filter\n-A INPUT -s 192.0.2.1/32 -j DROP\nCOMMIT\n");
+    assert_eq!(find(&found, "firewall-rules").expect("the drop").severity, Severity::Info);
+    let found = with(
+        "*filter\n:CRIU - [0:0]\n-A INPUT -j CRIU\n-A CRIU -m mark --mark 0xc114 -j ACCEPT\n-A CRIU -j DROP\nCOMMIT\n",
+    );
+    assert!(find(&found, "firewall-rules").is_none(), "CRIU's own lock");
+}

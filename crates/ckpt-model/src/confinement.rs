@@ -1,0 +1,127 @@
+//! How the runtime spec confines the container: rights, namespaces, filters, devices.
+
+use oci_spec::runtime::{
+    Linux, LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType, LinuxNamespace, LinuxSeccomp,
+    LinuxSeccompAction, Process, Spec,
+};
+
+/// What the runtime was told to hold the container in with. It is what was asked for when the container was created; what
+/// holds a process is with its [`Task`](crate::Task).
+///
+/// Source: `runtime-spec/config.md`, `runtime-spec/config-linux.md`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Confinement {
+    /// Member that tells it, safe for a terminal.
+    pub source: String,
+    /// User id that the first process starts with, in the container's user namespace.
+    pub uid: u32,
+    /// Whether user ids of the container are mapped to others of the host.
+    pub users_mapped: bool,
+    /// Capabilities that can be had at all (`CAP_CHOWN`), sorted; `None` when the spec does not tell.
+    pub bounding: Option<Vec<String>>,
+    /// Whether privileges can be gained by running a program.
+    pub no_new_privileges: bool,
+    /// AppArmor profile; `None` leaves it to the runtime.
+    pub apparmor: Option<String>,
+    /// SELinux label of the first process.
+    pub selinux: Option<String>,
+    /// Whether a seccomp filter refuses any system call.
+    pub seccomp: bool,
+    /// Namespaces that are not the runtime's own.
+    pub namespaces: Vec<SpecNamespace>,
+    /// Devices of the host that are made in the container.
+    pub devices: Vec<SpecDevice>,
+    /// Whether every device may be used.
+    pub all_devices: bool,
+    /// Paths that are covered.
+    pub masked_paths: Vec<String>,
+    /// Paths that are made read-only.
+    pub readonly_paths: Vec<String>,
+}
+
+/// A namespace of the spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpecNamespace {
+    /// The kernel's word: `pid`, `net`, `ipc`, `uts`, `mnt`, `user`, `cgroup`, `time`.
+    pub kind: String,
+    /// The namespace to join; a new one is made when there is none.
+    pub path: Option<String>,
+}
+
+/// A device of the spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpecDevice {
+    /// Path in the container.
+    pub path: String,
+    /// Whether it is a block device.
+    pub block: bool,
+    /// Major number.
+    pub major: i64,
+    /// Minor number.
+    pub minor: i64,
+}
+
+impl Confinement {
+    /// `None` when the spec has no process or nothing about Linux, or when those parts could not be read.
+    pub(crate) fn of(spec: &Spec, source: &str) -> Option<Self> {
+        let (process, linux) = (spec.process().as_ref()?, spec.linux().as_ref()?);
+        Some(Self { source: source.to_owned(), ..Self::read(process, linux) })
+    }
+
+    fn read(process: &Process, linux: &Linux) -> Self {
+        let named = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let mapped = |ids: &Option<Vec<_>>| ids.as_ref().is_some_and(|ids| !ids.is_empty());
+        let bounding = process.capabilities().as_ref().map(|sets| {
+            let all = sets.bounding().iter().flatten();
+            let mut names: Vec<String> = all.map(|one| format!("CAP_{one}")).collect();
+            names.sort();
+            names
+        });
+        let devices = linux.resources().as_ref().and_then(|limits| limits.devices().as_ref());
+        Self {
+            source: String::new(),
+            uid: process.user().uid(),
+            users_mapped: mapped(linux.uid_mappings()),
+            bounding,
+            no_new_privileges: process.no_new_privileges().unwrap_or_default(),
+            apparmor: named(process.apparmor_profile()),
+            selinux: named(process.selinux_label()),
+            seccomp: linux.seccomp().as_ref().is_some_and(refuses),
+            namespaces: linux.namespaces().iter().flatten().map(namespace).collect(),
+            devices: linux.devices().iter().flatten().map(device).collect(),
+            all_devices: devices.is_some_and(|rules| rules.iter().any(allows_all)),
+            masked_paths: linux.masked_paths().clone().unwrap_or_default(),
+            readonly_paths: linux.readonly_paths().clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// Whether a filter refuses anything.
+fn refuses(filter: &LinuxSeccomp) -> bool {
+    let allows = |action| action == LinuxSeccompAction::ScmpActAllow;
+    let rules = filter.syscalls().iter().flatten();
+    !allows(filter.default_action()) || rules.into_iter().any(|rule| !allows(rule.action()))
+}
+
+fn namespace(namespace: &LinuxNamespace) -> SpecNamespace {
+    let path = namespace.path().as_ref().map(|path| path.to_string_lossy().into_owned());
+    SpecNamespace { kind: namespace.typ().to_string(), path: path.filter(|path| !path.is_empty()) }
+}
+
+fn device(device: &LinuxDevice) -> SpecDevice {
+    SpecDevice {
+        path: device.path().to_string_lossy().into_owned(),
+        block: device.typ() == LinuxDeviceType::B,
+        major: device.major(),
+        minor: device.minor(),
+    }
+}
+
+/// Whether a rule lets every device be read and written: runtimes begin with one that refuses all of them.
+fn allows_all(rule: &LinuxDeviceCgroup) -> bool {
+    let any = |number: Option<i64>| number.is_none_or(|number| number < 0);
+    let kind = matches!(rule.typ(), None | Some(LinuxDeviceType::A));
+    let access = rule.access().as_deref().unwrap_or("rwm");
+    rule.allow() && kind && any(rule.major()) && any(rule.minor()) && access.contains('w')
+}
