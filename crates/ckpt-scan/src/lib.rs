@@ -10,6 +10,7 @@ mod haystack;
 mod part;
 mod scanner;
 pub mod search;
+pub mod secrets;
 pub mod strings;
 
 pub use copies::CopySpace;

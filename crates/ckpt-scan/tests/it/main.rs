@@ -11,7 +11,9 @@
     reason = "a test ends where it meets what it does not expect"
 )]
 
+mod archives;
 mod memory;
 mod model;
 mod search;
+mod secrets;
 mod strings;

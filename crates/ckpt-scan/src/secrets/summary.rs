@@ -1,0 +1,116 @@
+//! All secrets of a checkpoint in one call.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+use ckpt_model::artifacts::Artifact;
+use ckpt_model::{Checkpoint, Pid};
+
+use super::environment::Environment;
+use super::folding::{FoldedSecret, Folding, Spot};
+use super::rule::Confidence;
+use super::scanner::SecretScanner;
+use super::secret::Secret;
+use crate::driver::{Hit, Sink, Work, run};
+use crate::haystack::{Haystack, Place};
+
+/// Secrets that are handed on together.
+const BATCH: usize = 256;
+
+/// A secret at the places that share the memory or the file in which it was found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Sighting<'a> {
+    /// The secret.
+    pub secret: Secret,
+    /// Where it is.
+    pub places: Vec<Place<'a>>,
+}
+
+/// Makes sightings of hits, in the threads that find them.
+#[derive(Debug)]
+pub struct Sightings<'a> {
+    haystack: &'a Haystack<'a>,
+    scanner: &'a SecretScanner,
+    environment: &'a Environment,
+    least: Confidence,
+}
+
+impl<'a> Sightings<'a> {
+    /// Of hits of a scanner in a haystack, from `least` on, without those that are the value of a variable.
+    #[must_use]
+    pub fn new(
+        haystack: &'a Haystack<'a>,
+        scanner: &'a SecretScanner,
+        environment: &'a Environment,
+        least: Confidence,
+    ) -> Self {
+        Self { haystack, scanner, environment, least }
+    }
+}
+
+impl<'a> Sink for Sightings<'a> {
+    type Batch = Vec<Sighting<'a>>;
+
+    fn add(&self, batch: &mut Self::Batch, hit: &Hit<'_>) -> ControlFlow<()> {
+        let Some(secret) = self.scanner.secret(hit) else { return ControlFlow::Continue(()) };
+        if secret.confidence() < self.least {
+            return ControlFlow::Continue(());
+        }
+        let mut places = Vec::new();
+        self.haystack.places(hit.part.region(), &hit.found.range, &mut places);
+        places.retain(|place| match place {
+            Place::Memory { task, address, .. } => {
+                self.environment.at(task.pid, *address).is_none()
+            }
+            Place::Artifact { .. } => true,
+        });
+        if !places.is_empty() {
+            batch.push(Sighting { secret, places });
+        }
+        if batch.len() >= BATCH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// The secrets of a checkpoint.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Each once, the surest first.
+    pub secrets: Vec<FoldedSecret>,
+    /// Sightings of further secrets, beyond what is kept.
+    pub left_out: u64,
+}
+
+/// Looks for secrets that are at least so sure in the environment and memory of all processes and in artifacts.
+///
+/// Memory is read once; what is kept is bounded whatever the number of hits.
+#[must_use]
+pub fn summary<'a>(
+    checkpoint: &'a Checkpoint,
+    artifacts: impl IntoIterator<Item = &'a Artifact>,
+    least: Confidence,
+    work: Work,
+) -> Summary {
+    let tasks = checkpoint.processes().by_pid();
+    let environment = Environment::of(tasks.iter().copied());
+    let scanner = environment.scanner();
+    let pids: Vec<Pid> = tasks.iter().map(|task| task.pid).collect();
+    let mut haystack = Haystack::new();
+    haystack.add_memory(checkpoint, &pids, |_, _| true);
+    haystack.add_artifacts(artifacts);
+    let mut folding = Folding::default();
+    for variable in environment.variables.iter().filter(|one| one.secret.confidence() >= least) {
+        folding.add(variable.secret.clone(), [Spot::variable(variable)]);
+    }
+    let sink = Sightings::new(&haystack, &scanner, &environment, least);
+    let done: Result<(), Infallible> = run(haystack.pieces(), &scanner, &sink, work, |batch| {
+        for Sighting { secret, places } in batch {
+            folding.add(secret, places.iter().map(Spot::of));
+        }
+        Ok(())
+    });
+    done.unwrap_or_else(|never| match never {});
+    let (secrets, left_out) = folding.finish();
+    Summary { secrets, left_out: left_out.saturating_add(environment.left_out) }
+}
