@@ -14,6 +14,7 @@ use ckpt::model::artifacts::{Artifact, Hashing};
 use ckpt::model::{ChangeFilter, ChangesOptions, Checkpoint, MemoryMap, Need, Pid, Piece};
 use ckpt::report::html::{About, Limits, Sources, write};
 use ckpt::report::json::{self, Examined};
+use ckpt::scan::secrets::Environment;
 use clap::{Args, ValueHint};
 
 use super::extract;
@@ -24,6 +25,7 @@ use crate::directory;
 use crate::exit::Outcome;
 use crate::moment;
 use crate::output::{self, Output};
+use crate::scanning::WorkArgs;
 use crate::shell;
 
 /// What makes reports.
@@ -49,6 +51,9 @@ pub(crate) struct ReportArgs {
 
     #[command(flatten)]
     files: FilesArgs,
+
+    #[command(flatten)]
+    work: WorkArgs,
 
     /// Title of the page, in place of the container's name.
     #[arg(long, value_name = "TEXT", help_heading = "Page")]
@@ -91,9 +96,14 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<Outcome> {
     let checkpoint = context.open(&args.evidence, Need::Everything)?;
     let limits = Limits::default();
 
-    let found = triage(&checkpoint, &TriageOptions::default().archive(archive.clone()));
     let options = args.files.options(&args.evidence, context);
     let files = checkpoint.file_sources(&options).context("cannot use the container's files")?;
+    let mut looking =
+        TriageOptions::default().archive(archive.clone()).threads(args.work.work().threads);
+    if let Some(base) = &args.files.base {
+        looking = looking.base(base);
+    }
+    let found = triage(&checkpoint, &looking);
     let mapped = mapped(&checkpoint, &found, limits.mapped);
     let maps: Vec<MemoryMap<'_>> =
         mapped.into_iter().filter_map(|pid| checkpoint.memory_map(pid, &files)).collect();
@@ -109,6 +119,7 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<Outcome> {
     let wanted = json::FilesOptions { sockets: true, ..json::FilesOptions::default() };
     let shown = ChangeFilter::default();
 
+    let secrets = Environment::of(&checkpoint.processes().tasks).scanner();
     let sources = Sources {
         info: json::info(&checkpoint),
         triage: json::triage(&checkpoint, &found),
@@ -117,6 +128,7 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<Outcome> {
         maps: json::maps(&checkpoint, &maps, |_, _| true, false),
         diff: Some(json::diff(&checkpoint, &changes, &shown)),
         timeline: &times,
+        secrets: &secrets,
         extract: if args.no_hash {
             let unhashed =
                 |artifact| Examined { artifact, sha256: Err("not hashed".to_owned()), file: None };

@@ -28,7 +28,11 @@ struct Row {
 }
 
 impl Artifacts {
-    pub(super) fn of(extract: &ExtractDocument<'_>, legible: &Legible, limits: &Limits) -> Self {
+    pub(super) fn of(
+        extract: &ExtractDocument<'_>,
+        legible: &Legible<'_>,
+        limits: &Limits,
+    ) -> Self {
         let mut counts: Vec<(&'static str, usize)> = Vec::new();
         for artifact in &extract.artifacts {
             match counts.iter_mut().find(|(origin, _)| *origin == artifact.origin) {
@@ -45,7 +49,7 @@ impl Artifacts {
 }
 
 impl Row {
-    fn of(artifact: &ArtifactRecord<'_>, legible: &Legible) -> Self {
+    fn of(artifact: &ArtifactRecord<'_>, legible: &Legible<'_>) -> Self {
         Self {
             id: legible.text(artifact.id),
             origin: artifact.origin,

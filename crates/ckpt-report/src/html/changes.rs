@@ -32,7 +32,11 @@ struct Row {
 }
 
 impl FileChanges {
-    pub(super) fn of(diff: Option<&DiffDocument<'_>>, legible: &Legible, limits: &Limits) -> Self {
+    pub(super) fn of(
+        diff: Option<&DiffDocument<'_>>,
+        legible: &Legible<'_>,
+        limits: &Limits,
+    ) -> Self {
         let Some(diff) = diff else { return Self::default() };
         let counts = &diff.summary;
         let counts = [
@@ -56,7 +60,7 @@ impl FileChanges {
 }
 
 impl Row {
-    fn of(change: &ChangeRecord<'_>, legible: &Legible) -> Self {
+    fn of(change: &ChangeRecord<'_>, legible: &Legible<'_>) -> Self {
         let state = match (&change.now, &change.before) {
             (now, _) if now.kind.is_some() => now,
             (_, Some(before)) => before,

@@ -42,7 +42,7 @@ struct Seen {
 const MOST_SEEN: usize = 40;
 
 impl Findings {
-    pub(super) fn of(triage: &TriageDocument<'_>, legible: &Legible, limits: &Limits) -> Self {
+    pub(super) fn of(triage: &TriageDocument<'_>, legible: &Legible<'_>, limits: &Limits) -> Self {
         let CountsRecord { critical, high, medium, low, info } = triage.counts;
         let counts = [
             ("critical", critical),
@@ -61,7 +61,7 @@ impl Findings {
 }
 
 impl Finding {
-    fn of(finding: &FindingRecord<'_>, legible: &Legible) -> Self {
+    fn of(finding: &FindingRecord<'_>, legible: &Legible<'_>) -> Self {
         Self {
             id: finding.id,
             severity: finding.severity,

@@ -1,5 +1,7 @@
 //! Text of the evidence as a page may show it: redacted, visible, and no longer than a line or two.
 
+use ckpt_scan::secrets::SecretScanner;
+
 use super::redact;
 use crate::human::command::{FEW_EMPTY, quoted};
 use crate::human::escaped_once;
@@ -9,14 +11,14 @@ const WINDOW: usize = 64 << 10;
 
 /// Makes text of the evidence legible.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Legible {
-    /// Whether secrets are shown.
-    pub(super) reveal: bool,
+pub(super) struct Legible<'a> {
+    /// Finds the secrets that are redacted; `None` where they are shown.
+    pub(super) secrets: Option<&'a SecretScanner>,
     /// Letters that are shown of a text.
     pub(super) most: usize,
 }
 
-impl Legible {
+impl Legible<'_> {
     /// A text: secrets redacted, what is not visible escaped, what is too long cut.
     pub(super) fn text(&self, text: &str) -> String {
         self.within(text, self.most)
@@ -26,7 +28,7 @@ impl Legible {
     pub(super) fn within(&self, text: &str, most: usize) -> String {
         // A text of megabytes is cut before anything else is done with it. A secret at that end is behind what is shown.
         let head = text.get(..text.floor_char_boundary(WINDOW)).unwrap_or_default();
-        let redacted = if self.reveal { head.into() } else { redact::text(head) };
+        let redacted = self.secrets.map_or(head.into(), |secrets| redact::text(secrets, head));
         let mut visible = escaped_once(&redacted);
         let whole = head.len() == text.len();
         if whole && visible.len() <= most {
@@ -49,7 +51,7 @@ impl Legible {
     /// A variable of the environment, as name and value.
     pub(super) fn variable(&self, variable: &str) -> (String, String) {
         let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
-        let value = if !self.reveal && redact::is_secret_name(name) && !value.is_empty() {
+        let value = if self.secrets.is_some() && redact::is_secret_name(name) && !value.is_empty() {
             redact::redacted(value)
         } else {
             self.text(value)
@@ -60,10 +62,10 @@ impl Legible {
     /// Arguments of a program, at most so many, with those that are secret for what they stand behind redacted.
     pub(super) fn arguments<T: AsRef<str>>(&self, argv: &[T], most: usize) -> Vec<String> {
         let argv = argv.get(..most.min(argv.len())).unwrap_or_default();
-        if self.reveal {
+        let Some(secrets) = self.secrets else {
             return argv.iter().map(|argument| self.text(argument.as_ref())).collect();
-        }
-        let redacted = redact::arguments(argv);
+        };
+        let redacted = redact::arguments(secrets, argv);
         redacted.iter().map(|argument| self.text(argument)).collect()
     }
 
@@ -100,37 +102,41 @@ pub(super) fn without_empty<T: AsRef<str>>(argv: &[T]) -> (&[T], usize) {
 mod tests {
     use super::*;
 
-    const LEGIBLE: Legible = Legible { reveal: false, most: 40 };
-
     #[test]
     fn nothing_invisible_is_left_and_nothing_is_too_long() {
-        assert_eq!(LEGIBLE.text("a\u{202e}b\0\u{1b}[31m\n"), "a\\u{202e}b\\x00\\x1b[31m\\n");
-        assert_eq!(LEGIBLE.text("<script>"), "<script>");
-        let long = LEGIBLE.text(&"ä".repeat(1 << 20));
+        let scanner = SecretScanner::new();
+        let legible = Legible { secrets: Some(&scanner), most: 40 };
+        assert_eq!(legible.text("a\u{202e}b\0\u{1b}[31m\n"), "a\\u{202e}b\\x00\\x1b[31m\\n");
+        assert_eq!(legible.text("<script>"), "<script>");
+        let long = legible.text(&"ä".repeat(1 << 20));
         assert_eq!(long, format!("{}… (2097152 bytes)", "ä".repeat(40)));
-        assert_eq!(LEGIBLE.within("abcdef", 3), "abc… (6 bytes)");
-        assert_eq!(LEGIBLE.within("äöü", 3), "äöü");
+        assert_eq!(legible.within("abcdef", 3), "abc… (6 bytes)");
+        assert_eq!(legible.within("äöü", 3), "äöü");
     }
 
     #[test]
     fn command_lines() {
+        let scanner = SecretScanner::new();
+        let legible = Legible { secrets: Some(&scanner), most: 40 };
         assert_eq!(
-            LEGIBLE.command(&["sh", "-c", "sleep 1; echo 'x'", ""]),
+            legible.command(&["sh", "-c", "sleep 1; echo 'x'", ""]),
             "sh -c 'sleep 1; echo '\\''x'\\''' ''"
         );
-        let line = LEGIBLE.command(&["mysql", "--password", "hunter2"]);
+        let line = legible.command(&["mysql", "--password", "hunter2"]);
         assert!(!line.contains("hunter2"), "{line}");
         let many = vec!["x"; 100_000];
-        assert_eq!(LEGIBLE.command(&many).chars().count(), 41);
+        assert_eq!(legible.command(&many).chars().count(), 41);
     }
 
     #[test]
     fn variables() {
-        assert_eq!(LEGIBLE.variable("PATH=/bin"), ("PATH".into(), "/bin".into()));
-        let (name, value) = LEGIBLE.variable("DB_PASSWORD=hunter2");
+        let scanner = SecretScanner::new();
+        let legible = Legible { secrets: Some(&scanner), most: 40 };
+        assert_eq!(legible.variable("PATH=/bin"), ("PATH".into(), "/bin".into()));
+        let (name, value) = legible.variable("DB_PASSWORD=hunter2");
         assert_eq!((name.as_str(), value.contains("hunter2")), ("DB_PASSWORD", false));
-        assert_eq!(LEGIBLE.variable("DB_PASSWORD="), ("DB_PASSWORD".into(), String::new()));
-        let revealing = Legible { reveal: true, most: 40 };
+        assert_eq!(legible.variable("DB_PASSWORD="), ("DB_PASSWORD".into(), String::new()));
+        let revealing = Legible { secrets: None, most: 40 };
         assert_eq!(revealing.variable("DB_PASSWORD=hunter2").1, "hunter2");
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Made {
 }
 
 impl Made {
-    pub(super) fn of(about: &About, legible: &Legible) -> Self {
+    pub(super) fn of(about: &About, legible: &Legible<'_>) -> Self {
         Self {
             tool: about.tool.clone(),
             command: legible.within(&about.command, 4000),

@@ -48,7 +48,7 @@ struct Row {
 }
 
 impl Memory {
-    pub(super) fn of(sources: &Sources<'_>, legible: &Legible, limits: &Limits) -> Self {
+    pub(super) fn of(sources: &Sources<'_>, legible: &Legible<'_>, limits: &Limits) -> Self {
         let maps = &sources.maps;
         let mut budget = Budget { each: limits.mappings, left: limits.all_mappings };
         let shown = maps.processes.iter().take(limits.mapped);
@@ -66,7 +66,7 @@ impl ProcessMemory {
     fn of(
         process: &ProcessMapsRecord<'_>,
         page_size: u64,
-        legible: &Legible,
+        legible: &Legible<'_>,
         budget: &mut Budget,
     ) -> Self {
         let comm = legible.maybe(process.comm.as_deref());
@@ -109,7 +109,7 @@ impl ProcessMemory {
 }
 
 impl Row {
-    fn of(vma: &VmaRecord, legible: &Legible) -> Self {
+    fn of(vma: &VmaRecord, legible: &Legible<'_>) -> Self {
         Self {
             range: format!("{}–{}", vma.start, vma.end.trim_start_matches("0x")),
             perms: vma.perms.clone(),
@@ -142,7 +142,7 @@ fn class(kind: &str) -> &'static str {
     }
 }
 
-fn band(vma: &VmaRecord, end: &str, legible: &Legible) -> Band {
+fn band(vma: &VmaRecord, end: &str, legible: &Legible<'_>) -> Band {
     let writable = vma.perms.contains('w');
     let executable = vma.perms.contains('x');
     let path = vma.path.as_deref().map(|path| legible.text(path));

@@ -9,8 +9,8 @@
 //!
 //! # Limits
 //!
-//! Redaction goes by the names of variables and options, by the form of well-known tokens, and by passwords in URLs. A secret
-//! that looks like nothing in particular stays; the page says so.
+//! Redaction goes by the names of variables and options, by the rules of [`ckpt_scan::secrets`], and by the values of
+//! password-like variables wherever else they stand. A secret that looks like nothing in particular stays; the page says so.
 
 mod artifacts;
 mod changes;
@@ -31,6 +31,7 @@ mod verdict;
 use std::io::{self, Write};
 
 use ckpt_analysis::timeline::Timeline;
+use ckpt_scan::secrets::SecretScanner;
 use serde::Serialize;
 
 pub use limits::Limits;
@@ -62,6 +63,9 @@ pub struct Sources<'a> {
     pub extract: ExtractDocument<'a>,
     /// Whether the evidence is whole.
     pub verify: VerifyDocument<'a>,
+    /// Finds secrets in texts: what its rules know, and the values of password-like variables of the processes, see
+    /// [`Environment::scanner`](ckpt_scan::secrets::Environment::scanner).
+    pub secrets: &'a SecretScanner,
     /// How the report is made.
     pub about: About,
 }
@@ -110,7 +114,8 @@ struct Page {
 ///
 /// When `out` cannot be written to.
 pub fn write<W: Write>(out: &mut W, sources: &Sources<'_>, limits: &Limits) -> io::Result<()> {
-    let legible = Legible { reveal: sources.about.reveal, most: limits.text };
+    let legible =
+        Legible { secrets: (!sources.about.reveal).then_some(sources.secrets), most: limits.text };
     let findings = findings::Findings::of(&sources.triage, &legible, limits);
     let page = Page {
         summary: summary::Summary::of(sources, &legible, limits),

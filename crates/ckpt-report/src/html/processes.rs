@@ -67,7 +67,7 @@ struct Descriptor {
 }
 
 impl Processes {
-    pub(super) fn of(sources: &Sources<'_>, legible: &Legible, limits: &Limits) -> Self {
+    pub(super) fn of(sources: &Sources<'_>, legible: &Legible<'_>, limits: &Limits) -> Self {
         let tree = &sources.tree;
         let nodes = forest(tree);
         let found = severities(sources);
@@ -166,7 +166,7 @@ impl Row {
     fn of(
         process: &ProcessRecord<'_>,
         files: Option<&FilesRecord<'_>>,
-        legible: &Legible,
+        legible: &Legible<'_>,
         budget: &mut Budget,
     ) -> Self {
         let argv = process.argv.as_deref().unwrap_or_default();
@@ -225,7 +225,7 @@ fn badges(process: &ProcessRecord<'_>) -> Vec<Badge> {
     badges
 }
 
-fn facts(process: &ProcessRecord<'_>, legible: &Legible) -> Vec<(&'static str, String)> {
+fn facts(process: &ProcessRecord<'_>, legible: &Legible<'_>) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let mut fact = |label, value: Option<String>| facts.extend(value.map(|value| (label, value)));
     let text = |text: Option<&str>| text.map(|text| legible.text(text));

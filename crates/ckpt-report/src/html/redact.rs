@@ -1,4 +1,4 @@
-//! Secrets by the names that they stand behind, by well-known forms, and in URLs.
+//! Secrets that rules know, and those that stand behind names of secrets.
 //!
 //! What is redacted keeps its length and the beginning of its hash, so that two places with the same secret can be told, and
 //! a secret that is known can be recognised.
@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use ckpt_scan::secrets::SecretScanner;
 use data_encoding::HEXLOWER;
 use regex::{Captures, Regex};
 use sha2::{Digest, Sha256};
@@ -63,19 +64,27 @@ const SHORT_PASSWORD: [&str; 6] =
     ["mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "sshpass"];
 
 /// The arguments of a program with the secrets among them redacted.
-pub(super) fn arguments<T: AsRef<str>>(argv: &[T]) -> Vec<Cow<'_, str>> {
+pub(super) fn arguments<'a, T: AsRef<str>>(
+    secrets: &SecretScanner,
+    argv: &'a [T],
+) -> Vec<Cow<'a, str>> {
     let program = argv.first().map(|program| program.as_ref()).unwrap_or_default();
     let program = program.rsplit('/').next().unwrap_or(program);
     let mut all = Vec::with_capacity(argv.len());
     let mut before = "";
     for argument in argv.iter().map(AsRef::as_ref) {
-        all.push(one(program, before, argument));
+        all.push(one(secrets, program, before, argument));
         before = argument;
     }
     all
 }
 
-fn one<'a>(program: &str, before: &str, argument: &'a str) -> Cow<'a, str> {
+fn one<'a>(
+    secrets: &SecretScanner,
+    program: &str,
+    before: &str,
+    argument: &'a str,
+) -> Cow<'a, str> {
     let is_option = |text: &str| text.starts_with('-') && !text.contains('=');
     if is_option(before)
         && is_secret_name(before)
@@ -102,17 +111,20 @@ fn one<'a>(program: &str, before: &str, argument: &'a str) -> Cow<'a, str> {
     {
         return format!("{name}={}", redacted(value)).into();
     }
-    text(argument)
+    text(secrets, argument)
 }
 
 /// What is redacted in any text: the group of each.
-const FORMS: [&str; 4] = [
+const FORMS: [&str; 6] = [
     // A private key, also where its end is missing.
     r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----([\s\S]+?)(?:-----END|\z)",
     // The password in a URL.
     r#"(?i)\b[a-z][a-z0-9+.-]{1,20}://[^\s/?\#:@"'<>]*:([^\s/?\#@"'<>]+)@"#,
     // Tokens that say themselves what they are.
     r"\b(gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|glpat-[\w-]{20,}|xox[abeprs]-[\w-]{10,}|[rs]k_(?:live|test)_\w{16,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+|AIza[\w-]{35}|(?:AKIA|ASIA)[0-9A-Z]{16})",
+    // Command lines inside of texts: `mysql -ppassword`, `-u user:password`.
+    r"\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|sshpass)\b[^\n|;&]{0,200}?\s'?-p([^\s']+)",
+    r"\s(?:-u|--user|--proxy-user)[\s=]+[^\s:']{1,100}:([^\s']+)",
     // Headers of HTTP.
     r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9+/=_.~-]{8,})",
 ];
@@ -131,8 +143,8 @@ fn compile(form: &str) -> Regex {
 }
 
 /// A text with the secrets in it redacted.
-pub(super) fn text(text: &str) -> Cow<'_, str> {
-    let mut text = Cow::Borrowed(text);
+pub(super) fn text<'a>(secrets: &SecretScanner, text: &'a str) -> Cow<'a, str> {
+    let mut text = without_found(secrets, text);
     for form in COMPILED.iter() {
         if let Cow::Owned(changed) = form.replace_all(&text, without_group) {
             text = Cow::Owned(changed);
@@ -142,6 +154,27 @@ pub(super) fn text(text: &str) -> Cow<'_, str> {
         Some(changed) => Cow::Owned(changed),
         None => text,
     }
+}
+
+/// The text without what the rules find in it.
+fn without_found<'a>(secrets: &SecretScanner, text: &'a str) -> Cow<'a, str> {
+    let mut out = String::new();
+    let mut copied = 0;
+    for (start, secret) in secrets.in_bytes(text.as_bytes()) {
+        let end = start.saturating_add(secret.value().len());
+        // One secret may lie in another, and begins after it.
+        let (Some(before), Some(value)) = (text.get(copied..start), text.get(start..end)) else {
+            continue;
+        };
+        out.push_str(before);
+        out.push_str(&redacted(value));
+        copied = end;
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(out)
 }
 
 fn without_group(found: &Captures<'_>) -> String {
@@ -199,6 +232,10 @@ fn is_redacted(value: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn redact(text: &str) -> String {
+        super::text(&SecretScanner::new(), text).into_owned()
+    }
+
     const SECRET: &str = "s3cr3t-Pa55";
 
     #[test]
@@ -250,18 +287,20 @@ mod tests {
             "-----BEGIN RSA PRIVATE KEY-----\ns3cr3t-Pa55\n-----END RSA PRIVATE KEY-----",
             "-----BEGIN PRIVATE KEY-----\ns3cr3t-Pa55",
             "secret_key: s3cr3t-Pa55",
+            "sh -c 'mysqldump -h db -ps3cr3t-Pa55 shop'",
+            "curl -s -u me:s3cr3t-Pa55 host",
             "the token DB_PASSWORD=s3cr3t-Pa55",
             "keyboard: DB_PASSWORD=s3cr3t-Pa55",
             "PWD=/srv?token=s3cr3t-Pa55",
             "{\\\"password\\\":\\\"s3cr3t-Pa55\\\"}",
             "API_KEY='s3cr3t-Pa55, with spaces'",
         ] {
-            let shown = super::text(text);
+            let shown = redact(text);
             assert!(!shown.contains(SECRET), "{shown}");
             assert!(shown.contains("[redacted: "), "{shown}");
         }
         let token = format!("ghp_{}", "a1".repeat(18));
-        assert!(!super::text(&format!("x {token} y")).contains(&token));
+        assert!(!redact(&format!("x {token} y")).contains(&token));
         for text in [
             "http://db:5432/shop",
             "the token was refused",
@@ -272,7 +311,7 @@ mod tests {
             "--password-file /run/secrets/db",
             "ratio: 3",
         ] {
-            assert_eq!(super::text(text), text);
+            assert_eq!(redact(text), text);
         }
     }
 
@@ -286,19 +325,19 @@ mod tests {
             &["env", "TOKEN=s3cr3t-Pa55", "sh"],
             &["sh", "-c", "psql postgres://app:s3cr3t-Pa55@db/shop"],
         ] {
-            let shown = arguments(argv).join(" ");
+            let shown = arguments(&SecretScanner::new(), argv).join(" ");
             assert!(!shown.contains(SECRET), "{shown}");
             assert!(shown.contains("[redacted: 11 bytes, sha256 "), "{shown}");
         }
         let plain = ["app", "-p", "8080", "--token-file", "/run/t", "--key", "--verbose", ""];
-        assert_eq!(arguments(&plain), plain);
+        assert_eq!(arguments(&SecretScanner::new(), &plain), plain);
     }
 
     #[test]
     fn it_takes_time_in_proportion() {
         for text in ["key=", "token ", "a:", "Bearer ", "://:", "-----BEGIN PRIVATE KEY-----"] {
             let long = text.repeat((64 << 10) / text.len());
-            assert!(super::text(&long).len() < 4 << 20);
+            assert!(redact(&long).len() < 4 << 20);
         }
     }
 
@@ -306,7 +345,7 @@ mod tests {
     fn the_same_secret_is_recognised() {
         assert_eq!(redacted("hunter2"), redacted("hunter2"));
         assert_ne!(redacted("hunter2"), redacted("hunter3"));
-        let once = super::text("PASSWORD=hunter2").into_owned();
-        assert_eq!(super::text(&once), once);
+        let once = redact("PASSWORD=hunter2");
+        assert_eq!(redact(&once), once);
     }
 }

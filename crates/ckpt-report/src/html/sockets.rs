@@ -34,7 +34,7 @@ struct Row {
 const MOST_HOLDERS: usize = 8;
 
 impl Sockets {
-    pub(super) fn of(sources: &Sources<'_>, legible: &Legible, limits: &Limits) -> Self {
+    pub(super) fn of(sources: &Sources<'_>, legible: &Legible<'_>, limits: &Limits) -> Self {
         let sockets = sources.files.sockets.as_deref().unwrap_or_default();
         let drawn = svg::sockets(&graph(sources, sockets, legible));
         let (drawing, left_out) = drawn.map_or((None, 0), |(drawing, left)| (Some(drawing), left));
@@ -45,7 +45,7 @@ impl Sockets {
 }
 
 impl Row {
-    fn of(socket: &SocketRecord<'_>, legible: &Legible) -> Self {
+    fn of(socket: &SocketRecord<'_>, legible: &Legible<'_>) -> Self {
         let held = socket.holders.iter().take(MOST_HOLDERS);
         Self {
             kind: kind(socket),
@@ -77,7 +77,7 @@ fn peer(socket: &SocketRecord<'_>) -> Option<String> {
 }
 
 /// The graph, with every socket at the first process that has it.
-fn graph(sources: &Sources<'_>, sockets: &[SocketRecord<'_>], legible: &Legible) -> Graph {
+fn graph(sources: &Sources<'_>, sockets: &[SocketRecord<'_>], legible: &Legible<'_>) -> Graph {
     let mut names: BTreeMap<u32, String> = BTreeMap::new();
     let mut graph = Graph::default();
     for socket in sockets {

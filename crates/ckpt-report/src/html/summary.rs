@@ -54,7 +54,7 @@ impl Group {
 }
 
 impl Summary {
-    pub(super) fn of(sources: &Sources<'_>, legible: &Legible, limits: &Limits) -> Self {
+    pub(super) fn of(sources: &Sources<'_>, legible: &Legible<'_>, limits: &Limits) -> Self {
         let info = &sources.info;
         let about = &sources.about;
         let text = |text: Option<&str>| text.map(|text| legible.text(text));
@@ -109,7 +109,7 @@ fn tiles(sources: &Sources<'_>) -> Vec<Tile> {
     tiles
 }
 
-fn groups(info: &InfoDocument<'_>, legible: &Legible) -> Vec<Group> {
+fn groups(info: &InfoDocument<'_>, legible: &Legible<'_>) -> Vec<Group> {
     let text = |text: Option<&str>| text.map(|text| legible.text(text));
     let container = &info.container;
     let versioned = |name: Option<&str>, version: Option<&str>| {
@@ -213,7 +213,7 @@ fn statistics(counted: &StatisticsRecord) -> Group {
 /// Annotations; of those that hold a document only its size, for what may be in it.
 fn annotations(
     info: &InfoDocument<'_>,
-    legible: &Legible,
+    legible: &Legible<'_>,
     limits: &Limits,
 ) -> Shown<(String, String)> {
     Shown::first(info.annotations, limits.of_process, "info --format json", |(name, value)| {

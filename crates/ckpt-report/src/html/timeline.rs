@@ -44,7 +44,7 @@ struct Row {
 const IN_DRAWING: usize = 120;
 
 impl Lanes {
-    pub(super) fn of(timeline: &Timeline, legible: &Legible, limits: &Limits) -> Self {
+    pub(super) fn of(timeline: &Timeline, legible: &Legible<'_>, limits: &Limits) -> Self {
         let filter = Filter::default();
         let (rows, more) = last(timeline, &filter, legible, limits);
         let frame = frame(timeline, &filter);
@@ -94,7 +94,7 @@ impl Lanes {
 fn last(
     timeline: &Timeline,
     filter: &Filter,
-    legible: &Legible,
+    legible: &Legible<'_>,
     limits: &Limits,
 ) -> (Vec<Row>, usize) {
     let mut kept: VecDeque<(usize, Row)> = VecDeque::new();
@@ -167,7 +167,7 @@ fn cut(text: &str) -> String {
 }
 
 impl Row {
-    fn of(event: &Event<'_>, legible: &Legible) -> Self {
+    fn of(event: &Event<'_>, legible: &Legible<'_>) -> Self {
         let pid = match &event.subject {
             ckpt_analysis::timeline::Subject::File(file) => file.pid,
             ckpt_analysis::timeline::Subject::Timer(timer) => Some(timer.pid),

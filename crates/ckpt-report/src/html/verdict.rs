@@ -44,7 +44,7 @@ struct Defect {
 const MOST_CONTRADICTIONS: usize = 12;
 
 impl Verdict {
-    pub(super) fn of(sources: &Sources<'_>, legible: &Legible, limits: &Limits) -> Self {
+    pub(super) fn of(sources: &Sources<'_>, legible: &Legible<'_>, limits: &Limits) -> Self {
         let verify = &sources.verify;
         let checks: Vec<Check> =
             verify.checks.iter().map(|check| Check::of(check, legible)).collect();
@@ -83,7 +83,7 @@ impl Verdict {
 }
 
 impl Check {
-    fn of(check: &CheckRecord<'_>, legible: &Legible) -> Self {
+    fn of(check: &CheckRecord<'_>, legible: &Legible<'_>) -> Self {
         let text = |text: Option<&str>| text.map(|text| legible.text(text));
         let found = &check.contradictions;
         let mut contradictions =

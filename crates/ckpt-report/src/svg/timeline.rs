@@ -156,7 +156,7 @@ mod tests {
             assert!(ticks.windows(2).all(|two| two[0].0 + 40.0 < two[1].0), "{ticks:?}");
         }
         let ticks = axis(Window { from: start, to: start + 30_000 });
-        assert_eq!(ticks.first().map(|(_, text)| text.as_str()), Some("00:09:50"));
+        assert_eq!(ticks.first().map(|(_, text)| text.as_str()), Some("00:09:45"));
         // What no calendar has is no reason to go on for ever.
         assert_eq!(axis(Window { from: i64::MIN, to: i64::MAX }), []);
     }

@@ -10,6 +10,7 @@ use ckpt_model::artifacts::Artifacts;
 use ckpt_model::{ChangeFilter, Changes, ChangesOptions, Checkpoint, FileSources, MemoryMap};
 use ckpt_report::html::{About, Limits, Sources, write};
 use ckpt_report::json::{self, Examined, FilesOptions, FindingRecord, SeenRecord};
+use ckpt_scan::secrets::{Environment, SecretScanner};
 use ckpt_synth::{Archive, Container, Dump, File, Member, Task, stories};
 use proptest::prelude::*;
 
@@ -22,6 +23,7 @@ struct Examination {
     changes: Changes,
     times: Timeline,
     artifacts: Artifacts,
+    secrets: SecretScanner,
     verification: Verification,
 }
 
@@ -33,6 +35,7 @@ impl Examination {
             changes: checkpoint.changes(&ChangesOptions::default()).expect("changes"),
             times: timeline(&checkpoint, &options),
             artifacts: checkpoint.artifacts(&options),
+            secrets: Environment::of(&checkpoint.processes().tasks).scanner(),
             verification: verify(&checkpoint, &options),
             checkpoint,
         }
@@ -60,6 +63,7 @@ impl Examination {
             maps: json::maps(checkpoint, &maps, |_, _| true, false),
             diff: Some(json::diff(checkpoint, &self.changes, &shown)),
             timeline: &self.times,
+            secrets: &self.secrets,
             extract: json::extract(checkpoint, examined, "tool"),
             verify: json::verify(checkpoint, &self.verification),
             about: About { made: "2026-11-23T00:00:00Z".to_owned(), ..About::default() },
@@ -214,16 +218,23 @@ fn the_same_evidence_gives_the_same_bytes() {
 fn secrets_are_redacted_unless_they_are_asked_for() {
     let mut dump = Dump::new();
     let argv = ["mysqldump", "-phunter2", "mysql://root:hunter2@db/x", "--token", "hunter2"];
-    let env = ["PASSWORD=hunter2", "URL=redis://:hunter2@cache:6379", "PATH=/bin"];
+    let env = [
+        "PASSWORD=hunter2",
+        "URL=redis://:hunter2@cache:6379",
+        "PATH=/bin",
+        "APP_SECRET=tr0ub4dor&3",
+    ];
     dump.task(Task::new(1, 0).argv(&argv).env(&env).fd(3, File::path("/srv/token=hunter2")));
     dump.container(
         Container::new("name").env(&["A_SECRET=hunter2"]).command(&["x", "--password=hunter2"]),
     );
     let mut archive = Archive::podman(&dump);
-    archive.replace("ctr.log", &b"2026-11-23T00:00:01.5Z stdout F login password=hunter2\n"[..]);
+    archive.replace("ctr.log", &b"2026-11-23T00:00:01.5Z stdout F login password=hunter2\n2026-11-23T00:00:01.6Z stdout F got tr0ub4dor&3\n"[..]);
     let examination = Examination::of(open_archive(&archive).expect("a checkpoint"));
     let text = parse(&examination.page(&Limits::default(), |_| {}));
-    assert!(!text.contains("hunter2"));
+    let left = text.lines().find(|line| line.contains("hunter2"));
+    assert_eq!(left, None);
+    assert!(!text.contains("tr0ub4dor&3"), "the value of a variable, wherever it stands");
     assert!(text.contains("[redacted: 7 bytes, sha256 f52fbd32…]"));
     let text = parse(&examination.page(&Limits::default(), |sources| sources.about.reveal = true));
     assert!(text.contains("-phunter2") && text.contains("Secrets are shown"));
