@@ -25,6 +25,7 @@ fn help_of_every_command() {
         "diff",
         "show",
         "timeline",
+        "report",
         "completions",
         "man",
     ] {

@@ -86,8 +86,9 @@ fn graph(sources: &Sources<'_>, sockets: &[SocketRecord<'_>], legible: &Legible<
         let other = socket.peer_holders.first().map(|other| other.pid);
         names.extend(other.map(|pid| (pid, String::new())));
         let pair = socket.ino.zip(socket.peer_ino).filter(|_| other.is_some());
-        let listens =
-            socket.state == "LISTEN" || (socket.state == "UNCONN" && socket.remote.is_none());
+        // A datagram socket without a peer takes what comes.
+        let alone = socket.remote.as_deref().is_none_or(|remote| remote.ends_with(":0"));
+        let listens = socket.state == "LISTEN" || (socket.state == "UNCONN" && alone);
         let address = if listens { socket.local.as_deref() } else { socket.remote.as_deref() };
         // A socket that was only made has no address at all: it is not drawn, the table has it.
         if pair.is_none() && address.is_none() {
