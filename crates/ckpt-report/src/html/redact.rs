@@ -68,7 +68,7 @@ pub(super) fn arguments<'a, T: AsRef<str>>(
     secrets: &SecretScanner,
     argv: &'a [T],
 ) -> Vec<Cow<'a, str>> {
-    let program = argv.first().map(|program| program.as_ref()).unwrap_or_default();
+    let program = argv.first().map(AsRef::as_ref).unwrap_or_default();
     let program = program.rsplit('/').next().unwrap_or(program);
     let mut all = Vec::with_capacity(argv.len());
     let mut before = "";

@@ -77,15 +77,17 @@ fn tenth(number: f64) -> f64 {
 
 /// As much of a text as fits a width, with an ellipsis where it is cut; empty when not even a few letters fit.
 fn fit(text: &str, width: f64) -> String {
-    let letters = text.chars().count() as f64;
-    if letters * LETTER <= width {
-        return text.to_owned();
-    }
-    // A negative width is none.
-    let room = (width / LETTER).max(0.0).floor() as usize;
-    match room {
-        0..4 => String::new(),
-        room => text.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
+    let mut room = 0.0;
+    let fits = text.chars().take_while(|_| {
+        room += LETTER;
+        room <= width
+    });
+    let fits = fits.count();
+    // Of what does not fit the last letter makes room for the ellipsis.
+    match text.char_indices().nth(fits) {
+        None => text.to_owned(),
+        Some(_) if fits < 4 => String::new(),
+        Some(_) => text.chars().take(fits.saturating_sub(1)).chain(['…']).collect(),
     }
 }
 
