@@ -1,11 +1,13 @@
 //! Asks everything that can be asked, and throws the answers away.
 
+use std::cmp::Reverse;
 use std::hint::black_box;
 use std::io::{self, Read as _};
 
 use bytes::Bytes;
 use ckpt_analysis::compare::{self, CompareOptions};
 use ckpt_analysis::timeline::{self, Filter, Source, Timeline};
+use ckpt_analysis::triage::{self, TriageOptions};
 use ckpt_analysis::verify;
 use ckpt_analysis::verify::custody::{self, About, Manifest, ManifestError};
 use ckpt_archive::{Chunk, Evidence};
@@ -371,6 +373,29 @@ fn forms(checkpoint: &Checkpoint, found: &Timeline) -> Vec<u8> {
     timesketch::csv(&mut out, checkpoint, found, &all).expect("a Vec takes all");
     json::write(&mut out, &json::timeline(checkpoint, found, &all)).expect("a Vec takes all");
     out
+}
+
+/// What is found, with one thread and with several: the most serious first, each resting on something.
+pub fn triage(tar: &[u8]) {
+    let options = Checkpoint::options().archive(crate::options()).need(Need::Everything);
+    let Some(evidence) = crate::evidence(tar) else { return };
+    let Ok(checkpoint) = options.open_evidence(evidence) else { return };
+    let options = TriageOptions::default().archive(crate::options());
+    let found = triage::triage(&checkpoint, &options);
+    let severities: Vec<_> = found.findings.iter().map(|one| Reverse(one.severity)).collect();
+    assert!(severities.is_sorted(), "findings are not in order");
+    assert!(found.findings.iter().all(|one| !one.evidence.is_empty()), "one rests on nothing");
+    let again = triage::triage(&checkpoint, &options.threads(3));
+    assert!(found.findings == again.findings, "several threads found something else");
+    let mut out = Vec::new();
+    for (explain, width) in [(false, None), (true, Some(40))] {
+        let layout = human::Layout { width, color: false };
+        human::triage(&mut out, &checkpoint, &found, explain, &layout).expect("a Vec takes all");
+    }
+    let text = std::str::from_utf8(&out).expect("text is UTF-8");
+    let unfit = text.chars().find(|letter| letter.is_control() && *letter != '\n');
+    assert_eq!(unfit, None, "a control character reaches the terminal");
+    json::write(&mut out, &json::triage(&checkpoint, &found)).expect("a Vec takes all");
 }
 
 /// Whether two checkpoints differ, and all that can be said of it.

@@ -22,5 +22,6 @@ mod scan;
 mod search;
 mod synthetic;
 mod timeline;
+mod triage;
 mod verify;
 mod world;

@@ -158,6 +158,7 @@ impl Corpora {
         if input.len() <= LONGEST_DIRECTORY {
             self.add("images_dir", &input)?;
             self.add("timeline", &input)?;
+            self.add("triage", &input)?;
             self.add("checkpoint", &tar::of(tar::split(&input)))?;
             self.add("core", &tar::of(tar::split(&input)))?;
         }

@@ -6,7 +6,7 @@ use ckpt_model::artifacts::{Hold, Origin};
 use super::finding::{Confidence, Finding, Rule, Severity};
 use super::group::Group;
 use super::places::{
-    is_hidden_away, is_library_path, is_local_program_path, is_passing, is_program_path,
+    directly, is_hidden_away, is_library_path, is_local_program_path, is_passing, is_program_path,
     is_scratch, within,
 };
 use super::quote::quote;
@@ -122,7 +122,8 @@ fn with_use(mut finding: Finding, file: &Written<'_>, suspicious: Option<String>
 /// A program or library in the directories that are searched by name.
 fn of_system(subject: &Subject<'_>, file: &Written<'_>) -> Option<Finding> {
     let path = file.path.as_bytes();
-    let (program, local) = (is_program_path(path), is_local_program_path(path));
+    let local = is_local_program_path(path) || directly(path, &[b"/usr/local/lib"]);
+    let program = is_program_path(path);
     if !(program || local || is_library_path(path)) || subject.packages.own(path) {
         return None;
     }

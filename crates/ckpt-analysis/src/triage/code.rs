@@ -6,6 +6,7 @@ use criu_image::ImageKind;
 
 use super::compilers::{self, Compiler};
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
+use super::libraries::begins_as_elf;
 use super::subject::{Subject, named};
 
 pub(super) static RULES: &[&Rule] = &[&ANONYMOUS, &WRITABLE, &ELF, &MODIFIED, &STACK];
@@ -98,7 +99,9 @@ impl Process<'_, '_> {
                 && mapping.kind != MappingKind::FileShared
             {
                 writable.push(noticed(mapping.start));
-            } else if has(MappingMark::AnonymousExecutable) {
+            } else if has(MappingMark::AnonymousExecutable)
+                || (has(MappingMark::MemfdExecutable) && self.is_loose(mapping))
+            {
                 anonymous.push(noticed(mapping.start));
             }
             if has(MappingMark::ModifiedText) || has(MappingMark::WrittenText) {
@@ -245,6 +248,12 @@ impl Process<'_, '_> {
             finding = finding.seen(Seen::new(what).member(self.subject.mm(self.task())));
         }
         finding
+    }
+
+    /// Whether a memfd is neither the program nor a library, of which other rules tell.
+    fn is_loose(&self, mapping: &Mapping) -> bool {
+        let program = self.task().exe.as_ref().map(|exe| exe.path.as_bytes());
+        mapping.name.as_deref() != program && !begins_as_elf(self.map, mapping)
     }
 
     /// The first page of a mapping that begins as an ELF file does.

@@ -95,23 +95,31 @@ const FETCHES: [&[u8]; 8] = [
     b"requests.get",
 ];
 
-/// What makes something readable again.
-const DECODES: [&[u8]; 14] = [
+/// Programs that make something readable again.
+const DECODERS: [&[u8]; 7] = [
     b"base64 -d",
     b"base64 --decode",
     b"base64 -D",
-    b"base64 -di",
+    b"openssl enc -d",
+    b"openssl base64 -d",
+    b"xxd -r",
+    b"gunzip -c",
+];
+
+/// Functions that do, in whatever language.
+const DECODES: [&[u8]; 8] = [
     b"b64decode",
     b"base64_decode",
     b"decode_base64",
     b"Base64.decode",
-    b"openssl enc -d",
-    b"openssl base64 -d",
-    b"xxd -r",
+    b"atob(",
     b"gzinflate",
     b"unhexlify",
     b"bytes.fromhex",
 ];
+
+/// Bytes between `eval` and what it evaluates.
+const NEAR: usize = 64;
 
 /// Programs into which a line pipes what it wants to be run.
 const INTO: [&[u8]; 14] = [
@@ -205,12 +213,12 @@ fn judge(task: &Task, argv: &Strings, line: &[u8]) -> Option<Verdict> {
     if hands_over(argv, line) {
         return Some(("hands a connection to a program", Severity::High, Confidence::High));
     }
-    let evaluates = has(line, &[b"eval", b"exec(", b"system("]) || piped;
-    if text && has(line, &DECODES) && evaluates {
+    let evaluates = has(line, &[b"eval", b"exec(", b"exec \"", b"system("]);
+    if text && (decodes_and_runs(line) || (has(line, &DECODES) && evaluates)) {
         return Some(("decodes something and runs it", Severity::High, Confidence::Medium));
     }
     if text && has(line, &FETCHES) && piped {
-        return Some(("fetches something and runs it", Severity::Medium, Confidence::Medium));
+        return Some(("fetches something and runs it", Severity::High, Confidence::Medium));
     }
     if text && find(line, b"pty.spawn").is_some() {
         return Some(("makes itself a terminal", Severity::High, Confidence::Medium));
@@ -230,6 +238,16 @@ fn judge(task: &Task, argv: &Strings, line: &[u8]) -> Option<Verdict> {
         return Some(("removes traces", Severity::Medium, Confidence::Medium));
     }
     None
+}
+
+/// Whether what a program decodes goes into an interpreter: through a pipe, or as what `eval` evaluates.
+fn decodes_and_runs(line: &[u8]) -> bool {
+    let places = DECODERS.iter().filter_map(|decoder| find(line, decoder));
+    places.into_iter().any(|at| {
+        let behind = line.get(at..).unwrap_or_default();
+        let before = line.get(at.saturating_sub(NEAR)..at).unwrap_or_default();
+        pipes_into(behind) || find(before, b"eval").is_some()
+    })
 }
 
 /// Whether a line pipes something into what runs it.
@@ -357,6 +375,14 @@ mod tests {
             ("sh", &["sh", "-c", "base64 -d /cfg > /etc/app.conf; exec app"]),
             ("python3", &["python3", "-c", "import socket; print(socket.gethostname())"]),
             ("nc", &["nc", "-lk", "8080"]),
+            (
+                "sh",
+                &[
+                    "sh",
+                    "-c",
+                    "echo $C | base64 -d > /c; x | grep y; eval $(ssh-agent -s | cat); app",
+                ],
+            ),
             ("curl", &["curl", "-o", "/tmp/x", "http://h/x"]),
             ("bash", &["/bin/bash", "/entrypoint.sh", "redis-server"]),
             ("node", &["node", "server.js"]),

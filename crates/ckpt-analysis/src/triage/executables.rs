@@ -109,7 +109,7 @@ fn judge(
             let severity = if odd { Severity::Critical } else { Severity::High };
             (&NOT_FROM_IMAGE, severity, Confidence::High)
         }
-        () if exe.hidden && talks => (&ODD_PLACE, Severity::High, Confidence::Medium),
+        () if odd && talks => (&ODD_PLACE, Severity::High, Confidence::Medium),
         () if odd => (&ODD_PLACE, Severity::Medium, Confidence::Medium),
         () if exe.store == Store::Outside => (&NOT_FROM_IMAGE, Severity::Low, Confidence::Medium),
         () => return None,
@@ -154,9 +154,14 @@ fn interpreted(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     let path = absolute(task, script)?;
     let found = Provenance::of_path(subject, &path);
     let odd = found.is_odd_place();
+    let talks = !talk::seen(subject, task).is_empty();
     let (severity, confidence) = match () {
         () if found.packaged => return None,
-        () if found.written == Some(Written::Anew) && odd => (Severity::High, Confidence::High),
+        () if found.written == Some(Written::Anew)
+            && (found.hidden || (odd && (is_interpreter(name) || talks))) =>
+        {
+            (Severity::High, Confidence::High)
+        }
         () if found.written == Some(Written::Anew) => (Severity::Medium, Confidence::High),
         () if found.hidden => (Severity::Medium, Confidence::Medium),
         () if found.temporary => (Severity::Low, Confidence::Medium),

@@ -7,9 +7,11 @@ use ckpt_model::{FileType, Text};
 
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::group::{Group, bounded};
-use super::places::{Hiding, directly, hidden, is_scratch, origin, split, within};
+use super::places::{
+    Hiding, SOCKET_FOLDERS, directly, hidden, is_hidden_away, is_scratch, origin, split, within,
+};
 use super::subject::Subject;
-use super::written::{Written, written};
+use super::written::{Format, Written, written};
 
 const HIDDEN_FILE: Rule = Rule {
     id: "hidden-file",
@@ -23,7 +25,17 @@ const HIDDEN_FILE: Rule = Rule {
 pub(super) const RULES: &[&Rule] = &[&HIDDEN_FILE];
 
 /// Directories of the system in which nothing begins with a dot, but for [`KNOWN_IN_SYSTEM`].
-const SYSTEM: [&[u8]; 18] = [
+const SYSTEM: [&[u8]; 28] = [
+    b"/var/lib",
+    b"/var/cache",
+    b"/var/spool",
+    b"/run",
+    b"/var/run",
+    b"/opt",
+    b"/mnt",
+    b"/media",
+    b"/srv",
+    b"/boot",
     b"",
     b"/bin",
     b"/sbin",
@@ -103,9 +115,31 @@ const KNOWN: [&[u8]; 34] = [
     b".lock",
 ];
 
-/// Directories that the X window system makes for its sockets, and nothing else.
-const SOCKETS: [&[u8]; 5] =
-    [b".X11-unix", b".ICE-unix", b".font-unix", b".XIM-unix", b".Test-unix"];
+/// Directories in which tools of developers keep programs.
+const TOOLS: [&[u8]; 22] = [
+    b".venv",
+    b".bin",
+    b".tox",
+    b".nvm",
+    b".rustup",
+    b".cargo",
+    b".pyenv",
+    b".asdf",
+    b".terraform",
+    b".gem",
+    b".bundle",
+    b".virtualenv",
+    b".sdkman",
+    b".rbenv",
+    b".jenkins",
+    b".oh-my",
+    b".deno",
+    b".bun",
+    b".volta",
+    b".pixi",
+    b".conda",
+    b".nix",
+];
 
 /// What is hidden below one name.
 #[derive(Debug)]
@@ -146,21 +180,28 @@ fn hides<'a>(file: &Written<'a>, mounts: &[&[u8]]) -> Option<(Hiding, &'a [u8])>
     }
     let name = split(top).1;
     if file.origin == Origin::Volume {
-        return None;
+        return is_hidden_program(file, name).then_some((hiding, top));
     }
     if file.in_memory() || is_scratch(path) {
         // What leads to the mount is not in it.
         let own = mounts.iter().filter(|mount| within(path, &[**mount])).map(|mount| mount.len());
         let after = own.max().is_none_or(|len| top.len() > len);
-        let socket = SOCKETS.contains(&name) && !file.is_file();
-        let known = KNOWN.iter().any(|known| name.starts_with(known)) && !SOCKETS.contains(&name);
+        let socket = SOCKET_FOLDERS.contains(&name) && !file.is_file();
+        let known =
+            KNOWN.iter().any(|known| name.starts_with(known)) && !SOCKET_FOLDERS.contains(&name);
         return (after && !socket && !known).then_some((hiding, top));
     }
     let odd = directly(top, &SYSTEM) && !KNOWN_IN_SYSTEM.contains(&name);
     // `/.cache` and the like belong to a user whose home is /.
     let home = split(top).0.is_empty()
         && (KNOWN.iter().any(|known| name.starts_with(known)) || is_setting(name));
-    (odd && !home).then_some((hiding, top))
+    ((odd && !home) || is_hidden_program(file, name)).then_some((hiding, top))
+}
+
+/// A program in a directory with a dot that no tool is known to make.
+fn is_hidden_program(file: &Written<'_>, name: &[u8]) -> bool {
+    let known = KNOWN.iter().chain(&TOOLS).any(|known| name.starts_with(known));
+    !known && is_hidden_away(file.path.as_bytes()) && file.format() == Some(Format::Program)
 }
 
 /// Names of settings that any home has.
@@ -205,5 +246,5 @@ fn content(file: &Written<'_>) -> Option<&'static str> {
     let key = start
         .windows(19)
         .any(|window| window == b" PRIVATE KEY-----\nM" || window.ends_with(b"PRIVATE KEY-----"));
-    file.format().map(super::written::Format::word).or(key.then_some("a private key"))
+    file.format().map(Format::word).or(key.then_some("a private key"))
 }

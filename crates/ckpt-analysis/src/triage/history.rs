@@ -8,7 +8,7 @@ use super::places::split;
 use super::quote::quote;
 use super::subject::{Subject, named};
 use super::suspicion::suspicions;
-use super::written::{MOST_READ, Written, deleted, written};
+use super::written::{MOST_READ, Written, deleted, gone, written};
 
 const SHELL_HISTORY_REMOVED: Rule = Rule {
     id: "shell-history-removed",
@@ -63,12 +63,12 @@ fn is_history(path: &[u8]) -> bool {
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut group = Group::default();
-    for (path, seen) in deleted(subject).filter(|(path, _)| is_history(path.as_bytes())) {
-        let title = format!("{path} was deleted");
+    for change in deleted(subject).filter(|change| is_history(change.path.as_bytes())) {
+        let title = format!("{} was deleted", change.path);
         group.push(
             Finding::new(&SHELL_HISTORY_REMOVED, Severity::High, Confidence::High, title)
-                .path(path.clone())
-                .seen(seen),
+                .path(change.path.clone())
+                .seen(gone(subject, change)),
         );
     }
     for file in written(subject).filter(|file| is_history(file.path.as_bytes())) {
@@ -126,7 +126,8 @@ fn switched_off(subject: &Subject<'_>) -> Option<Finding> {
     let asked = asked.map(String::as_bytes).any(|entry| OFF.contains(&entry));
     let mut found = Vec::new();
     for task in subject.checkpoint.processes().by_pid() {
-        let entry = task.env.iter().flat_map(|env| env.iter()).find(|one| OFF.contains(one));
+        let entry =
+            task.env.iter().flat_map(ckpt_model::Strings::iter).find(|one| OFF.contains(one));
         if let Some(entry) = entry.filter(|_| is_shell(task)) {
             found.push((task, entry));
         }

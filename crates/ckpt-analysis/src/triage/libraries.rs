@@ -58,7 +58,7 @@ const MOST_FILES: usize = 16;
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for task in &subject.tasks {
-        let map = subject.maps.iter().find(|map| map.task.pid == task.pid);
+        let map = subject.map(task.pid);
         let preloaded = preloaded(subject, task, map);
         let told: Vec<Text> = preloaded.iter().filter_map(|one| one.path.clone()).collect();
         findings.extend(preloaded);
@@ -146,7 +146,8 @@ fn weigh(
         () if library.deleted && is_of_system(&library.path) => Severity::Medium,
         () if library.deleted => Severity::High,
         () if library.store == Store::Memory && odd => Severity::High,
-        () if library.written.is_some() && odd => Severity::High,
+        // Programs that are one file unpack their libraries to a temporary folder.
+        () if library.written.is_some() && odd => Severity::Medium,
         () if library.written == Some(Written::Anew) => Severity::Medium,
         () if library.written.is_some() => Severity::Low,
         () if library.store == Store::Memory || library.temporary => Severity::Medium,
@@ -161,7 +162,7 @@ fn is_of_system(path: &Text) -> bool {
 }
 
 /// Whether the file that a mapping is of begins as ELF files do, as far as some mapping shows its beginning.
-fn begins_as_elf(map: &MemoryMap<'_>, mapping: &Mapping) -> bool {
+pub(super) fn begins_as_elf(map: &MemoryMap<'_>, mapping: &Mapping) -> bool {
     let mut same = map.space.mappings().iter().filter(|one| one.vma.shmid == mapping.vma.shmid);
     same.any(|one| {
         one.offset() == 0 && map.space.read(one.start, 4).is_ok_and(|bytes| bytes == b"\x7fELF")

@@ -1,12 +1,15 @@
 //! Logs that were deleted, emptied or led to nowhere.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
 use ckpt_model::{FileType, Text};
 
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::group::Group;
 use super::places::{below, split};
 use super::subject::Subject;
-use super::written::{Written, deleted, written};
+use super::written::{Written, deleted, gone, written};
 
 const LOGS_DELETED: Rule = Rule {
     id: "logs-deleted",
@@ -102,13 +105,14 @@ fn is_rotated(path: &[u8]) -> bool {
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut group = Group::default();
     // Logs that were put aside in the diff: what is missing was renamed, as a rule.
-    let aside: Vec<&Text> = written(subject)
-        .map(|file| file.path)
-        .filter(|path| log(path.as_bytes()).is_some() && is_rotated(path.as_bytes()))
-        .collect();
-    for (path, seen) in deleted(subject) {
+    let paths = written(subject).map(|file| file.path.as_bytes());
+    let aside: BTreeSet<&[u8]> =
+        paths.filter(|path| log(path).is_some() && is_rotated(path)).collect();
+    for change in deleted(subject) {
+        let path = &change.path;
         let Some(kind) = log(path.as_bytes()) else { continue };
-        let renamed = aside.iter().any(|other| other.as_bytes().starts_with(path.as_bytes()));
+        let next = aside.range::<[u8], _>((Bound::Excluded(path.as_bytes()), Bound::Unbounded));
+        let renamed = next.take(1).any(|other| other.starts_with(path.as_bytes()));
         let severity = if renamed || is_rotated(path.as_bytes()) {
             Severity::Low
         } else {
@@ -118,7 +122,7 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 Log::Packages => Severity::Low,
             }
         };
-        let mut seen = vec![seen];
+        let mut seen = vec![gone(subject, change)];
         if renamed {
             seen.push(Seen::new("a log of its name was put aside in the same diff"));
         }
@@ -149,7 +153,9 @@ fn emptied(subject: &Subject<'_>, file: &Written<'_>, kind: Log, group: &mut Gro
         _ if had => Severity::High,
         Log::Access => Severity::Medium,
         Log::Logins => Severity::Low,
-        Log::Packages | Log::Service => return,
+        // Servers make theirs when they start.
+        Log::Service => Severity::Info,
+        Log::Packages => return,
     };
     let confidence = if had { Confidence::High } else { Confidence::Low };
     let seen = vec![

@@ -117,7 +117,7 @@ fn judge(subject: &Subject<'_>, task: &Task, words: &Words) -> Option<Finding> {
         let what = format!("it has {}, a port of pools", talk::worded(socket));
         finding = finding.seen(Seen::new(what).member(subject.image(ImageKind::Files, None)));
     }
-    let map = subject.maps.iter().find(|map| map.task.pid == task.pid);
+    let map = subject.map(task.pid);
     for (word, (address, text)) in words {
         let what = format!("{word} in memory at {address}: {text}");
         finding = finding.seen(match map {

@@ -15,6 +15,7 @@ mod container;
 mod devices;
 mod dump;
 mod executables;
+mod families;
 mod finding;
 mod firewall;
 mod ghosts;
@@ -22,6 +23,7 @@ mod group;
 mod hidden;
 mod history;
 mod libraries;
+mod links;
 mod logs;
 mod miner;
 mod names;
@@ -31,6 +33,7 @@ mod places;
 mod programs;
 mod provenance;
 mod quote;
+mod secrets;
 mod sessions;
 mod setuid;
 mod shells;
@@ -131,6 +134,7 @@ const DETECTORS: &[Detector] = &[
     Detector { rules: dump::incomplete::RULES, look: dump::incomplete::look },
     Detector { rules: dump::hindered::RULES, look: dump::hindered::look },
     Detector { rules: dump::stale::RULES, look: dump::stale::look },
+    Detector { rules: secrets::RULES, look: secrets::look },
 ];
 
 /// Every kind of thing that can be found, by id.
@@ -149,6 +153,7 @@ pub fn triage(checkpoint: &Checkpoint, options: &TriageOptions) -> Triage {
     for detector in DETECTORS {
         (detector.look)(&subject, &mut findings);
     }
+    families::fold(&subject, &mut findings);
     findings.sort_by(|a, b| {
         let weight = |one: &Finding| (one.severity, one.confidence);
         let place = |one: &Finding| (one.rule.id, one.pid, one.address);

@@ -141,7 +141,9 @@ fn mismatch(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     let runs = program(task);
     let text = is_interpreter(runs) || is_shell(runs);
 
-    let claims_exe = claimed.is_empty() || related(claimed, exe) || related(claimed, runs);
+    // Whatever is started first may be called init.
+    let claims_exe =
+        matches!(claimed, b"" | b"init") || related(claimed, exe) || related(claimed, runs);
     let claims_script = text && is_named_by_script(task, claimed);
     let comm_is_exe =
         comm.is_empty() || same(comm, exe) || related(comm, exe) || comm_of_memfd(comm);
@@ -234,6 +236,8 @@ fn comm_of_memfd(comm: &[u8]) -> bool {
 /// Whether two names belong together, as a link and its target do: one is part of the other (`python3` and `python3.14`,
 /// `nc` and `nc.openbsd`, `.foo-wrapped` and `foo`), or both are shells, or both are interpreters of one language.
 fn related(a: &[u8], b: &[u8]) -> bool {
+    // Debian's cron calls its children CRON.
+    let (a, b) = (&a.to_ascii_lowercase()[..], &b.to_ascii_lowercase()[..]);
     let part = |a: &[u8], b: &[u8]| a.len() >= 2 && memchr::memmem::find(b, a).is_some();
     let family = |name: &[u8]| {
         let end = name.iter().position(|byte| matches!(byte, b'-' | b'_' | b'.'));
@@ -261,6 +265,7 @@ mod tests {
             ("foo", ".foo-wrapped"),
             ("redis-server", "redis-check-rdb"),
             ("awk", "mawk"),
+            ("CRON", "cron"),
         ] {
             assert!(related(a.as_bytes(), b.as_bytes()), "{a} {b}");
         }

@@ -36,6 +36,10 @@ pub(super) fn directly(path: &[u8], directories: &[&[u8]]) -> bool {
 const SCRATCH: [&[u8]; 7] =
     [b"/tmp", b"/var/tmp", b"/dev/shm", b"/run/shm", b"/run/lock", b"/var/lock", b"/dev/mqueue"];
 
+/// Directories in /tmp that packages make for the sockets of the X window system, and nothing else.
+pub(super) const SOCKET_FOLDERS: [&[u8]; 5] =
+    [b".X11-unix", b".ICE-unix", b".font-unix", b".XIM-unix", b".Test-unix"];
+
 /// Whether everybody may write there.
 pub(super) fn is_scratch(path: &[u8]) -> bool {
     within(path, &SCRATCH)

@@ -54,8 +54,7 @@ const TOOLS: [&[u8]; 24] = [
 
 /// Daemons and parts of the system that an intruder likes to be taken for: nobody writes these names over another
 /// program's by chance.
-const SYSTEM: [&[u8]; 43] = [
-    b"init",
+const SYSTEM: [&[u8]; 42] = [
     b"systemd",
     b"systemd-journal",
     b"systemd-journald",

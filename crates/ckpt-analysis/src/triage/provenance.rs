@@ -167,7 +167,9 @@ impl Provenance {
         found.hidden = is_hidden(path);
         found.temporary = TEMPORARY.iter().any(|folder| path.starts_with(folder));
         if let Some(mount) = mount_of(subject, path, mount) {
-            found.store = store(mount);
+            found.store = store(mount, path);
+            // The engine's own init lies among devices or on a mount of its own.
+            found.temporary &= mount.mountpoint.as_bytes() != path;
             if found.store == Store::Memory {
                 let what = format!("{} is a file system in memory", mount.mountpoint);
                 let member = subject.image(ImageKind::Mountpoints, u64::from(mount.ns));
@@ -286,10 +288,11 @@ fn mount_of<'s>(subject: &'s Subject<'_>, path: &[u8], id: Option<i32>) -> Optio
     above.max_by_key(|mount| mount.mountpoint.as_bytes().len())
 }
 
-fn store(mount: &Mount) -> Store {
+fn store(mount: &Mount, path: &[u8]) -> Store {
     let kind = mount.fstype.as_ref().map(Text::as_bytes);
     match kind {
-        _ if mount.is_root() => Store::Root,
+        // A single file is what the engine mounts: its init, a program that it brings.
+        _ if mount.is_root() || mount.mountpoint.as_bytes() == path => Store::Root,
         Some(b"tmpfs" | b"ramfs" | b"devtmpfs") => Store::Memory,
         _ if mount.external.is_some() => Store::Outside,
         _ => Store::Root,

@@ -155,11 +155,9 @@ fn on_socket(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
         let what = format!("{name} is {}", talk::worded(socket));
         finding = finding.seen(Seen::new(what).member(member.clone()));
     }
-    let other = socket.peer_ino.and_then(|ino| {
-        subject.checkpoint.sockets().iter().find(|one| one.ino == Some(ino) && !one.external)
-    });
+    let other = subject.links.peer(socket);
     for holder in other.iter().flat_map(|other| &other.holders).take(MOST_TOLD) {
-        let Some(task) = subject.tasks.iter().find(|one| one.pid == holder.pid) else { continue };
+        let Some(task) = subject.task(holder.pid) else { continue };
         let what = format!("the other end is descriptor {} of {}", holder.fd, named(task));
         finding = finding.seen(Seen::new(what).member(member.clone()));
     }
@@ -188,14 +186,8 @@ fn service<'s>(subject: &Subject<'s>, task: &Task) -> Option<&'s Socket> {
     let held = subject.sockets_of(task.pid);
     let sockets = || held.iter().map(|(_, socket)| *socket);
     let public = sockets().find(|one| is_listener(one) && !talk::is_loopback(one.local.as_ref()));
-    let accepted = || {
-        sockets().find(|one| {
-            let port = talk::port(one.local.as_ref());
-            let mut all = subject.checkpoint.sockets().iter();
-            is_conversation(one)
-                && all.any(|other| is_listener(other) && talk::port(other.local.as_ref()) == port)
-        })
-    };
+    let accepted =
+        || sockets().find(|one| is_conversation(one) && subject.links.listens_at_port_of(one));
     let unix = |one: &&Socket| one.family == Family::Unix && one.state == talk::LISTEN;
     public
         .or_else(accepted)
@@ -223,9 +215,7 @@ fn of_service(subject: &Subject<'_>, task: &Task, told: &BTreeSet<Pid>) -> Optio
     let relay = relayed(subject, task).map(|(_, relay)| relay);
     let piped = relay.is_some() || talks_to(subject, task, parent);
     // Behind something in the same container that is reached from outside, it is reached from outside, too.
-    let mut all = subject.checkpoint.sockets().iter();
-    let reached = all.any(|one| is_listener(one) && !talk::is_loopback(one.local.as_ref()));
-    let remote = is_inet(socket) && reached;
+    let remote = is_inet(socket) && subject.links.reached;
     let command = is_command(task);
     let severity = match () {
         () if by_trade => Severity::Low,
@@ -242,17 +232,12 @@ fn of_service(subject: &Subject<'_>, task: &Task, told: &BTreeSet<Pid>) -> Optio
     let what = format!("{} has {}", named(parent), talk::worded(socket));
     finding = finding.seen(Seen::new(what).member(subject.image(ImageKind::Files, None)));
     finding.evidence.extend(relay);
-    for child in children(subject, task).take(MOST_TOLD) {
+    for child in subject.children(task).take(MOST_TOLD) {
         let line = child.argv.as_ref().map(command_line).unwrap_or_default();
         let what = format!("it started {}: {}", named(child), shortened(&line));
         finding = finding.seen(Seen::new(what).member(subject.image(ImageKind::Pstree, None)));
     }
     Some(finding)
-}
-
-fn children<'s>(subject: &'s Subject<'_>, task: &Task) -> impl Iterator<Item = &'s Task> {
-    let pid = task.pid;
-    subject.tasks.iter().copied().filter(move |one| one.ppid == Some(pid) && one.pid != pid)
 }
 
 /// Whether the container was started with this command.
@@ -286,8 +271,8 @@ fn talks_to(subject: &Subject<'_>, task: &Task, other: &Task) -> bool {
 
 /// The processes at the other end of a pipe.
 fn ends<'s>(subject: &'s Subject<'_>, end: &Descriptor) -> impl Iterator<Item = Pid> + 's {
-    let (id, reads) = (end.file_id, end.fd == 0);
-    let pipe = subject.checkpoint.pipes().iter().find(move |pipe| pipe.files.contains(&id));
+    let reads = end.fd == 0;
+    let pipe = subject.links.pipe(end.file_id);
     pipe.into_iter().flat_map(move |pipe| {
         let others = if reads { &pipe.writers } else { &pipe.readers };
         others.iter().map(|holder| holder.pid)
@@ -302,17 +287,19 @@ fn relayed(subject: &Subject<'_>, task: &Task) -> Option<(Severity, Seen)> {
     standard(subject, task).into_iter().find_map(|stream| {
         let (pids, through): (Vec<Pid>, _) = match stream.fd_type {
             fd_type::PIPE => (ends(subject, stream).collect(), "a pipe"),
-            fd_type::UNIXSK => (peers(subject, task, stream.fd), "a pair of sockets"),
-            fd_type::TTY => (masters(subject, stream), "a pseudo terminal"),
+            fd_type::UNIXSK => (subject.links.peers(task.pid, stream.fd), "a pair of sockets"),
+            fd_type::TTY => {
+                (subject.links.masters(subject.checkpoint, stream.file_id), "a pseudo terminal")
+            }
             _ => return None,
         };
         let (other, socket) = pids.iter().find_map(|pid| {
-            let other = subject.tasks.iter().find(|one| one.pid == *pid && one.pid != task.pid)?;
+            let other = subject.task(*pid).filter(|one| one.pid != task.pid)?;
             let held = subject.sockets_of(other.pid);
             // A connection that it made says more than one that was made to it.
             let mine = held.iter().find(|(_, socket)| is_outgoing(subject, socket));
             let (_, socket) = mine.or_else(|| held.iter().find(|(_, one)| is_conversation(one)))?;
-            Some((*other, *socket))
+            Some((other, *socket))
         })?;
         let login = STARTERS.contains(&program(other));
         let severity = match () {
@@ -336,43 +323,5 @@ fn relayed(subject: &Subject<'_>, task: &Task) -> Option<(Severity, Seen)> {
 
 /// Whether a process called somebody: no listener of the dump has its port.
 fn is_outgoing(subject: &Subject<'_>, socket: &Socket) -> bool {
-    let port = talk::port(socket.local.as_ref());
-    let mut all = subject.checkpoint.sockets().iter();
-    is_conversation(socket)
-        && !all.any(|one| is_listener(one) && talk::port(one.local.as_ref()) == port)
-}
-
-/// The processes at the other end of the unix socket that a descriptor is.
-fn peers(subject: &Subject<'_>, task: &Task, fd: u32) -> Vec<Pid> {
-    let held = subject.sockets_of(task.pid);
-    let own = held.iter().find(|(held, socket)| *held == fd && socket.family == Family::Unix);
-    let Some(ino) = own.and_then(|(_, socket)| socket.peer_ino) else { return Vec::new() };
-    let all = subject.checkpoint.sockets().iter();
-    let peers = all.filter(|socket| socket.ino == Some(ino));
-    peers.flat_map(|socket| &socket.holders).map(|holder| holder.pid).collect()
-}
-
-/// The processes that hold the master of the pseudo terminal whose slave a descriptor is.
-fn masters(subject: &Subject<'_>, slave: &Descriptor) -> Vec<Pid> {
-    let files = subject.checkpoint.files();
-    let terminal = |id: u32| {
-        let tty = files.get(fd_type::TTY, id)?.tty.as_ref()?;
-        files.terminal(tty.tty_info_id)
-    };
-    let index = terminal(slave.file_id).and_then(|info| info.pty.as_ref()).map(|pty| pty.index);
-    let Some(index) = index else { return Vec::new() };
-    let masters = files.all().into_iter().filter(|file| {
-        let info = (file.r#type == fd_type::TTY).then(|| terminal(file.id)).flatten();
-        info.is_some_and(|info| {
-            is_master(info.rdev) && info.pty.as_ref().is_some_and(|pty| pty.index == index)
-        })
-    });
-    let descriptors = subject.checkpoint.descriptors();
-    let holders = masters.flat_map(|file| descriptors.holders(fd_type::TTY, file.id));
-    holders.map(|holder| holder.pid).collect()
-}
-
-/// Whether it is the number of `/dev/ptmx`, 5:2, as the kernel packs it (`include/linux/kdev_t.h`, `new_encode_dev`).
-fn is_master(rdev: u32) -> bool {
-    rdev == 0x502
+    is_conversation(socket) && !subject.links.listens_at_port_of(socket)
 }

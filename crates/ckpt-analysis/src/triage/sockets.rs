@@ -137,7 +137,7 @@ fn listeners(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         }
     }
     for (pid, sockets) in by_process {
-        let Some(task) = subject.tasks.iter().find(|task| task.pid == pid) else { continue };
+        let Some(task) = subject.task(pid) else { continue };
         let local = sockets.iter().all(|(_, socket)| talk::is_loopback(socket.local.as_ref()));
         let datagrams = sockets.iter().all(|(_, socket)| !is_listener(socket));
         let foreign = subject.is_foreign(task);

@@ -1,6 +1,6 @@
 //! What is looked at: the checkpoint, and what several detectors need of it, found out once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use ckpt_memory::VirtAddr;
 use ckpt_model::artifacts::Artifacts;
@@ -12,6 +12,7 @@ use criu_image::ImageKind;
 
 use super::TriageOptions;
 use super::finding::Seen;
+use super::links::Links;
 use super::packages::Packages;
 use super::provenance::Provenance;
 use super::written::written;
@@ -32,8 +33,10 @@ pub(crate) struct Subject<'a> {
     pub(crate) tasks: Vec<&'a Task>,
     /// Where their executables come from.
     executables: BTreeMap<Pid, Provenance>,
-    /// The sockets that processes have open, by descriptor.
-    sockets: HashMap<Pid, Vec<(u32, &'a Socket)>>,
+    /// Who is linked to whom.
+    pub(super) links: Links<'a>,
+    /// The archive of the root file system's changes, safe for a terminal.
+    diff: Option<String>,
     /// Everything that can be had as a file.
     pub(crate) artifacts: Artifacts,
     /// What a package manager installed.
@@ -52,15 +55,9 @@ impl<'a> Subject<'a> {
         let files: FileSources = checkpoint.file_sources(&files).unwrap_or_default();
         let tasks: Vec<&Task> =
             checkpoint.processes().by_pid().into_iter().filter(|task| !task.is_zombie()).collect();
-        let maps =
+        let maps: Vec<MemoryMap<'_>> =
             tasks.iter().filter_map(|task| checkpoint.memory_map(task.pid, &files)).collect();
-        let mut sockets: HashMap<Pid, Vec<(u32, &Socket)>> = HashMap::new();
-        for socket in checkpoint.sockets() {
-            for holder in &socket.holders {
-                sockets.entry(holder.pid).or_default().push((holder.fd, socket));
-            }
-        }
-        sockets.values_mut().for_each(|held| held.sort_by_key(|(fd, _)| *fd));
+        let links = Links::of(checkpoint, &tasks, &maps);
         let mut subject = Self {
             checkpoint,
             options,
@@ -68,7 +65,8 @@ impl<'a> Subject<'a> {
             maps,
             tasks,
             executables: BTreeMap::new(),
-            sockets,
+            links,
+            diff: member_called(checkpoint, b"rootfs-diff.tar"),
             artifacts: checkpoint.artifacts(&options.archive),
             packages: Packages::default(),
         };
@@ -93,13 +91,27 @@ impl<'a> Subject<'a> {
 
     /// The sockets that a process has open, by descriptor.
     pub(crate) fn sockets_of(&self, pid: Pid) -> &[(u32, &'a Socket)] {
-        self.sockets.get(&pid).map(Vec::as_slice).unwrap_or_default()
+        self.links.held(pid)
     }
 
     /// The parent of a task, when it is in the dump and another one.
     pub(crate) fn parent(&self, task: &Task) -> Option<&'a Task> {
-        let ppid = task.ppid.filter(|ppid| *ppid != task.pid)?;
-        self.tasks.iter().find(|one| one.pid == ppid).copied()
+        self.task(task.ppid.filter(|ppid| *ppid != task.pid)?)
+    }
+
+    /// The task of that pid, when it runs.
+    pub(crate) fn task(&self, pid: Pid) -> Option<&'a Task> {
+        self.tasks.get(self.links.task(pid)?).copied()
+    }
+
+    /// The children of a task.
+    pub(crate) fn children(&self, task: &Task) -> impl Iterator<Item = &'a Task> + '_ {
+        self.links.children(task.pid).iter().filter_map(|at| self.tasks.get(*at).copied())
+    }
+
+    /// The memory map of a task.
+    pub(crate) fn map(&self, pid: Pid) -> Option<&MemoryMap<'a>> {
+        self.maps.get(self.links.map(pid)?)
     }
 
     /// The first process of the dump: what the container was started with.
@@ -155,18 +167,15 @@ impl<'a> Subject<'a> {
 
     /// The member that tells of a change, safe for a terminal.
     pub(crate) fn member_of(&self, change: &Change) -> Option<String> {
-        let wanted: Vec<u8> = match &change.source {
-            ChangeSource::RootfsDiff => b"rootfs-diff.tar".to_vec(),
-            ChangeSource::DeletedFiles => b"deleted.files".to_vec(),
-            ChangeSource::Volume(name) => [b"volumes/", name.as_bytes(), b".tar"].concat(),
-            _ => return None,
-        };
-        let members = self.checkpoint.evidence().members().iter();
-        let mut found = members.filter(|member| {
-            let rest = member.path.strip_suffix(wanted.as_slice());
-            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with(b"/"))
-        });
-        found.next().map(|member| Text::from(member.path.as_slice()).escaped().into_owned())
+        match &change.source {
+            ChangeSource::RootfsDiff => self.diff.clone(),
+            ChangeSource::DeletedFiles => member_called(self.checkpoint, b"deleted.files"),
+            ChangeSource::Volume(name) => {
+                let wanted = [b"volumes/", name.as_bytes(), b".tar"].concat();
+                member_called(self.checkpoint, &wanted)
+            }
+            _ => None,
+        }
     }
 
     /// The arguments of a task as something seen; `None` when it has none.
@@ -175,6 +184,16 @@ impl<'a> Subject<'a> {
         (!line.is_empty())
             .then(|| Seen::new(format!("arguments: {}", shortened(&line))).member(self.mm(task)))
     }
+}
+
+/// The first member of that name, in whatever folder, safe for a terminal.
+fn member_called(checkpoint: &Checkpoint, wanted: &[u8]) -> Option<String> {
+    let mut members = checkpoint.evidence().members().iter();
+    let found = members.find(|member| {
+        let rest = member.path.strip_suffix(wanted);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with(b"/"))
+    });
+    found.map(|member| Text::from(member.path.as_slice()).escaped().into_owned())
 }
 
 /// A process in words, safe for a terminal: `python3 (pid 7)`.

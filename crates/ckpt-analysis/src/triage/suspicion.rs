@@ -5,7 +5,7 @@
 
 use memchr::memmem::find;
 
-use super::places::{below, is_hidden_away, is_scratch};
+use super::places::{SOCKET_FOLDERS, below, is_hidden_away, is_scratch};
 
 /// Longest line that is judged, bytes; what is longer is judged by its beginning.
 const LONGEST: usize = 8 << 10;
@@ -174,7 +174,8 @@ fn odd_place(line: &[u8]) -> Option<(bool, &'static str)> {
     });
     let mut found = None;
     for word in words {
-        let x11 = below(word, b"/tmp").is_some_and(|rest| rest.starts_with(b".X11-unix"));
+        let x11 = below(word, b"/tmp")
+            .is_some_and(|rest| SOCKET_FOLDERS.iter().any(|folder| rest.starts_with(folder)));
         if is_hidden_away(word) && !x11 {
             return Some((STRONG, "uses something that is hidden"));
         }

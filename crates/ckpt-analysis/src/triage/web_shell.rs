@@ -35,6 +35,9 @@ const ARGUMENTS: usize = 600;
 /// Most calls of a page that are judged.
 const MOST_CALLS: usize = 2000;
 
+/// Back doors are short; of a longer page nobody can say that its parts belong together.
+const SHORT_PAGE: usize = 8 << 10;
+
 /// Most variables of a page that are followed.
 const MOST_NAMES: usize = 64;
 
@@ -210,6 +213,8 @@ const SCRIPT: Language = Language {
         "`",
         "qx",
         "popen(",
+        "eval\"",
+        "eval$",
         "bash-c",
         "sh-c",
     ],
@@ -443,7 +448,8 @@ fn examine(language: &Language, text: &[u8]) -> Option<Found> {
             }
         }
     }
-    worst.or_else(|| called_by_name(language, &text))
+    let found = worst.or_else(|| called_by_name(language, &text, &tainted));
+    found.or_else(|| everything_together(language, &text))
 }
 
 /// Whether a word is the function that is meant, by what stands before it: `mysqli_exec(`, `->exec(`, `db.execute(` and
@@ -490,7 +496,9 @@ fn reaches(
     if quoted {
         return None;
     }
-    if input(judged) {
+    // `array_map('assert', $_POST)`.
+    let by_name = callback && CALLED.iter().any(|name| quoted_name(first, name));
+    if input(judged) || (by_name && input(arguments)) {
         return Some(How::Direct);
     }
     let nested = language.decodes.iter().filter(|word| has(judged, word.as_bytes())).count();
@@ -512,6 +520,16 @@ fn reaches(
     (!page && tainted.iter().any(|name| names(judged, name))).then_some(How::Variable)
 }
 
+/// Functions that are handed to others by their names.
+const CALLED: [&str; 6] = ["assert", "system", "eval", "exec", "passthru", "shell_exec"];
+
+/// Whether an argument is a name in quotation marks.
+fn quoted_name(argument: &[u8], name: &str) -> bool {
+    let inner = argument.strip_prefix(b"\"").or_else(|| argument.strip_prefix(b"'"));
+    let rest = inner.and_then(|rest| rest.strip_prefix(name.as_bytes()));
+    rest.is_some_and(|rest| matches!(rest.first(), Some(b'"' | b'\'')))
+}
+
 /// `/e` in a pattern of `preg_replace`.
 fn runs_replacement(arguments: &[u8]) -> bool {
     let first = arguments.split(|byte| *byte == b',').next().unwrap_or_default();
@@ -524,7 +542,13 @@ fn runs_replacement(arguments: &[u8]) -> bool {
 }
 
 /// `$_GET['f']($_GET['x'])`: the request names the function.
-fn called_by_name(language: &Language, text: &[u8]) -> Option<Found> {
+fn called_by_name(language: &Language, text: &[u8], tainted: &BTreeSet<&[u8]>) -> Option<Found> {
+    let called = |name: &&&[u8]| names_before(text, name, b'(');
+    if language.sigil.is_some()
+        && let Some(name) = tainted.iter().find(called)
+    {
+        return Some(Found { how: How::Direct, call: [name, &b"("[..]].concat() });
+    }
     let words = language.input.iter().filter(|word| word.starts_with("$_"));
     for word in words.filter(|_| language.sigil.is_some()) {
         for at in memmem::find_iter(text, word.as_bytes()).take(MOST_CALLS) {
@@ -536,6 +560,27 @@ fn called_by_name(language: &Language, text: &[u8]) -> Option<Found> {
         }
     }
     None
+}
+
+/// Whether a name stands right before a byte.
+fn names_before(text: &[u8], name: &[u8], byte: u8) -> bool {
+    memmem::find_iter(text, name).any(|at| text.get(at.saturating_add(name.len())) == Some(&byte))
+}
+
+/// A short page that takes a request, decodes and runs something, whatever way it takes between them.
+fn everything_together(language: &Language, text: &[u8]) -> Option<Found> {
+    const CODE: [&str; 6] =
+        ["eval(", "assert(", "defineclass(", "assembly.load(", "create_function(", "exec("];
+    let any = |words: &[&str]| words.iter().any(|word| has(text, word.as_bytes()));
+    let mut code = CODE.into_iter().filter(|word| language.runs.contains(word));
+    let word = code.find(|word| {
+        memmem::find_iter(text, word.as_bytes()).any(|at| {
+            let before = at.checked_sub(1).and_then(|before| text.get(before)).copied();
+            is_function(language, word, before, false)
+        })
+    })?;
+    let together = text.len() < SHORT_PAGE && any(language.input) && any(language.decodes);
+    together.then(|| Found { how: How::Variable, call: word.as_bytes().to_vec() })
 }
 
 /// The name at the end of the left side of an assignment.
@@ -616,11 +661,16 @@ mod tests {
             "<?php preg_replace('/.*/e', $_POST['x'], ''); ?>",
             "<?php call_user_func($_GET['f'], 1);",
             "<?php include($_GET['page']);",
+            "<?php $f = $_GET['f']; $f($_GET['x']);",
+            "<?php array_map(\"assert\", (array)$_POST['x']);",
         ] {
             assert_eq!(how(&PHP, text), Some(How::Direct), "{text}");
         }
         assert_eq!(how(&PHP, "<?php eval(gzinflate(base64_decode('abc')));"), Some(How::Decoded));
         assert_eq!(how(&PHP, "<?php $c = $_POST['c']; exec($c, $o);"), Some(How::Variable));
+        let both = "<?php $k='k'; $p=file_get_contents('php://input'); function go($x) { $d = openssl_decrypt($x, 'AES', $GLOBALS['k']); eval($d); } go($p);";
+        assert_eq!(how(&PHP, both), Some(How::Variable));
+        assert_eq!(how(&SCRIPT, "#!/bin/bash\neval \"$QUERY_STRING\"\n"), Some(How::Direct));
         let jsp = "<% Runtime.getRuntime().exec(request.getParameter(\"c\")); %>";
         assert_eq!(how(&JAVA, jsp), Some(How::Direct));
         let jsp = "<% String c = request.getParameter(\"c\"); new ProcessBuilder(\"sh\", \"-c\", c).start(); %>";

@@ -2,13 +2,16 @@
 
 use bytes::Bytes;
 use ckpt_model::artifacts::{Artifact, Entry, Holder, Origin};
-use ckpt_model::{ChangeKind, FileCapabilities, FileType, Piece, Text};
+use ckpt_model::{Change, ChangeKind, FileCapabilities, FileType, Piece, Text};
 
 use super::finding::Seen;
 use super::subject::Subject;
 
 /// Most bytes of a file that a detector reads unless it needs less.
 pub(super) const MOST_READ: u64 = 256 << 10;
+
+/// Most bytes that are read of a file under another name than its first.
+const OF_FURTHER_NAMES: u64 = 4 << 10;
 
 /// Something that the container wrote.
 #[derive(Clone, Copy, Debug)]
@@ -137,9 +140,12 @@ impl<'a> Written<'a> {
         matches!(self.origin, Origin::Tmpfs | Origin::DevShm)
     }
 
-    /// Its first bytes, at most so many; fewer where they end or are missing.
+    /// Its first bytes, at most so many; fewer where they end or are missing. Of a further name of a file even fewer: it is
+    /// read by its first name, and an archive can have any number of names for one file.
     pub(super) fn start(&self, most: u64) -> Bytes {
-        self.artifact.map(|artifact| start(artifact, most)).unwrap_or_default()
+        let Some(artifact) = self.artifact else { return Bytes::new() };
+        let most = if artifact.same_as.is_some() { most.min(OF_FURTHER_NAMES) } else { most };
+        start(artifact, most)
     }
 
     /// What its first bytes are.
@@ -224,14 +230,16 @@ pub(super) fn written<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = Writ
     })
 }
 
-/// Paths that are gone, with the evidence of it.
-pub(super) fn deleted<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = (&'a Text, Seen)> {
+/// What is gone.
+pub(super) fn deleted<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = &'a Change> {
     let changes = subject.changes.iter().flat_map(|changes| &changes.list);
-    let gone = changes.filter(|change| change.kind == ChangeKind::Deleted);
-    gone.map(|change| {
-        let what = format!("{} was in the image and is gone", change.path);
-        (&change.path, Seen::new(what).member(subject.member_of(change)))
-    })
+    changes.filter(|change| change.kind == ChangeKind::Deleted)
+}
+
+/// Evidence that something is gone.
+pub(super) fn gone(subject: &Subject<'_>, change: &Change) -> Seen {
+    let what = format!("{} was in the image and is gone", change.path);
+    Seen::new(what).member(subject.member_of(change))
 }
 
 #[cfg(test)]

@@ -62,8 +62,7 @@ pub fn rules<W: Write>(
         let indent = " ".repeat(head.len());
         sheet.lines(out, &paint(sheet.palette.name, &head), &indent, rule.title, Style::new())?;
         if explain {
-            sheet.explanation(out, rule, "    ")?;
-            writeln!(out)?;
+            sheet.explanation(out, rule, "PID")?;
         }
     }
     Ok(())
@@ -129,18 +128,23 @@ impl Sheet {
             writeln!(out, "    - and {more} more; --explain shows all")?;
         }
         if explain {
-            self.explanation(out, finding.rule, "    ")?;
-            writeln!(out)?;
+            let pid = finding.pid.map(|pid| pid.to_string());
+            self.explanation(out, finding.rule, pid.as_deref().unwrap_or("PID"))?;
         }
         Ok(())
     }
 
-    fn explanation<W: Write>(&self, out: &mut W, rule: &Rule, indent: &str) -> io::Result<()> {
-        for (label, text) in [("why   ", rule.why), ("wrong ", rule.wrong), ("check ", rule.check)]
-        {
-            let first = format!("{indent}{}", paint(self.palette.label, label));
-            let others = format!("{indent}{}", " ".repeat(label.len()));
-            self.lines(out, &first, &others, text, Style::new())?;
+    /// Why it matters, how it can be wrong, and the commands to check it, one a line.
+    fn explanation<W: Write>(&self, out: &mut W, rule: &Rule, pid: &str) -> io::Result<()> {
+        let label = |label: &str| format!("    {}", paint(self.palette.label, label));
+        let others = " ".repeat(10);
+        self.lines(out, &label("why   "), &others, rule.why, Style::new())?;
+        self.lines(out, &label("wrong "), &others, rule.wrong, Style::new())?;
+        let mut first = label("check ");
+        for command in rule.check.split("; ") {
+            let command = command.replace("PID", pid);
+            self.lines(out, &first, &others, &command, Style::new())?;
+            first.clone_from(&others);
         }
         Ok(())
     }

@@ -56,7 +56,8 @@ const OF_ENGINES: [&str; 11] = [
 const TOKEN: &str = "secrets/kubernetes.io/serviceaccount";
 
 /// Directories of the host that give it away when they can be written, and much of it when they can be read: as a whole.
-const WHOLE: [&[u8]; 15] = [
+const WHOLE: [&[u8]; 16] = [
+    b"/var/run",
     b"/",
     b"/etc",
     b"/root",
@@ -75,7 +76,12 @@ const WHOLE: [&[u8]; 15] = [
 ];
 
 /// Directories that are so with everything in them.
-const DEEP: [&[u8]; 21] = [
+const DEEP: [&[u8]; 26] = [
+    b"/etc/cni",
+    b"/opt/cni",
+    b"/run/containerd",
+    b"/run/crio",
+    b"/run/docker",
     b"/etc/kubernetes",
     b"/etc/ssh",
     b"/etc/cron.d",

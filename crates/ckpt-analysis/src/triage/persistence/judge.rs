@@ -17,15 +17,17 @@ const MOST: usize = 4;
 pub(super) struct Verdict {
     pub(super) severity: Severity,
     pub(super) confidence: Confidence,
-    /// Something in it is what intruders do, whoever brought the file.
+    /// Something in it is what intruders do.
     pub(super) suspicious: bool,
+    /// It is so, whoever brought the file.
+    pub(super) strong: bool,
     /// What was seen and the line, both safe for a terminal; the line may be empty.
     pub(super) reasons: Vec<(String, String)>,
 }
 
 impl Verdict {
     pub(super) fn new(severity: Severity, confidence: Confidence) -> Self {
-        Self { severity, confidence, suspicious: false, reasons: Vec::new() }
+        Self { severity, confidence, suspicious: false, strong: false, reasons: Vec::new() }
     }
 
     pub(super) fn because(mut self, what: impl Into<String>) -> Self {
@@ -72,15 +74,16 @@ pub(super) fn judge(nature: Nature, file: &Written<'_>, text: &[u8]) -> Option<V
     .map(|verdict| hidden(file, verdict))
 }
 
-/// A hidden file at such a place is suspicious as it is, but for those that have to be called so.
+/// A hidden file in a directory of settings is suspicious as it is; those that a home begins with have to be called so.
 fn hidden(file: &Written<'_>, verdict: Verdict) -> Verdict {
     let (folder, name) = crate::triage::places::split(file.path.as_bytes());
-    let etc = folder.starts_with(b"/etc/") && name.starts_with(b".");
-    if etc {
-        verdict.suspicious(Severity::High).because("its name begins with a dot")
-    } else {
-        verdict
+    let odd = folder.starts_with(b"/etc/") && folder != b"/etc/skel" && name.starts_with(b".");
+    if !odd {
+        return verdict;
     }
+    let mut verdict = verdict.suspicious(Severity::High);
+    verdict.reasons.insert(0, ("has a name that begins with a dot".to_owned(), String::new()));
+    verdict
 }
 
 /// The lines that say something.
@@ -101,6 +104,7 @@ fn commands(base: Severity, text: &[u8]) -> Option<Verdict> {
     for Suspicion { what, strong, line, .. } in &found {
         let severity = if *strong { Severity::Critical } else { Severity::High };
         verdict = verdict.suspicious(severity).line(what, line);
+        verdict.strong |= *strong;
     }
     if found.is_empty() {
         verdict = match (first, python) {
@@ -229,11 +233,14 @@ fn preload(text: &[u8]) -> Option<Verdict> {
 fn library_paths(text: &[u8]) -> Option<Verdict> {
     let mut verdict = Verdict::new(Severity::Low, Confidence::Medium);
     let mut number = 0_usize;
-    for line in lines(text).flat_map(|line| line.split(|byte| *byte == b':')) {
+    // What is included is such a file itself.
+    let own = lines(text).filter(|line| !line.starts_with(b"include"));
+    for line in own.flat_map(|line| line.split(|byte| *byte == b':')) {
         number = number.saturating_add(1);
         verdict = verdict.line("libraries are looked for in", line);
         if is_hidden_away(line) || is_scratch(line) || line == b"/tmp" || line == b"/dev/shm" {
             verdict = verdict.suspicious(Severity::High);
+            verdict.strong = true;
         }
     }
     (number > 0).then_some(verdict)
@@ -308,6 +315,7 @@ fn apt(text: &[u8]) -> Option<Verdict> {
     for found in suspicions(text) {
         let severity = if found.strong { Severity::Critical } else { Severity::High };
         verdict = verdict.suspicious(severity).line(found.what, found.line);
+        verdict.strong |= found.strong;
     }
     Some(verdict)
 }

@@ -35,7 +35,8 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             _ => None,
         };
         if let Some(verdict) = verdict {
-            group.push(finding(subject, &file, location.rule, verdict));
+            let (finding, packaged) = finding(subject, &file, location.rule, verdict);
+            if packaged { group.push_together(finding) } else { group.push(finding) }
         }
     }
     group.finish(findings);
@@ -60,16 +61,17 @@ fn link(file: &Written<'_>) -> Option<Verdict> {
     })
 }
 
+/// The finding, and whether a package brought the file.
 fn finding(
     subject: &Subject<'_>,
     file: &Written<'_>,
     rule: &'static Rule,
     verdict: Verdict,
-) -> Finding {
-    let packaged = subject.packages.own(file.path.as_bytes()) && !verdict.suspicious;
+) -> (Finding, bool) {
+    let packaged = subject.packages.own(file.path.as_bytes()) && !verdict.strong;
     let severity = if packaged { verdict.severity.min(Severity::Low) } else { verdict.severity };
     let mut title = format!("{}: {}", inside(rule.title), file.path);
-    if let Some(first) = verdict.reasons.first().filter(|_| verdict.suspicious) {
+    if let Some(first) = verdict.reasons.first().filter(|_| verdict.suspicious && !packaged) {
         title = format!("{title}, which {}", first.0);
     }
     let mut finding = Finding::new(rule, severity, verdict.confidence, title)
@@ -82,5 +84,5 @@ fn finding(
     if packaged && let Some(manager) = subject.packages.ran() {
         finding = finding.seen(file.seen(format!("{manager} installed it in the same diff")));
     }
-    finding
+    (finding, packaged)
 }

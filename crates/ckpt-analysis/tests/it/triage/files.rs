@@ -256,6 +256,7 @@ fn what_only_looks_so() {
             Member::file("etc/ssh/ssh_host_rsa_key.pub", "ssh-rsa AAAA root@host\n"),
             Member::file("etc/ld.so.preload", "\n"),
             Member::file("etc/ld.so.cache", "glibc-ld.so.cache1.1"),
+            Member::file("etc/ld.so.conf", "include /etc/ld.so.conf.d/*.conf\n\n"),
             Member::file("etc/environment", "LANG=C.UTF-8\n"),
             Member::file("etc/apt/apt.conf.d/9", "APT::Get::Assume-Yes \"true\";\n"),
             Member::new(
@@ -280,7 +281,7 @@ fn what_only_looks_so() {
 /// One package run, and one thing beside it that no package owns.
 #[test]
 fn what_packages_bring_weighs_less() {
-    let list = "/.\n/usr/bin/sudo\n/etc/cron.d/sysstat\n/etc/sudoers\n/usr/bin/nc.openbsd\n";
+    let list = "/.\n/etc/init.d/x11\n/usr/bin/sudo\n/etc/cron.d/sysstat\n/etc/sudoers\n/usr/bin/nc.openbsd\n";
     let found = findings(&with_diff(
         vec![
             Member::file("var/lib/dpkg/status", "Package: sudo\n"),
@@ -289,6 +290,7 @@ fn what_packages_bring_weighs_less() {
             Member::file("usr/bin/nc.openbsd", elf(9)).mode(0o755),
             Member::file("usr/bin/sshd", elf(9)).mode(0o755),
             Member::file("etc/cron.d/sysstat", "5 * * * * root command -v debian-sa1\n"),
+            Member::file("etc/init.d/x11", "#!/bin/sh\nmkdir -p /tmp/.ICE-unix /tmp/x\n"),
             Member::file("etc/cron.d/other", "5 * * * * root /usr/sbin/other\n"),
             Member::file("etc/sudoers", "root ALL=(ALL:ALL) ALL\n"),
             Member::file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"),
@@ -299,6 +301,7 @@ fn what_packages_bring_weighs_less() {
     severity(&found, "persistence-cron", "/etc/cron.d/sysstat", Severity::Low);
     severity(&found, "persistence-cron", "/etc/cron.d/other", Severity::High);
     severity(&found, "persistence-sudoers", "/etc/sudoers", Severity::Low);
+    severity(&found, "persistence-init", "/etc/init.d/x11", Severity::Low);
     severity(&found, "accounts-changed", "/etc/passwd", Severity::Info);
     severity(&found, "system-program-written", "/usr/bin/sshd", Severity::High);
     assert_eq!(of(&found, "system-program-written").len(), 1);
@@ -362,7 +365,7 @@ fn logs_that_are_gone() {
     let low: Vec<_> =
         of(&found, id).into_iter().filter(|one| one.severity == Severity::Low).collect();
     assert_eq!(low.len(), 3, "btmp, dpkg.log and the rotated app.log: {low:#?}");
-    assert_eq!(of(&found, id).len(), 7);
+    assert_eq!(of(&found, id).len(), 8, "an empty new.log is told as well");
 }
 
 #[test]
@@ -400,6 +403,8 @@ fn hidden_files() {
             Member::dir("tmp/.X11-unix"),
             Member::dir("tmp/.font-unix"),
             Member::file("tmp/.X11-unix/key", "x"),
+            Member::file("srv/data/.w/tool", elf(9)),
+            Member::file("srv/app/.venv/bin/python", elf(9)),
             Member::file("tmp/.npm/x", "x"),
             Member::file("tmp/.s.PGSQL.5432.lock", "1\n"),
             Member::file("etc/.pwd.lock", ""),
@@ -417,7 +422,8 @@ fn hidden_files() {
     severity(&found, id, "/usr/lib/.libs.so", Severity::High);
     severity(&found, id, "/tmp/.X11-unix", Severity::Medium);
     severity(&found, id, "/tmp/.fifo", Severity::Low);
-    assert_eq!(of(&found, id).len(), 7);
+    severity(&found, id, "/srv/data/.w", Severity::High);
+    assert_eq!(of(&found, id).len(), 8);
     assert!(found.iter().all(|one| !one.title.contains('\u{202e}')), "titles are safe");
     let mut tmpfs = Archive::new();
     tmpfs.dir("./").member("./.c", "x").device("./null", 1, 3).symlink("./fd", "/proc/self/fd");

@@ -10,6 +10,7 @@ mod network;
 mod planted;
 mod processes;
 mod real_files;
+mod secrets;
 
 use ckpt_analysis::triage::{Finding, Severity, TriageOptions, triage};
 use ckpt_archive::{Evidence, Options};

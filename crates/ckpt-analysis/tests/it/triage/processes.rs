@@ -78,6 +78,9 @@ fn scripts_that_the_image_does_not_have() {
     assert_eq!(finding.severity, Severity::High);
     assert_eq!(path(finding), "/dev/shm/.b.pl");
     none(&found_with_diff(perl("/srv/app.pl"), &[]), "script-not-from-image");
+    let shell = |script: &str| Task::new(2, 1).exe("/usr/bin/bash").argv(&["bash", script]);
+    let findings = found_with_diff(shell("/tmp/setup.sh"), &[("tmp/setup.sh", LATER)]);
+    assert_eq!(one(&findings, "script-not-from-image", 2).severity, Severity::Medium);
 }
 
 fn preloads(value: &str) -> Task {
@@ -155,8 +158,10 @@ fn a_library_in_memory_is_an_elf_file() {
     };
     let findings = with(b"\x7fELF\x02\x01\x01");
     assert_eq!(one(&findings, "library-not-from-image", 2).severity, Severity::High);
-    // A compiler maps its code twice.
-    none(&with(b"\x90\x90"), "library-not-from-image");
+    // Other code in a memfd is no library.
+    let loose = with(b"\x90\x90");
+    none(&loose, "library-not-from-image");
+    assert_eq!(one(&loose, "anonymous-executable-memory", 2).severity, Severity::Medium);
 }
 
 #[test]
@@ -200,6 +205,8 @@ fn names_of_other_programs() {
         ("/usr/lib/jvm/bin/java", "java", &["java", "-jar", "/a.jar"]),
         ("/usr/bin/vim.basic", "vi", &["vi", "x"]),
         ("/usr/bin/mawk", "awk", &["awk", "{print}"]),
+        ("/usr/lib/systemd/systemd", "systemd", &["/sbin/init"]),
+        ("/usr/sbin/cron", "cron", &["/usr/sbin/CRON", "-f"]),
     ] {
         none(&found([task(exe, comm, argv)]), "name-mismatch");
     }
@@ -247,4 +254,23 @@ fn programs_of_a_package_weigh_less() {
     archive.replace("rootfs-diff.tar", diff.tar());
     let findings = looked(&archive);
     assert_eq!(one(&findings, "executable-not-from-image", 2).severity, Severity::Low);
+}
+
+#[test]
+fn forks_are_told_once() {
+    let worker = |pid, ppid| Task::new(pid, ppid).exe("/opt/.w/worker").argv(&["worker"]);
+    let forks = |count: u32| {
+        let findings = found((2..2 + count).map(|pid| worker(pid, if pid == 2 { 1 } else { 2 })));
+        let of = findings.into_iter().filter(|one| one.rule.id == "executable-in-odd-place");
+        of.collect::<Vec<_>>()
+    };
+    assert_eq!(forks(4).len(), 4);
+    let folded = forks(30);
+    assert_eq!(folded.len(), 1, "{}", told(&folded));
+    assert_eq!(folded[0].pid.map(|pid| pid.0), Some(2));
+    let last = &folded[0].evidence.last().expect("evidence").what;
+    assert!(last.contains("(pid 3)") && last.contains("and 13 more"), "{last}");
+    // Children of the first process are no family: each was started by itself.
+    let started = found((2..12).map(|pid| worker(pid, 1)));
+    assert_eq!(started.iter().filter(|one| one.rule.id == "executable-in-odd-place").count(), 10);
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ckpt_analysis::triage::{Finding, Severity};
+use ckpt_analysis::triage::{Finding, Severity, TriageOptions, triage};
 use ckpt_model::{Checkpoint, Need};
 
 use crate::triage::findings;
@@ -65,6 +65,19 @@ fn planted_files_under_containerd() {
     ] {
         planted(&found, id, path, least);
     }
+}
+
+/// What the image has is not the container's doing; the image says so.
+#[test]
+fn held_against_the_image() {
+    let Some(folder) = archives("held_against_the_image") else { return };
+    let folder = folder.join("08-evolve");
+    let path = folder.join("checkpoint-2.tar.zst");
+    let opened = Checkpoint::options().need(Need::Everything).open(&path).expect("a checkpoint");
+    let options = TriageOptions::default().base(folder.join("base-oci"));
+    let found = triage(&opened, &options).findings;
+    planted(&found, "setuid-or-setgid-file", "/data/will-chmod", Severity::High);
+    planted(&found, "account-with-uid-0", "/etc/passwd", Severity::High);
 }
 
 #[test]
