@@ -21,7 +21,11 @@ impl Browser {
     /// Starts it. Without one the test says that it was skipped; in CI, where there is one, it fails.
     pub(crate) fn start(test: &str) -> Option<Self> {
         let missing = |program: &str| {
-            let ran = Command::new(program).arg("--version").stdout(Stdio::null()).status();
+            let ran = Command::new(program)
+                .arg("--version")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
             !ran.is_ok_and(|status| status.success())
         };
         if let Some(program) = ["chromium", "chromedriver"].into_iter().find(|one| missing(one)) {
