@@ -20,6 +20,8 @@ pub(super) struct Summary {
     tiles: Vec<Tile>,
     groups: Vec<Group>,
     annotations: Shown<(String, String)>,
+    /// Lines of the dump's log that begin with `Error`.
+    dump_errors: Shown<String>,
     never_captured: Vec<&'static str>,
 }
 
@@ -75,6 +77,12 @@ impl Summary {
             tiles: tiles(sources),
             groups: groups(info, legible),
             annotations: annotations(info, legible, limits),
+            dump_errors: Shown::first(
+                info.criu.log.iter().flat_map(|log| &log.errors),
+                limits.of_process,
+                "info",
+                |line| legible.within(&line.text, 600),
+            ),
             never_captured: info.never_captured.to_vec(),
         }
     }
@@ -149,10 +157,6 @@ fn groups(info: &InfoDocument<'_>, legible: &Legible<'_>) -> Vec<Group> {
                     .or_else(|| info.criu.inferred.map(str::to_owned)),
             )
             .fact("Dump", log.and_then(|log| log.outcome))
-            .fact(
-                "Errors in its log",
-                log.map(|log| log.errors.len()).filter(|errors| *errors > 0).map(|n| n.to_string()),
-            )
             .fact("Compression", info.criu.compression.as_deref())
             .fact("TCP", info.criu.tcp_close.then_some("connections were closed, not dumped")),
     );

@@ -282,7 +282,7 @@ fn findings_say_what_to_do() {
         "/tmp/\"><img src=x>\\u{202e}",
         "in a&b at offset 7",
         "10 more things that were seen; see ckpt-inspect triage --format json EVIDENCE",
-        "ckpt-inspect maps --pid PID EVIDENCE",
+        "ckpt-inspect maps --pid 1 EVIDENCE",
         "T1070.004",
         "It can be wrong.",
     ] {
