@@ -1,6 +1,6 @@
 //! `triage`: where an analyst should look first.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use ckpt::analysis::triage::{Rule, Severity, Triage, TriageOptions, rules, triage};
@@ -141,14 +141,14 @@ fn list(args: &TriageArgs, only: &[&'static Rule], context: &Context) -> Result<
 /// What is found.
 fn examine(
     args: &TriageArgs,
-    evidence: &PathBuf,
+    evidence: &Path,
     only: &[&'static Rule],
     context: &Context,
 ) -> Result<Outcome> {
     let mut out = Output::open(args.output.output.as_deref())?;
     let layout = context.layout(out.is_file());
     let evidence = EvidenceArgs {
-        evidence: evidence.clone(),
+        evidence: evidence.to_owned(),
         pick: args.pick.clone(),
         spool: args.spool.clone(),
     };

@@ -9,7 +9,8 @@ use ckpt_model::{FileRef, MemoryMap, Strings, Task, Text, escape};
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::programs::{program, stem};
 use super::provenance::{Provenance, Store, Written};
-use super::subject::{Subject, base_name, named, shortened};
+use super::quote::quote;
+use super::subject::{Subject, base_name, named};
 
 pub(super) static RULES: &[&Rule] = &[&LIBRARY, &PRELOADED];
 
@@ -53,7 +54,10 @@ enum Form {
     Options(&'static [&'static [u8]]),
 }
 
-/// Files of one process that are told.
+/// Bytes of a path, as far as the kernel takes one: `include/uapi/linux/limits.h`.
+const PATH_MAX: usize = 4096;
+
+/// Files of one process that are told, and of one variable that are looked at.
 const MOST_FILES: usize = 16;
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
@@ -238,7 +242,7 @@ fn forced(
     let title = format!("{} is made to load {} by {name}", named(task), library.path);
     let mut finding = Finding::new(&PRELOADED, severity, Confidence::High, title).of(task.pid);
     finding = finding.path(library.path.clone());
-    let what = format!("environment: {name}={}", shortened(&escape(value)));
+    let what = format!("environment: {name}={}", quote(value));
     finding = finding.seen(Seen::new(what).member(subject.mm(task)));
     if of_spec {
         let what = "the container was started with this variable";
@@ -255,7 +259,8 @@ fn forced(
 
 /// `LD_LIBRARY_PATH`, where it names a folder that libraries are not kept in.
 fn searched(subject: &Subject<'_>, task: &Task, value: &[u8]) -> Option<Finding> {
-    let mut folders = value.split(|byte| matches!(byte, b':' | b';'));
+    let folders = value.split(|byte| matches!(byte, b':' | b';')).take(MOST_FILES);
+    let mut folders = folders.filter(|folder| folder.len() < PATH_MAX);
     let folder = folders.find(|folder| {
         let inside = [folder, &b"/"[..]].concat();
         let found = Provenance::of_path(subject, &inside);
@@ -265,7 +270,7 @@ fn searched(subject: &Subject<'_>, task: &Task, value: &[u8]) -> Option<Finding>
     let severity = if of_spec { Severity::Low } else { Severity::Medium };
     let folder = Text::from(folder);
     let title = format!("{} looks for libraries in {folder} first", named(task));
-    let what = format!("environment: LD_LIBRARY_PATH={}", shortened(&escape(value)));
+    let what = format!("environment: LD_LIBRARY_PATH={}", quote(value));
     let finding = Finding::new(&PRELOADED, severity, Confidence::Medium, title).of(task.pid);
     Some(finding.path(folder).seen(Seen::new(what).member(subject.mm(task))))
 }
@@ -293,7 +298,8 @@ fn named_paths(value: &[u8], form: Form) -> Vec<&[u8]> {
             paths
         }
     };
-    words.into_iter().filter(|word| !word.is_empty()).collect()
+    let paths = words.into_iter().filter(|word| !word.is_empty() && word.len() < PATH_MAX);
+    paths.take(MOST_FILES).collect()
 }
 
 /// Whether the container was started with a variable as it is.

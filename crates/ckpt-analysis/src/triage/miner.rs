@@ -15,6 +15,7 @@ use criu_image::ImageKind;
 use memchr::memmem::find;
 
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
+use super::quote::quote;
 use super::subject::{Subject, command_line, named, shortened};
 use super::talk;
 
@@ -140,7 +141,7 @@ fn told(task: &Task) -> Option<String> {
     }
     let mut env = task.env.iter().flat_map(Strings::iter);
     let variable = env.find(|variable| speaks(variable))?;
-    Some(format!("environment: {}", shortened(&escape(variable))))
+    Some(format!("environment: {}", quote(variable)))
 }
 
 /// Whether a word is, or ends in, an address of Monero: 95 or 106 letters and digits without those that look alike, a

@@ -17,6 +17,9 @@ use super::packages::Packages;
 use super::provenance::Provenance;
 use super::written::written;
 
+/// Bytes of a command line that are looked at.
+const LONGEST: usize = 4096;
+
 /// Characters of a command line that are shown.
 const SHOWN: usize = 160;
 
@@ -204,10 +207,18 @@ pub(crate) fn named(task: &Task) -> String {
     }
 }
 
-/// Arguments joined by spaces, safe for a terminal; empty ones at the end are left out.
+/// Arguments joined by spaces, safe for a terminal; empty ones at the end are left out. The beginning of very long ones.
 pub(crate) fn command_line(argv: &Strings) -> String {
-    let words: Vec<_> = argv.iter().map(escape).collect();
-    words.join(" ").trim_end().to_owned()
+    let mut line = String::new();
+    for word in argv.iter() {
+        if line.len() > LONGEST {
+            break;
+        }
+        line.push_str(&escape(word.get(..LONGEST).unwrap_or(word)));
+        line.push(' ');
+    }
+    line.truncate(line.trim_end().len());
+    line
 }
 
 /// The first characters of a text that is safe already.

@@ -31,7 +31,8 @@ pub fn triage<W: Write>(
     let sheet = Sheet { palette: Palette::of(layout), width: layout.width, color: layout.color };
     let evidence = checkpoint.evidence();
     let counts = counts(triage);
-    writeln!(out, "{} ({}): {counts}", plain(evidence.name()), plain(&evidence.kind()))?;
+    let heading = format!("{} ({}): {counts}", plain(evidence.name()), plain(&evidence.kind()));
+    sheet.lines(out, "", "", &heading, Style::new())?;
     let mut severity = None;
     for finding in &triage.findings {
         if severity.replace(finding.severity) != Some(finding.severity) {
@@ -107,31 +108,39 @@ impl Sheet {
     }
 
     fn finding<W: Write>(&self, out: &mut W, finding: &Finding, explain: bool) -> io::Result<()> {
-        let head = format!("  {}", paint(self.style(finding.severity), finding.rule.id));
-        let mut facts = Vec::new();
-        if let Some(pid) = finding.pid {
-            facts.push(format!("pid {pid}"));
-        }
-        if let Some(address) = finding.address {
-            facts.push(format!("at {address}"));
-        }
-        facts.push(format!("confidence {}", finding.confidence));
-        facts.extend((!finding.rule.attack.is_empty()).then(|| finding.rule.attack.join(" ")));
-        let facts = paint(self.palette.dim, &facts.join(", "));
-        writeln!(out, "{head}  {facts}")?;
+        self.head(out, finding)?;
         self.lines(out, "    ", "    ", &escaped_once(&finding.title), self.palette.name)?;
         let shown = if explain { finding.evidence.len() } else { FEW };
         for seen in finding.evidence.iter().take(shown) {
             self.lines(out, "    - ", "      ", &told(seen), Style::new())?;
         }
         if let Some(more) = finding.evidence.len().checked_sub(shown).filter(|more| *more > 0) {
-            writeln!(out, "    - and {more} more; --explain shows all")?;
+            let rest = format!("and {more} more; --explain shows all");
+            self.lines(out, "    - ", "      ", &rest, Style::new())?;
         }
         if explain {
             let pid = finding.pid.map(|pid| pid.to_string());
             self.explanation(out, finding.rule, pid.as_deref().unwrap_or("PID"))?;
         }
         Ok(())
+    }
+
+    /// What kind of thing it is, the process and address it is about, and how sure it is.
+    fn head<W: Write>(&self, out: &mut W, finding: &Finding) -> io::Result<()> {
+        let id = finding.rule.id;
+        let mut facts = Vec::new();
+        facts.extend(finding.pid.map(|pid| format!("pid {pid}")));
+        facts.extend(finding.address.map(|address| format!("at {address}")));
+        facts.push(format!("confidence {}", finding.confidence));
+        facts.extend((!finding.rule.attack.is_empty()).then(|| finding.rule.attack.join(" ")));
+        let text = format!("{id}  {}", facts.join(", "));
+        let room = self.width.map(|width| width.saturating_sub(4));
+        let mut lines = wrap(&text, room).into_iter();
+        let first = lines.next().unwrap_or_default();
+        let (id, rest) = first.split_at_checked(id.len()).unwrap_or((first, ""));
+        let (id, rest) = (paint(self.style(finding.severity), id), paint(self.palette.dim, rest));
+        writeln!(out, "  {id}{rest}")?;
+        lines.try_for_each(|line| writeln!(out, "    {}", paint(self.palette.dim, line)))
     }
 
     /// Why it matters, how it can be wrong, and the commands to check it, one a line.

