@@ -37,6 +37,7 @@ Examples:
   ckpt-inspect strings checkpoint.tar            text in memory, with process and address
   ckpt-inspect search checkpoint.tar -l hunter2  who has it in memory, which file holds it
   ckpt-inspect scan checkpoint.tar --secrets     keys, tokens and passwords; YARA with --rules
+  ckpt-inspect report checkpoint.tar -o r.html   all of it as one page
   ckpt-inspect show checkpoint.tar core-1.img    one CRIU image, decoded
   ckpt-inspect trigger web-0 --fetch evidence/   a checkpoint of a running pod
 
@@ -52,6 +53,7 @@ pub(crate) enum Command {
     Files(commands::files::FilesArgs),
     Maps(commands::maps::MapsArgs),
     Memdump(commands::memdump::MemdumpArgs),
+    Report(commands::report::ReportArgs),
     Strings(commands::strings::StringsArgs),
     Search(commands::search::SearchArgs),
     Scan(Box<commands::scan::ScanArgs>),

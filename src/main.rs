@@ -14,6 +14,7 @@ mod progress;
 mod ruling;
 mod scanning;
 mod selecting;
+mod shell;
 #[cfg(feature = "trigger")]
 mod trigger;
 

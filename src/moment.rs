@@ -1,5 +1,6 @@
-//! Times on the command line.
+//! Times: those on the command line, and now.
 
+use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -12,4 +13,16 @@ pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
         return format!("{date}T00:00:00Z").parse().map_err(|error: jiff::Error| error.to_string());
     }
     Err("neither a time (2026-11-23T00:05:00Z) nor a date (2026-11-23)".to_owned())
+}
+
+/// The time, or the one that SOURCE_DATE_EPOCH names: <https://reproducible-builds.org/specs/source-date-epoch/>.
+pub(crate) fn now() -> Result<String> {
+    let time = match std::env::var("SOURCE_DATE_EPOCH") {
+        Ok(seconds) => {
+            let time = seconds.parse().ok().and_then(|s| Timestamp::from_second(s).ok());
+            time.with_context(|| format!("SOURCE_DATE_EPOCH is not a time: {seconds:?}"))?
+        }
+        Err(_) => Timestamp::now(),
+    };
+    Ok(time.round(jiff::Unit::Second).unwrap_or(time).to_string())
 }

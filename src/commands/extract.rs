@@ -144,7 +144,7 @@ fn threads() -> usize {
 }
 
 /// The list with hashes.
-fn list<'a>(
+pub(crate) fn list<'a>(
     checkpoint: &'a Checkpoint,
     chosen: &[&'a Artifact],
     context: &Context,

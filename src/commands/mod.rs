@@ -10,6 +10,7 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod maps;
 pub(crate) mod memdump;
+pub(crate) mod report;
 pub(crate) mod scan;
 pub(crate) mod search;
 pub(crate) mod show;
@@ -40,6 +41,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Maps(args) => maps::run(&args, &context),
         Command::Memdump(args) => memdump::run(&args, &context),
         Command::Strings(args) => strings::run(&args, &context),
+        Command::Report(args) => report::run(&args, &context),
         Command::Search(args) => search::run(&args, &context),
         Command::Scan(args) => scan::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),

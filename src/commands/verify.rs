@@ -16,6 +16,7 @@ use crate::cli::{EvidenceArgs, Format, OutputArgs};
 use crate::context::{Context, is_standard_input};
 use crate::directory;
 use crate::exit::Outcome;
+use crate::moment;
 use crate::output::Output;
 
 /// What makes manifests.
@@ -105,7 +106,7 @@ fn seal(args: &VerifyArgs, path: &Path, context: &Context) -> Result<Outcome> {
     let mut file = Output::open(Some(path))?;
     let about = About {
         tool: TOOL.to_owned(),
-        made: now()?,
+        made: moment::now()?,
         operator: args.operator.clone(),
         note: args.note.clone(),
     };
@@ -177,16 +178,4 @@ fn told(manifest: &Manifest, format: Format) -> Outcome {
         );
     }
     Outcome::Defects
-}
-
-/// The time, or the one that SOURCE_DATE_EPOCH names: <https://reproducible-builds.org/specs/source-date-epoch/>.
-fn now() -> Result<String> {
-    let time = match std::env::var("SOURCE_DATE_EPOCH") {
-        Ok(seconds) => {
-            let time = seconds.parse().ok().and_then(|s| jiff::Timestamp::from_second(s).ok());
-            time.with_context(|| format!("SOURCE_DATE_EPOCH is not a time: {seconds:?}"))?
-        }
-        Err(_) => jiff::Timestamp::now(),
-    };
-    Ok(time.round(jiff::Unit::Second).unwrap_or(time).to_string())
 }

@@ -8,6 +8,7 @@ use ckpt_kubelet::{HelperSpec, MOUNT, Namespace, NodeName};
 
 use super::targets;
 use crate::commands::trigger::{KubeletArgs, TriggerArgs, Via};
+use crate::shell::quote;
 
 /// Where kubelets write, unless they are configured otherwise.
 const DIRECTORY: &str = "/var/lib/kubelet/checkpoints";
@@ -17,15 +18,6 @@ pub(super) fn write(out: &mut impl Write, args: &TriggerArgs) -> Result<()> {
     let script = Script { args, kubectl: kubectl(args) };
     out.write_all(script.text()?.as_bytes())?;
     Ok(())
-}
-
-/// One word for a POSIX shell.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 fn path(path: &std::path::Path) -> String {

@@ -26,6 +26,7 @@ fn help_of_every_command() {
         "diff",
         "show",
         "timeline",
+        "report",
         "triage",
         "completions",
         "man",

@@ -17,6 +17,7 @@ mod extract;
 mod hostile;
 mod memory;
 mod real;
+mod report;
 #[cfg(feature = "yara")]
 mod rules;
 mod scan;

@@ -2,8 +2,8 @@
 //!
 //! [`json`] makes serialisable documents whose field names are a contract. [`human`] writes text for a terminal or a
 //! file. Both take what `ckpt-model` states and decide nothing; neither looks at a terminal, at the environment or at the
-//! clock, so that the same evidence always gives the same bytes. [`bodyfile`] and [`timesketch`] write timelines for other
-//! tools.
+//! clock, so that the same evidence always gives the same bytes. [`html`] makes one page of all documents. [`bodyfile`] and
+//! [`timesketch`] write timelines for other tools.
 //!
 //! ```no_run
 //! use ckpt_model::Checkpoint;
@@ -23,6 +23,7 @@
 //! escaping to JSON. The width of text is estimated from tables of wide characters and never too small.
 
 pub mod bodyfile;
+pub mod html;
 pub mod human;
 pub mod json;
 pub mod timesketch;
@@ -33,5 +34,6 @@ mod logs;
 mod message;
 mod services;
 mod subtree;
+mod svg;
 mod times;
 mod words;

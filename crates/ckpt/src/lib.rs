@@ -31,7 +31,7 @@
 //! | [`coredump`] | a task as an ELF core that gdb opens |
 //! | [`analysis`] | opinions: what differs between two checkpoints, whether one is whole, its clocks in order |
 //! | [`scan`] | strings, literals, expressions and patterns of bytes, YARA rules and secrets, over memory and files |
-//! | [`report`] | JSON documents, trees and tables, written to any `Write` |
+//! | [`report`] | JSON documents, trees, tables and an HTML page, written to any `Write` |
 
 pub use ckpt_analysis as analysis;
 pub use ckpt_archive as archive;

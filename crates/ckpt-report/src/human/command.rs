@@ -1,10 +1,12 @@
 //! A process as one would type it: name, arguments, how it ended.
 
+use std::borrow::Cow;
+
 use ckpt_model::{Mark, Strings, Task, escape};
 use criu_image::names;
 
 /// Empty arguments at the end that are shown one by one; a title that a program wrote over its arguments leaves more.
-const FEW_EMPTY: usize = 3;
+pub(crate) const FEW_EMPTY: usize = 3;
 
 /// Arguments joined by spaces, quoted where a shell would need it.
 pub(super) fn command_line(argv: &Strings) -> String {
@@ -14,16 +16,16 @@ pub(super) fn command_line(argv: &Strings) -> String {
     if empty > FEW_EMPTY {
         words.truncate(full);
     }
-    let mut text = words.into_iter().map(quoted).collect::<Vec<_>>().join(" ");
+    let words = words.into_iter().map(|word| quoted(escape(word)));
+    let mut text = words.collect::<Vec<_>>().join(" ");
     if empty > FEW_EMPTY {
         text.push_str(&format!(" (and {empty} empty)"));
     }
     text
 }
 
-/// An argument, escaped; in single quotes when it is empty or holds what a shell would take apart.
-fn quoted(word: &[u8]) -> String {
-    let text = escape(word);
+/// An argument, which is escaped already; in single quotes when it is empty or holds what a shell would take apart.
+pub(crate) fn quoted(text: Cow<'_, str>) -> String {
     let special = |c: char| c.is_whitespace() || "'\"`$&|;<>()*?[]{}#!~".contains(c);
     if text.is_empty() || text.contains(special) {
         format!("'{}'", text.replace('\'', "'\\''"))

@@ -152,7 +152,7 @@ fn caps(creds: &Credentials, details: &mut Vec<Detail>) {
 }
 
 /// `chown kill setuid`; `none`; `all` for every capability that has a name, and no bit more.
-pub(super) fn cap_names(set: u64) -> String {
+pub(crate) fn cap_names(set: u64) -> String {
     let every =
         names::CAPABILITIES.values.iter().fold(0_u64, |all, (bit, _)| all | 1 << (bit & 63));
     match set {

@@ -4,11 +4,11 @@
 //! see [`Layout`]; without a width, which is how a file or a pipe is written, nothing is cut.
 
 mod columns;
-mod command;
+pub(crate) mod command;
 mod compare;
 mod custody;
 mod defects;
-mod details;
+pub(crate) mod details;
 mod diff;
 mod extract;
 mod files;
@@ -27,7 +27,7 @@ mod strings;
 mod timeline;
 mod tree;
 mod triage;
-mod units;
+pub(crate) mod units;
 mod verify;
 
 pub use compare::compare;

@@ -1,7 +1,7 @@
 //! Sizes and durations for people, with the exact number beside them.
 
 /// `512 B`, `1.5 MiB`.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -23,7 +23,7 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// `1.5 MiB (1572864 bytes)`.
-pub(super) fn exact_size(bytes: u64) -> String {
+pub(crate) fn exact_size(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} bytes"),
         _ => format!("{} ({bytes} bytes)", size(bytes)),
@@ -31,7 +31,7 @@ pub(super) fn exact_size(bytes: u64) -> String {
 }
 
 /// `93 us`, `412.3 ms`, `2.051 s`.
-pub(super) fn duration(micros: u32) -> String {
+pub(crate) fn duration(micros: u32) -> String {
     match micros {
         0..1_000 => format!("{micros} us"),
         1_000..1_000_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
@@ -40,7 +40,7 @@ pub(super) fn duration(micros: u32) -> String {
 }
 
 /// `1 thread`, `2 threads`.
-pub(super) fn count(number: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 

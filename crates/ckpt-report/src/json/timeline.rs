@@ -299,7 +299,7 @@ pub struct UndatedRecord<'a> {
 }
 
 impl<'a> UndatedRecord<'a> {
-    fn of(undated: &'a Undated) -> Self {
+    pub(crate) fn of(undated: &'a Undated) -> Self {
         let mut record = Self {
             what: "cpu-timer",
             source: undated.source().word(),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic)] // of helpers, which clippy does not take for tests
 
+mod html;
 mod human;
 mod json;
 mod stories;

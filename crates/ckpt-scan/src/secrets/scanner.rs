@@ -137,7 +137,8 @@ impl SecretScanner {
     }
 
     /// Secrets in bytes that stand alone, by offset.
-    pub(super) fn in_bytes(&self, bytes: &[u8]) -> Vec<(usize, Secret)> {
+    #[must_use]
+    pub fn in_bytes(&self, bytes: &[u8]) -> Vec<(usize, Secret)> {
         let mut finds = Vec::new();
         self.finds(bytes, &(0..bytes.len()), &mut finds);
         finds.iter().map(|find| (find.range.start, secret(bytes, find))).collect()
