@@ -170,7 +170,9 @@ fn odd_place(line: &[u8]) -> Option<(bool, &'static str)> {
     let words = line.split(|byte| CUTS.contains(byte)).filter(|word| {
         // What is written there is not run.
         let written = [&b".log"[..], b".pid", b".sock"].iter().any(|end| word.ends_with(end));
-        word.starts_with(b"/") && !written && !follows_redirection(line, word)
+        // What follows the text of a script that carries an archive has no words.
+        let text = word.iter().all(u8::is_ascii_graphic);
+        text && word.starts_with(b"/") && !written && !follows_redirection(line, word)
     });
     let mut found = None;
     for word in words {
@@ -243,6 +245,11 @@ mod tests {
         ] {
             assert_eq!(of(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn bytes_are_no_words() {
+        assert!(suspicions(b"\x8a /x\xab/.\xfe/y \x01").is_empty());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Sockets of container engines that are within reach.
 
-use ckpt_model::{Endpoint, escape};
+use std::collections::BTreeSet;
+
+use ckpt_model::{Endpoint, Socket, escape};
 use criu_image::ImageKind;
 
 use crate::triage::finding::{Confidence, Finding, Rule, Seen, Severity};
@@ -58,14 +60,20 @@ pub(in crate::triage) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>
             path = Some(mount.mountpoint.lossless().into_owned());
         }
     }
+    let sockets = subject.checkpoint.sockets();
+    // The engine of docker in docker is the container's own.
+    let listens = |socket: &&Socket| socket.state_word() == Some("LISTEN");
+    let own = sockets.iter().filter(listens).filter_map(|socket| match &socket.local {
+        Some(Endpoint::Path(name)) => Some(name.as_bytes()),
+        _ => None,
+    });
+    let own: BTreeSet<&[u8]> = own.filter(|name| is_runtime_socket(name)).collect();
     let mut pid = None;
-    for socket in subject.checkpoint.sockets() {
+    for socket in sockets {
         let ends = [&socket.remote, &socket.local].into_iter().flatten();
         for end in ends {
             let Endpoint::Path(name) = end else { continue };
-            // A socket of the container's own engine is its own: docker in docker listens.
-            let listens = socket.state_word() == Some("LISTEN");
-            if !is_runtime_socket(name.as_bytes()) || listens {
+            if !is_runtime_socket(name.as_bytes()) || own.contains(name.as_bytes()) {
                 continue;
             }
             let holder = socket.holders.first();

@@ -1,7 +1,7 @@
 //! What confines the container, by its runtime spec and its mounts.
 
 use ckpt_analysis::triage::{Finding, Severity};
-use ckpt_synth::{Archive, Task};
+use ckpt_synth::{Archive, File, Message, ROOT_MOUNT, Task, ns};
 
 use crate::triage::findings;
 use crate::{dump, init, open};
@@ -186,7 +186,56 @@ fn a_spec_that_cannot_be_read_proves_nothing() {
     }
 }
 
-/// An engine's socket that a process is connected with, by the name that the image of the socket has.
+/// A process that is connected with an engine's socket, and one whose engine is its own.
+#[test]
+fn processes_that_talk_to_the_engine() {
+    let unix = |ino, state, peer, name: &str| File::Unix {
+        ino,
+        kind: 1,
+        state,
+        peer,
+        name: name.as_bytes().to_vec(),
+        unread: Vec::new(),
+    };
+    let client = || Task::new(7, 1).fd(3, unix(500, 1, 501, ""));
+    let server = || Task::new(8, 1).fd(3, unix(501, 1, 500, "/var/run/docker.sock\0"));
+    let found = findings(&open(&Archive::podman(&dump([init(), client(), server()]))));
+    let one = find(&found, "runtime-socket-mounted").expect("the connection");
+    assert_eq!(one.path.as_ref().map(ToString::to_string).as_deref(), Some("/var/run/docker.sock"));
+    let own = server().fd(4, File::unix_listen(502, "/var/run/docker.sock"));
+    let found = findings(&open(&Archive::podman(&dump([init(), client(), own]))));
+    assert!(find(&found, "runtime-socket-mounted").is_none(), "docker in docker");
+}
+
+#[test]
+fn settings_of_the_kernel() {
+    let mount = |id: u32, kind: u32, flags: u32, root: &str, point: &str| {
+        Message::new()
+            .uint(1, kind)
+            .uint(2, id)
+            .uint(3, 900_u32)
+            .uint(4, ROOT_MOUNT)
+            .uint(5, flags)
+            .bytes(6, root)
+            .bytes(7, point)
+            .bytes(8, "none")
+            .bytes(9, "")
+    };
+    let with = |mounts: &[Message]| {
+        let mut dump = dump([init()]);
+        for mount in mounts {
+            dump.record(&format!("mountpoints-{}.img", ns::MNT), mount);
+        }
+        let found = findings(&open(&Archive::podman(&dump)));
+        find(&found, "kernel-interface-writable").map(|one| one.severity)
+    };
+    let covered = mount(900, 1, 1, "/sys", "/proc/sys");
+    assert_eq!(with(&[]), Some(Severity::Medium), "nothing covers /proc/sys of a synthetic dump");
+    assert_eq!(with(std::slice::from_ref(&covered)), None);
+    assert_eq!(with(&[covered.clone(), mount(901, 2, 1, "/", "/sys")]), None, "read-only");
+    assert_eq!(with(&[covered, mount(901, 2, 0, "/", "/sys")]), Some(Severity::High));
+}
+
 #[test]
 fn firewalls() {
     let with = |text: &str| {

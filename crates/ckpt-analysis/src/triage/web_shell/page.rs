@@ -1,33 +1,10 @@
-//! Pages that run what a request brings.
-//!
-//! A page is read as text without blanks and comments, in lower case, with joined strings (`'ev'.'al'`) put together. Then
-//! it is asked what reaches the functions that run something: input of the request, a variable that was made of it in one
-//! step, or text that is decoded first.
+//! What of a request reaches what a page runs.
 
 use std::collections::BTreeSet;
 
 use memchr::memmem;
 
-use super::finding::{Confidence, Finding, Rule, Severity};
-use super::group::Group;
-use super::places::{is_scratch, is_served, is_upload, split, within};
-use super::quote::quote;
-use super::subject::Subject;
-use super::written::{MOST_READ, Written, written};
-
-const WEB_SHELL: Rule = Rule {
-    id: "web-shell",
-    title: "A page that runs what a request brings",
-    why: "It takes code or commands from a request and runs them: a back door that any browser opens.",
-    wrong: "Administration tools (database front ends, panels) run commands by design; test code. The rule wants input of a request in what is run, or code that is decoded and then run.",
-    check: "ckpt-inspect search --artifacts --regex '(?i)(eval|assert|system|exec|passthru|popen)\\s*\\(' EVIDENCE",
-    attack: &["T1505.003"],
-};
-
-pub(super) const RULES: &[&Rule] = &[&WEB_SHELL];
-
-/// Largest page that is read: longer ones are data, or libraries.
-const LARGEST: u64 = 4 << 20;
+use super::languages::{Language, has};
 
 /// Most bytes behind a call that belong to its arguments.
 const ARGUMENTS: usize = 600;
@@ -41,343 +18,11 @@ const SHORT_PAGE: usize = 8 << 10;
 /// Most variables of a page that are followed.
 const MOST_NAMES: usize = 64;
 
-/// What makes a language's pages dangerous. All words in lower case and without blanks.
-#[derive(Debug)]
-struct Language {
-    name: &'static str,
-    /// Functions that run code or commands.
-    runs: &'static [&'static str],
-    /// Where a request's data is.
-    input: &'static [&'static str],
-    /// Functions that turn text into other text.
-    decodes: &'static [&'static str],
-    /// What ends a statement.
-    ends: &'static [u8],
-    /// What variables begin with, `$` in PHP.
-    sigil: Option<u8>,
-}
-
-const PHP: Language = Language {
-    name: "PHP",
-    runs: &[
-        "eval(",
-        "assert(",
-        "system(",
-        "exec(",
-        "passthru(",
-        "shell_exec(",
-        "popen(",
-        "proc_open(",
-        "pcntl_exec(",
-        "create_function(",
-        "call_user_func(",
-        "call_user_func_array(",
-        "array_map(",
-        "array_filter(",
-        "usort(",
-        "register_shutdown_function(",
-        "preg_replace(",
-        "include(",
-        "include_once(",
-        "require(",
-        "require_once(",
-        "include$",
-        "require$",
-        "`",
-    ],
-    input: &[
-        "$_get",
-        "$_post",
-        "$_request",
-        "$_cookie",
-        "$_files",
-        "$_server['http_",
-        "$_server[\"http_",
-        "$_server['query",
-        "$_server[\"query",
-        "php://input",
-        "getallheaders(",
-        "apache_request_headers(",
-        "$http_raw_post_data",
-        "filter_input(",
-    ],
-    decodes: &[
-        "base64_decode(",
-        "gzinflate(",
-        "gzuncompress(",
-        "gzdecode(",
-        "str_rot13(",
-        "strrev(",
-        "hex2bin(",
-        "pack(",
-        "convert_uudecode(",
-        "urldecode(",
-        "openssl_decrypt(",
-    ],
-    ends: b";",
-    sigil: Some(b'$'),
-};
-
-const JAVA: Language = Language {
-    name: "JSP",
-    runs: &[
-        "getruntime().exec(",
-        "runtime.exec(",
-        "new processbuilder(",
-        "defineclass(",
-        "scriptenginemanager(",
-        ".eval(",
-        "elprocessor(",
-    ],
-    input: &[
-        "request.getparameter",
-        "request.getheader",
-        "request.getinputstream",
-        "request.getreader",
-        "request.getquerystring",
-        "request.getcookies",
-        "${param.",
-    ],
-    decodes: &["base64", "cipher.getinstance", "urlclassloader"],
-    ends: b";",
-    sigil: None,
-};
-
-const ASP: Language = Language {
-    name: "ASP",
-    runs: &[
-        "eval(",
-        "execute(",
-        "executeglobal(",
-        "execute request",
-        "eval request",
-        "execute request",
-        "process.start(",
-        "processstartinfo(",
-        "wscript.shell",
-        "assembly.load(",
-        ".exec(",
-        "shell(",
-    ],
-    input: &[
-        "request.form",
-        "request.querystring",
-        "request.item",
-        "request(",
-        "request[",
-        "request.binaryread",
-        "request.headers",
-        "request.params",
-    ],
-    decodes: &["frombase64string(", "createdecryptor("],
-    ends: b";\n",
-    sigil: None,
-};
-
-const NODE: Language = Language {
-    name: "JavaScript",
-    runs: &[
-        "exec(",
-        "execsync(",
-        "execfile(",
-        "spawn(",
-        "spawnsync(",
-        "eval(",
-        "new function(",
-        "runinthiscontext(",
-    ],
-    input: &[
-        "req.query",
-        "req.body",
-        "req.params",
-        "req.headers",
-        "req.cookies",
-        "req.url",
-        "request.query",
-        "ctx.query",
-    ],
-    decodes: &["buffer.from(", "atob("],
-    ends: b";\n",
-    sigil: None,
-};
-
-const SCRIPT: Language = Language {
-    name: "CGI",
-    runs: &[
-        "os.system(",
-        "os.popen(",
-        "subprocess.",
-        "exec(",
-        "eval(",
-        "system(",
-        "`",
-        "qx",
-        "popen(",
-        "eval\"",
-        "eval$",
-        "bash-c",
-        "sh-c",
-    ],
-    input: &[
-        "fieldstorage(",
-        "query_string",
-        "request.args",
-        "request.form",
-        "request.get_json",
-        "request.values",
-        "request.data",
-        "param(",
-        "params[",
-        "http_",
-        "self.path",
-        "self.headers",
-    ],
-    decodes: &["b64decode(", "decode_base64(", "decompress(", "fromhex(", "marshal.loads("],
-    ends: b";\n",
-    sigil: None,
-};
-
-pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let mut group = Group::default();
-    for file in written(subject).filter(|file| file.is_file() && file.size > 8) {
-        if let Some(finding) = judge(subject, &file) {
-            group.push(finding);
-        }
-    }
-    group.finish(findings);
-}
-
-/// What language a file is a page of, by its name and how it begins.
-fn language(path: &[u8], start: &[u8]) -> Option<&'static Language> {
-    let name = split(path).1.to_ascii_lowercase();
-    let parts: Vec<&[u8]> = name.split(|byte| *byte == b'.').skip(1).collect();
-    let is = |ends: &[&[u8]]| parts.iter().any(|part| ends.contains(part));
-    let php = has(start, b"<?php") || has(start, b"<?=");
-    if is(&[
-        b"php", b"php3", b"php4", b"php5", b"php7", b"php8", b"phtml", b"phar", b"pht", b"inc",
-        b"phps",
-    ]) || (php && is_page_place(path))
-    {
-        return Some(&PHP);
-    }
-    if is(&[b"jsp", b"jspx", b"jspf", b"jsw", b"jsv"]) {
-        return Some(&JAVA);
-    }
-    if is(&[b"asp", b"aspx", b"ashx", b"asmx", b"asa", b"cer", b"cshtml"]) {
-        return Some(&ASP);
-    }
-    if is(&[b"js", b"mjs", b"cjs"]) && is_served(path) {
-        return Some(&NODE);
-    }
-    let script = is(&[b"cgi", b"pl", b"py", b"rb", b"sh"]) || start.starts_with(b"#!");
-    (script && is_served(path)).then_some(&SCRIPT)
-}
-
-/// Whether a text with PHP in it is looked at whatever it is called.
-fn is_page_place(path: &[u8]) -> bool {
-    is_served(path) || is_scratch(path) || within(path, &[b"/app", b"/opt", b"/home"])
-}
-
-fn has(text: &[u8], word: &[u8]) -> bool {
-    memmem::find(text, word).is_some()
-}
-
-fn judge(subject: &Subject<'_>, file: &Written<'_>) -> Option<Finding> {
-    let path = file.path.as_bytes();
-    let served = is_served(path);
-    if settings(path) {
-        return prepended(file);
-    }
-    if file.size > LARGEST || (!served && !named_as_page(path)) {
-        return None;
-    }
-    let start = file.start(512);
-    let language = language(path, &start)?;
-    let text = file.start(MOST_READ);
-    let packaged = subject.packages.own(path);
-    let Some(found) = examine(language, &text) else {
-        return uploaded(file, language, &text);
-    };
-    let severity = match (found.how, served || is_scratch(path)) {
-        _ if packaged => Severity::Low,
-        (How::Direct, true) => Severity::Critical,
-        (How::Direct | How::Decoded, _) | (How::Variable, true) => Severity::High,
-        (How::Variable, false) => Severity::Medium,
-    };
-    let confidence = match found.how {
-        How::Direct => Confidence::High,
-        How::Decoded => Confidence::Medium,
-        How::Variable => Confidence::Low,
-    };
-    let title = format!("a {} page that {}: {}", language.name, found.how.word(), file.path);
-    let finding = Finding::new(&WEB_SHELL, severity, confidence, title).path(file.path.clone());
-    let what = format!("{}: {}", found.how.word(), quote(&found.call));
-    Some(finding.seen(file.seen(what)).seen(file.seen(file.line())))
-}
-
-/// Whether a name alone says that a web server may run it; other files are looked at where they are served.
-fn named_as_page(path: &[u8]) -> bool {
-    const ENDS: [&[u8]; 12] = [
-        b".php", b".phtml", b".phar", b".php5", b".php7", b".jsp", b".jspx", b".asp", b".aspx",
-        b".ashx", b".asmx", b".cgi",
-    ];
-    let name = path.to_ascii_lowercase();
-    ENDS.iter().any(|end| name.ends_with(end))
-}
-
-/// Files that tell a web server, or PHP, to run others.
-fn settings(path: &[u8]) -> bool {
-    let names: [&[u8]; 3] = [b".htaccess", b".user.ini", b"php.ini"];
-    let name = split(path).1;
-    names.contains(&name)
-        || (name.ends_with(b".ini") && has(path, b"/php") && has(path, b"conf.d/"))
-}
-
-/// A setting that runs a file before every page, or makes pictures pages.
-fn prepended(file: &Written<'_>) -> Option<Finding> {
-    let text = file.start(MOST_READ);
-    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let mut lines = lines.filter(|line| !line.starts_with(b"#") && !line.starts_with(b";"));
-    let (line, what) = lines.find_map(|line| {
-        let lower = line.to_ascii_lowercase();
-        let file = lower.rsplit(|byte| matches!(byte, b'=' | b' ')).next().unwrap_or_default();
-        let prepend = (has(&lower, b"auto_prepend_file") || has(&lower, b"auto_append_file"))
-            && !matches!(file, b"" | b"none" | b"\"\"");
-        let picture = [&b".jpg"[..], b".png", b".gif", b".ico", b".txt"];
-        let handler = (has(&lower, b"addtype") || has(&lower, b"addhandler"))
-            && has(&lower, b"php")
-            && picture.iter().any(|end| has(&lower, end));
-        if prepend {
-            Some((line, "runs a file with every page"))
-        } else {
-            handler.then_some((line, "makes pages of other files"))
-        }
-    })?;
-    let title = format!("a setting that {what}: {}", file.path);
-    let finding = Finding::new(&WEB_SHELL, Severity::High, Confidence::Medium, title);
-    let seen = file.seen(format!("{what}: {}", quote(line)));
-    Some(finding.path(file.path.clone()).seen(seen).seen(file.seen(file.line())))
-}
-
-/// A page where users put files. Those that say nothing keep others from being listed.
-fn uploaded(file: &Written<'_>, language: &Language, text: &[u8]) -> Option<Finding> {
-    let server_side = ![SCRIPT.name, NODE.name].contains(&language.name);
-    let says = normal(text, language).len() > 60;
-    if !is_upload(file.path.as_bytes())
-        || !server_side
-        || !says
-        || !named_as_page(file.path.as_bytes())
-    {
-        return None;
-    }
-    let title = format!("a {} page among uploaded files: {}", language.name, file.path);
-    let finding = Finding::new(&WEB_SHELL, Severity::Medium, Confidence::Low, title);
-    Some(finding.path(file.path.clone()).seen(file.seen(file.line())))
-}
-
 /// How a request gets to what is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum How {
+pub(super) enum How {
+    /// To a function that only the page knows.
+    Called,
     /// By a variable that was made of it.
     Variable,
     /// Not seen: the code itself is decoded and run.
@@ -387,8 +32,9 @@ enum How {
 }
 
 impl How {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
+            Self::Called => "hands what a request brings to a function by its name",
             Self::Direct => "runs what a request brings",
             Self::Decoded => "decodes something and runs it",
             Self::Variable => "runs what is made of a request",
@@ -398,13 +44,13 @@ impl How {
 
 /// A call that runs something.
 #[derive(Debug)]
-struct Found {
-    how: How,
-    call: Vec<u8>,
+pub(super) struct Found {
+    pub(super) how: How,
+    pub(super) call: Vec<u8>,
 }
 
 /// The worst call of a page.
-fn examine(language: &Language, text: &[u8]) -> Option<Found> {
+pub(super) fn examine(language: &Language, text: &[u8]) -> Option<Found> {
     let text = normal(text, language);
     let statements: Vec<&[u8]> = text.split(|byte| language.ends.contains(byte)).collect();
     let input = |part: &[u8]| language.input.iter().any(|word| has(part, word.as_bytes()));
@@ -541,25 +187,30 @@ fn runs_replacement(arguments: &[u8]) -> bool {
     })
 }
 
-/// `$_GET['f']($_GET['x'])`: the request names the function.
+/// `$_GET['f']($_GET['x'])`: the request names the function. `$f($_GET['x'])`: nobody knows what does.
 fn called_by_name(language: &Language, text: &[u8], tainted: &BTreeSet<&[u8]>) -> Option<Found> {
+    language.sigil?;
     let called = |name: &&&[u8]| names_before(text, name, b'(');
-    if language.sigil.is_some()
-        && let Some(name) = tainted.iter().find(called)
-    {
+    if let Some(name) = tainted.iter().find(called) {
         return Some(Found { how: How::Direct, call: [name, &b"("[..]].concat() });
     }
-    let words = language.input.iter().filter(|word| word.starts_with("$_"));
-    for word in words.filter(|_| language.sigil.is_some()) {
+    let mut given = None;
+    for word in language.input.iter().filter(|word| word.starts_with("$_")) {
         for at in memmem::find_iter(text, word.as_bytes()).take(MOST_CALLS) {
             let rest = text.get(at..at.saturating_add(80).min(text.len())).unwrap_or_default();
             let close = rest.iter().position(|byte| matches!(byte, b']' | b'}'));
             if close.and_then(|close| rest.get(close.saturating_add(1))) == Some(&b'(') {
                 return Some(Found { how: How::Direct, call: rest.to_vec() });
             }
+            let before = text.get(..at).and_then(|before| before.strip_suffix(b"("));
+            let name = before.map(last_name).filter(|name| name.len() > 1);
+            if let Some(name) = name.filter(|name| name.starts_with(b"$")) {
+                let call = [name, &b"("[..], rest].concat();
+                given = given.or(Some(Found { how: How::Called, call }));
+            }
         }
     }
-    None
+    given
 }
 
 /// Whether a name stands right before a byte.
@@ -608,7 +259,7 @@ fn names(text: &[u8], name: &[u8]) -> bool {
 
 /// The text in lower case, without `@`, comments, and blanks but those between words, its joined strings put together. Line ends stay where they
 /// end statements.
-fn normal(text: &[u8], language: &Language) -> Vec<u8> {
+pub(super) fn normal(text: &[u8], language: &Language) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(text.len());
     let (mut rest, mut blank) = (text, false);
     while let Some((byte, after)) = rest.split_first() {
@@ -644,6 +295,7 @@ fn normal(text: &[u8], language: &Language) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::triage::web_shell::languages::{ASP, JAVA, PHP, SCRIPT};
 
     fn how(language: &Language, text: &str) -> Option<How> {
         examine(language, text.as_bytes()).map(|found| found.how)
@@ -668,6 +320,8 @@ mod tests {
         }
         assert_eq!(how(&PHP, "<?php eval(gzinflate(base64_decode('abc')));"), Some(How::Decoded));
         assert_eq!(how(&PHP, "<?php $c = $_POST['c']; exec($c, $o);"), Some(How::Variable));
+        let built = "<?php $a = str_replace('x', '', 'axsxxsxert'); $a($_POST[1]); ?>";
+        assert_eq!(how(&PHP, built), Some(How::Called));
         let both = "<?php $k='k'; $p=file_get_contents('php://input'); function go($x) { $d = openssl_decrypt($x, 'AES', $GLOBALS['k']); eval($d); } go($p);";
         assert_eq!(how(&PHP, both), Some(How::Variable));
         assert_eq!(how(&SCRIPT, "#!/bin/bash\neval \"$QUERY_STRING\"\n"), Some(How::Direct));
