@@ -68,7 +68,8 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 fn executable(subject: &Subject<'_>, task: &Task, exe: &Provenance) -> Option<Finding> {
     let talks = talk::seen(subject, task);
-    let (rule, severity, confidence, how) = judge(exe, !talks.is_empty())?;
+    let reaches = talk::reaches_out(subject, task);
+    let (rule, severity, confidence, how) = judge(exe, !talks.is_empty(), reaches)?;
     let title = format!("{} runs {}, {how}", named(task), exe.path);
     let mut finding = Finding::new(rule, severity, confidence, title).of(task.pid);
     finding = finding.path(exe.path.clone());
@@ -88,6 +89,7 @@ fn executable(subject: &Subject<'_>, task: &Task, exe: &Provenance) -> Option<Fi
 fn judge(
     exe: &Provenance,
     talks: bool,
+    reaches: bool,
 ) -> Option<(&'static Rule, Severity, Confidence, &'static str)> {
     let odd = exe.is_odd_place();
     let (rule, severity, confidence) = match () {
@@ -109,7 +111,9 @@ fn judge(
             let severity = if odd { Severity::Critical } else { Severity::High };
             (&NOT_FROM_IMAGE, severity, Confidence::High)
         }
-        () if odd && talks => (&ODD_PLACE, Severity::High, Confidence::Medium),
+        () if odd && (reaches || exe.hidden && talks) => {
+            (&ODD_PLACE, Severity::High, Confidence::Medium)
+        }
         () if odd => (&ODD_PLACE, Severity::Medium, Confidence::Medium),
         () if exe.store == Store::Outside => (&NOT_FROM_IMAGE, Severity::Low, Confidence::Medium),
         () => return None,

@@ -69,6 +69,14 @@ pub(crate) fn worded(socket: &Socket) -> String {
     }
 }
 
+/// Whether a process talks, or lets talk, to somebody outside of the container.
+pub(crate) fn reaches_out(subject: &Subject<'_>, task: &Task) -> bool {
+    subject.sockets_of(task.pid).iter().any(|(_, socket)| {
+        (is_conversation(socket) && !is_loopback(socket.remote.as_ref()))
+            || (is_listener(socket) && !is_loopback(socket.local.as_ref()))
+    })
+}
+
 /// The connections and listeners of a process.
 pub(crate) fn seen(subject: &Subject<'_>, task: &Task) -> Vec<Seen> {
     let held = subject.sockets_of(task.pid).iter();

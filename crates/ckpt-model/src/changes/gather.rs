@@ -71,6 +71,7 @@ impl Gathered {
 
     /// Takes in `rootfs-diff.tar`. Of members with one name the last one counts, as for an extracting tar.
     pub(super) fn diff(&mut self, diff: &Archive<'_>, whiteouts: bool, defects: &Defects) {
+        self.hashes.begin();
         let mut deleted = BTreeMap::new();
         let mut opaque = BTreeSet::new();
         for member in diff.evidence.members() {
@@ -121,6 +122,7 @@ impl Gathered {
 
     /// Takes in what a volume holds.
     pub(super) fn volume(&mut self, content: &Archive<'_>, volume: &Volume<'_>, defects: &Defects) {
+        self.hashes.begin();
         for member in content.evidence.members() {
             let state = self.hashes.state(content, member, defects);
             let source = ChangeSource::Volume(volume.name.clone());
@@ -142,6 +144,7 @@ impl Gathered {
 
     /// Holds everything against the base. Gives how many entries are as the base has them; those are dropped.
     pub(super) fn compare(&mut self, base: &Tree<'_>, defects: &Defects) -> u64 {
+        self.hashes.begin();
         let mut unchanged = 0_u64;
         let mut swept = Vec::new();
         for (path, change) in &mut self.changes {
@@ -283,6 +286,11 @@ struct Hashes {
 }
 
 impl Hashes {
+    /// Another archive is read: where the content of an earlier one lay, which may be closed by now, it can have its own.
+    fn begin(&mut self) {
+        self.known.clear();
+    }
+
     /// What a member is, its content hashed.
     fn state(&mut self, archive: &Archive<'_>, member: &Member, defects: &Defects) -> FileState {
         let content = match member.kind {
