@@ -18,8 +18,8 @@ const DOCUMENTED: &[u8] = b"AKIAIOSFODNN7EXAMPLE";
 
 /// `AKIA…` and `ASIA…`: 16 digits of base 32 behind, and its secret where it stands near.
 pub(super) fn key_id(view: &View<'_>, finds: &mut Vec<Find>) {
-    let range =
-        view.run(view.at(), |byte| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(&byte));
+    let range = view
+        .run(view.at(), ID + 1, |byte| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(&byte));
     if range.len() != ID || !view.stands_alone(&range, |byte| base64(byte) || byte == b'_') {
         return;
     }
@@ -46,9 +46,9 @@ pub(super) fn key_id(view: &View<'_>, finds: &mut Vec<Find>) {
 
 /// `aws_secret_access_key`, `SecretAccessKey`: the value behind it.
 pub(super) fn secret_by_name(view: &View<'_>, finds: &mut Vec<Find>) {
-    let name = view.run(view.at(), |byte| alnum(byte) || byte == b'_');
+    let name = view.run(view.at(), 48, |byte| alnum(byte) || byte == b'_');
     let Some(start) = view.value_behind(name.end) else { return };
-    let range = view.run(start, base64);
+    let range = view.run(start, SECRET + 1, base64);
     if is_secret(view, &range) {
         finds.push(secret_find(view, range, Confidence::High));
     }
@@ -73,7 +73,7 @@ fn nearest_secret(view: &View<'_>, id: &Range<usize>) -> Option<Range<usize>> {
     let mut nearest: Option<(usize, Range<usize>)> = None;
     let mut at = start;
     while at < end {
-        let run = view.run(at, base64);
+        let run = view.run(at, 2 * NEAR, base64);
         // One that began before what is looked at shows only its end.
         if run.len() == SECRET && is_secret(view, &run) {
             let far = id.start.abs_diff(run.start);

@@ -25,8 +25,8 @@ const EMULATOR: &[u8] =
 
 fn key(view: &View<'_>, skip: usize, bytes: usize, rule: Rule, name: &str, finds: &mut Vec<Find>) {
     let start = view.at().saturating_add(skip);
-    let letters = view.run(start, base64);
-    let filled = view.run(letters.end, |byte| byte == b'=');
+    let letters = view.run(start, 129, base64);
+    let filled = view.run(letters.end, 3, |byte| byte == b'=');
     let range = letters.start..filled.end;
     let text = view.bytes(range.clone());
     let decoded = if range.len() > 128 { None } else { BASE64.decode(text).ok() };
@@ -50,12 +50,14 @@ pub(super) fn client_secret(view: &View<'_>, finds: &mut Vec<Find>) {
     let letter = |byte: u8| alnum(byte) || matches!(byte, b'_' | b'.' | b'~' | b'-');
     let Some(start) = view.at().checked_sub(4) else { return };
     let head = view.bytes(start..view.at());
-    let tail = view.run(view.at().saturating_add(2), letter);
-    let range = start..tail.end;
     let formed =
         head.iter().all(|byte| letter(*byte)) && head.last().is_some_and(u8::is_ascii_digit);
-    if formed
-        && (31..=34).contains(&tail.len())
+    if !formed {
+        return;
+    }
+    let tail = view.run(view.at().saturating_add(2), 35, letter);
+    let range = start..tail.end;
+    if (31..=34).contains(&tail.len())
         && view.stands_alone(&range, letter)
         && looks_random(view.bytes(range.clone()))
     {

@@ -14,7 +14,7 @@ const LONGEST: usize = 8 << 10;
 
 /// `eyJ…`: header and payload are JSON, and the header names an algorithm.
 pub(super) fn check(view: &View<'_>, finds: &mut Vec<Find>) {
-    let header = view.run(view.at(), base64url);
+    let header = view.run(view.at(), LONGEST, base64url);
     if !begins(view) {
         return;
     }
@@ -44,7 +44,7 @@ fn begins(view: &View<'_>) -> bool {
 /// The part behind a full stop.
 fn next(view: &View<'_>, part: &Range<usize>) -> Option<Range<usize>> {
     let dot = view.from(part.end).first() == Some(&b'.');
-    dot.then(|| view.run(part.end.saturating_add(1), base64url))
+    dot.then(|| view.run(part.end.saturating_add(1), LONGEST, base64url))
 }
 
 fn object(view: &View<'_>, part: &Range<usize>) -> Option<Map<String, Value>> {

@@ -14,7 +14,7 @@ const LONGEST: usize = 15 << 10;
 pub(super) fn check(view: &View<'_>, finds: &mut Vec<Find>) {
     let name = view.at().saturating_add("client-key-data".len());
     let Some(start) = view.value_behind(name) else { return };
-    let range = view.run(start, base64);
+    let range = view.run(start, LONGEST + 1, base64);
     if range.len() > LONGEST {
         return;
     }

@@ -77,7 +77,7 @@ impl<'a> Words<'a> {
 pub(super) fn docker(view: &View<'_>, finds: &mut Vec<Find>) {
     let name = view.at().saturating_add("\"auth".len());
     let Some(start) = view.value_behind(name) else { return };
-    let letters = view.run(start, base64);
+    let letters = view.run(start, 4097, base64);
     let Some((user, password)) = pair(view.bytes(letters.clone())) else { return };
     if is_placeholder(&password) {
         return;
@@ -93,7 +93,7 @@ pub(super) fn docker(view: &View<'_>, finds: &mut Vec<Find>) {
 /// `Authorization: Basic …`
 pub(super) fn basic(view: &View<'_>, finds: &mut Vec<Find>) {
     let start = view.at().saturating_add("Basic ".len());
-    let letters = view.run(start, base64);
+    let letters = view.run(start, 4097, base64);
     if !is_authorization(view) {
         return;
     }
@@ -111,7 +111,7 @@ pub(super) fn bearer(view: &View<'_>, finds: &mut Vec<Find>) {
         byte.is_ascii_alphanumeric()
             || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
     };
-    let range = view.run(start, letter);
+    let range = view.run(start, 4097, letter);
     let token = view.bytes(range.clone());
     let fits = (16..=4096).contains(&token.len());
     if fits

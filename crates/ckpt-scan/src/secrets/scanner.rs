@@ -121,19 +121,28 @@ impl SecretScanner {
     #[must_use]
     pub fn secret(&self, hit: &Hit<'_>) -> Option<Secret> {
         let range = &hit.found.range;
-        let reach = self.reach();
+        let anchor = anchor_of(hit)?;
         let mut copy = Vec::new();
-        let base = range.start.saturating_sub(reach.before as u64).max(hit.part.around().start);
-        let end = range.start.saturating_add(reach.after as u64);
+        // Cards look beside themselves, and a secret may begin before its anchor.
+        let reach = self.reach();
+        let from = anchor.min(range.start).saturating_sub(reach.before as u64);
+        let base = from.max(hit.part.around().start);
+        let end = anchor.max(range.start).saturating_add(reach.after as u64);
         let window = hit.part.bytes(base..end, &mut copy);
-        let start = offset(range.start, base);
+        let (at, start) = (offset(anchor, base), offset(range.start, base));
         let mut finds = Vec::new();
-        self.finds(window, &(start..start.saturating_add(1)), &mut finds);
-        let len = hit.bytes.len();
+        self.look(window, at, &mut finds);
+        if window.get(at..).is_some_and(|here| here.starts_with(AZURE)) {
+            apply(azure::client_secret, window, at, &mut finds);
+        }
+        card::cards(window, &(start..start.saturating_add(1)), &mut finds);
         let same = |find: &&Find| {
-            find.rule.number() == hit.found.pattern && find.range.range().len() == len
+            find.range.range() == (start..start.saturating_add(hit.bytes.len()))
+                && position(base, find.anchor) == anchor
+                && mark_of(find.rule, find.anchor, find.range.start) == hit.found.pattern
         };
-        finds.iter().find(same).map(|find| secret(window, find))
+        let sure = finds.iter().filter(same).max_by_key(|find| find.confidence);
+        sure.map(|find| secret(window, find))
     }
 
     /// Secrets in bytes that stand alone, by offset.
@@ -162,7 +171,7 @@ impl SecretScanner {
         card::cards(window, own, finds);
         finds.retain(|find| own.contains(&find.range.start));
         // What two rules find is what the first says, and the surest of its hits.
-        finds.sort_by_key(|find| (find.range, find.rule, Reverse(find.confidence)));
+        finds.sort_by_key(|find| (find.range, find.rule, Reverse(find.confidence), find.anchor));
         finds.dedup_by(|next, first| next.range == first.range);
     }
 
@@ -192,7 +201,27 @@ fn apply(check: Check, window: &[u8], at: usize, finds: &mut Vec<Find>) {
     for find in finds.iter_mut().skip(first) {
         find.range = find.range.moved(start);
         find.body = find.body.moved(start);
+        find.anchor = at;
     }
+}
+
+/// Number of a rule, and how far before the secret its anchor stands: with both a hit is known again without another search.
+fn mark(find: &Find) -> usize {
+    mark_of(find.rule, find.anchor, find.range.start)
+}
+
+fn mark_of(rule: Rule, anchor: usize, start: usize) -> usize {
+    let before = start.saturating_add(SPREAD).saturating_sub(anchor);
+    before.saturating_mul(RULES_AT_MOST).saturating_add(rule.number())
+}
+
+/// More than there are rules.
+const RULES_AT_MOST: usize = 256;
+
+/// The anchor that a mark tells.
+fn anchor_of(hit: &Hit<'_>) -> Option<u64> {
+    let before = hit.found.pattern / RULES_AT_MOST;
+    hit.found.range.start.checked_add(SPREAD as u64)?.checked_sub(before as u64)
 }
 
 fn secret(window: &[u8], find: &Find) -> Secret {
@@ -259,7 +288,7 @@ impl Scanner for SecretScanner {
             let bytes = window.get(range.clone()).unwrap_or_default();
             let found = Found {
                 range: position(base, range.start)..position(base, range.end),
-                pattern: find.rule.number(),
+                pattern: mark(find),
                 encoding: Encoding::of(bytes),
                 continued: false,
                 continues: false,

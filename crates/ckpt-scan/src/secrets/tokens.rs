@@ -96,7 +96,11 @@ pub(super) fn check(view: &View<'_>, finds: &mut Vec<Find>) {
     let here = view.from(view.at());
     for token in TOKENS.iter().filter(|token| here.starts_with(token.prefix.as_bytes())) {
         let start = view.at();
-        let tail = view.run(start.saturating_add(token.prefix.len()), token.letter);
+        let tail = view.run(
+            start.saturating_add(token.prefix.len()),
+            token.length.end().saturating_add(2),
+            token.letter,
+        );
         let tail = tail.start..trimmed(view.bytes(tail.clone()), tail.start);
         let range = start..tail.end;
         let text = view.bytes(tail.clone());

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::rule::{Confidence, Rule};
 use super::value::{is_example_host, is_placeholder};
-use super::view::{Find, View};
+use super::view::{Find, SPREAD, View};
 
 /// Most bytes of a URL.
 const LONGEST: usize = 2 << 10;
@@ -51,8 +51,7 @@ pub(super) fn check(view: &View<'_>, finds: &mut Vec<Find>) {
     let base = scheme.split('+').next().unwrap_or_default();
     let Some((base, is_database)) = known(base) else { return };
     let start = view.at().saturating_add("://".len());
-    let all = view.run(start, url);
-    let all = all.start..all.end.min(all.start.saturating_add(LONGEST));
+    let all = view.run(start, LONGEST, url);
     let text = view.bytes(all.clone());
     let authority = text.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#'));
     // A password may have slashes in it that somebody forgot to encode; an `@` behind the first slash is a path's.
@@ -64,6 +63,10 @@ pub(super) fn check(view: &View<'_>, finds: &mut Vec<Find>) {
         None => None,
     };
     let Some(Login { user, password, host }) = found else { return };
+    // A secret begins near its anchor, wherever memory is cut.
+    if password.start >= SPREAD / 2 {
+        return;
+    }
     let secret = text.get(password.clone()).unwrap_or_default();
     if is_placeholder(secret) || !is_host(host) || is_template(secret) {
         return;

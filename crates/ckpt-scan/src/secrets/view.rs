@@ -28,6 +28,8 @@ pub(super) type Check = fn(&View<'_>, &mut Vec<Find>);
 pub(super) struct Find {
     pub(super) range: Extent,
     pub(super) rule: Rule,
+    /// Where its anchor stands.
+    pub(super) anchor: usize,
     pub(super) confidence: Confidence,
     /// The part whose ends may be shown: of a key its body, and not its armour.
     pub(super) body: Extent,
@@ -61,7 +63,7 @@ impl From<Range<usize>> for Extent {
 impl Find {
     pub(super) fn new(rule: Rule, confidence: Confidence, range: Range<usize>) -> Self {
         let range = Extent::from(range);
-        Self { range, rule, confidence, body: range, detail: None }
+        Self { range, rule, anchor: range.start, confidence, body: range, detail: None }
     }
 
     pub(super) fn detail(self, detail: impl Into<String>) -> Self {
@@ -107,9 +109,14 @@ impl<'a> View<'a> {
         self.bytes.get(range).unwrap_or_default()
     }
 
-    /// The range of bytes of a class that begins at an offset.
-    pub(super) fn run(&self, offset: usize, class: impl Fn(u8) -> bool) -> Range<usize> {
-        let len = self.from(offset).iter().take_while(|byte| class(**byte)).count();
+    /// The range of bytes of a class that begins at an offset, so many at most: an anchor can stand at every other byte.
+    pub(super) fn run(
+        &self,
+        offset: usize,
+        most: usize,
+        class: impl Fn(u8) -> bool,
+    ) -> Range<usize> {
+        let len = self.from(offset).iter().take(most).take_while(|byte| class(**byte)).count();
         offset..offset.saturating_add(len)
     }
 
