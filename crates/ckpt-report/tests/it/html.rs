@@ -242,6 +242,7 @@ fn secrets_are_redacted_unless_they_are_asked_for() {
 
 /// One finding of each severity, as hostile as a detector could be made to make them.
 fn findings(sources: &mut Sources<'_>) {
+    sources.triage.findings.clear();
     for (count, severity) in ["critical", "high", "medium", "low", "info"].into_iter().enumerate() {
         sources.triage.findings.push(FindingRecord {
             id: "executable-deleted",
