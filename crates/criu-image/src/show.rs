@@ -462,25 +462,40 @@ pub fn escape(bytes: &[u8]) -> String {
     use fmt::Write as _;
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
+        let mut rest = chunk.valid();
+        // Most text is plain, and is copied as it is up to the next byte that may need something.
+        while let Some(at) = rest.bytes().position(needs_a_look) {
+            let (plain, odd) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            text.push_str(plain);
+            let mut characters = odd.chars();
             // Writing to a string cannot fail.
-            let _ = match character {
-                '\\' => text.write_str("\\\\"),
-                '\n' => text.write_str("\\n"),
-                '\r' => text.write_str("\\r"),
-                '\t' => text.write_str("\\t"),
-                '\0'..='\x1f' | '\x7f' => write!(text, "\\x{:02x}", u32::from(character)),
-                character if lays_out(character) => {
+            let _ = match characters.next() {
+                Some('\\') => text.write_str("\\\\"),
+                Some('\n') => text.write_str("\\n"),
+                Some('\r') => text.write_str("\\r"),
+                Some('\t') => text.write_str("\\t"),
+                Some(character @ ('\0'..='\x1f' | '\x7f')) => {
+                    write!(text, "\\x{:02x}", u32::from(character))
+                }
+                Some(character) if lays_out(character) => {
                     write!(text, "\\u{{{:x}}}", u32::from(character))
                 }
-                character => text.write_char(character),
+                Some(character) => text.write_char(character),
+                None => break,
             };
+            rest = characters.as_str();
         }
+        text.push_str(rest);
         for byte in chunk.invalid() {
             let _ = write!(text, "\\x{byte:02x}");
         }
     }
     text
+}
+
+/// Whether a byte of UTF-8 is a control character or a backslash, or may begin a character that [`lays_out`].
+fn needs_a_look(byte: u8) -> bool {
+    matches!(byte, 0..=0x1f | b'\\' | 0x7f | 0xc2 | 0xd8 | 0xe1 | 0xe2 | 0xef | 0xf3)
 }
 
 /// Characters without a shape of their own that change how others are shown.

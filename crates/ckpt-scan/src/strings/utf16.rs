@@ -90,32 +90,11 @@ impl Class {
     #[inline]
     fn of(unit: u16) -> Option<Self> {
         let [high, low] = unit.to_be_bytes();
-        let (class, first, last) = match high {
-            0x00 => {
-                return match low {
-                    0x20..=0x7e | 0x09 => Some(Self::Ascii),
-                    0xa0.. => Some(Self::Latin),
-                    _ => None,
-                };
-            }
-            0x01 | 0x1e => (Self::Latin, 0x01, 0xff),
-            0x02 => (Self::Latin, 0x01, 0x4f),
-            0x03 => (Self::Greek, 0x84, 0xce),
-            0x04 => (Self::Cyrillic, 0x01, 0xff),
-            0x05 => (Self::Hebrew, 0xb0, 0xf4),
-            0x06 => (Self::Arabic, 0x0c, 0xd5),
-            0x20 => (Self::Sign, 0x10, 0xbf),
-            0x21 => (Self::Sign, 0x00, 0x4f),
-            0x30 => (Self::Kana, 0x01, 0xff),
-            0x4e..=0x9f => (Self::Han, 0x00, 0xff),
-            0xac..=0xd6 => (Self::Hangul, 0x00, 0xff),
-            0xd7 => (Self::Hangul, 0x00, 0xa3),
-            0xd8 => (Self::Lead, 0x3c, 0x3e),
-            0xdc..=0xdf => (Self::Trail, 0x00, 0xff),
-            0xff => (Self::FullWidth, 0x01, 0x5e),
-            _ => return None,
-        };
-        (first..=last).contains(&low).then_some(class)
+        if high == 0 {
+            return BELOW_256.get(usize::from(low)).copied().flatten();
+        }
+        let (class, first, last) = BANDS.get(usize::from(high)).copied().flatten()?;
+        (first <= low && low <= last).then_some(class)
     }
 
     /// Half bits of evidence.
@@ -150,6 +129,54 @@ impl Class {
         matches!(self, Self::Kana | Self::Han | Self::Hangul | Self::FullWidth)
     }
 }
+
+/// The class of the units that have this upper byte, and the first and the last lower byte of it.
+type Band = Option<(Class, u8, u8)>;
+
+/// By upper byte. A table, because what comes next in noise cannot be foretold by branches.
+#[expect(clippy::indexing_slicing, reason = "checked when this is compiled")]
+static BANDS: [Band; 256] = {
+    let mut bands = [None; 256];
+    let mut high = 0;
+    while high < 256 {
+        bands[high] = match high {
+            0x01 | 0x1e => Some((Class::Latin, 0x01, 0xff)),
+            0x02 => Some((Class::Latin, 0x01, 0x4f)),
+            0x03 => Some((Class::Greek, 0x84, 0xce)),
+            0x04 => Some((Class::Cyrillic, 0x01, 0xff)),
+            0x05 => Some((Class::Hebrew, 0xb0, 0xf4)),
+            0x06 => Some((Class::Arabic, 0x0c, 0xd5)),
+            0x20 => Some((Class::Sign, 0x10, 0xbf)),
+            0x21 => Some((Class::Sign, 0x00, 0x4f)),
+            0x30 => Some((Class::Kana, 0x01, 0xff)),
+            0x4e..=0x9f => Some((Class::Han, 0x00, 0xff)),
+            0xac..=0xd6 => Some((Class::Hangul, 0x00, 0xff)),
+            0xd7 => Some((Class::Hangul, 0x00, 0xa3)),
+            0xd8 => Some((Class::Lead, 0x3c, 0x3e)),
+            0xdc..=0xdf => Some((Class::Trail, 0x00, 0xff)),
+            0xff => Some((Class::FullWidth, 0x01, 0x5e)),
+            _ => None,
+        };
+        high += 1;
+    }
+    bands
+};
+
+/// Of units below U+0100, by lower byte.
+#[expect(clippy::indexing_slicing, reason = "checked when this is compiled")]
+static BELOW_256: [Option<Class>; 256] = {
+    let mut classes = [None; 256];
+    let mut low = 0;
+    while low < 256 {
+        classes[low] = match low {
+            0x20..=0x7e | 0x09 => Some(Class::Ascii),
+            0xa0.. => Some(Class::Latin),
+            _ => None,
+        };
+        low += 1;
+    }
+    classes
+};
 
 /// Half bits of evidence that make a string.
 const ENOUGH: i64 = 40;
@@ -230,6 +257,10 @@ impl Letters {
 
 /// Weighs a whole row; `None` when it is no text. A `part` of a longer one may be short of characters and of evidence.
 pub(super) fn weigh(row: &[u8], order: Order, fewest: usize, part: bool) -> Option<Weighed> {
+    // First, because UTF-8 beyond ASCII makes rows by the million, and this is quick to tell.
+    if is_utf8_text(row) {
+        return None;
+    }
     let mut chars = 0_usize;
     let mut common = Letters::default();
     let mut latin = Letters::default();
@@ -269,8 +300,7 @@ pub(super) fn weigh(row: &[u8], order: Order, fewest: usize, part: bool) -> Opti
     let signed = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let is_text = (part || (chars >= fewest.max(FEWEST) && evidence >= ENOUGH && core.found()))
         && evidence.saturating_mul(2) >= signed(chars).saturating_mul(3)
-        && latin.count.saturating_mul(3) <= chars
-        && !is_utf8_text(row);
+        && latin.count.saturating_mul(3) <= chars;
     is_text.then_some(Weighed { chars, evidence })
 }
 
@@ -310,7 +340,11 @@ impl Core {
 
 /// Whether bytes are valid UTF-8 without control characters.
 pub(super) fn is_utf8_text(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(|c| !c.is_control() || c == '\t'))
+    let control = |byte: &u8| (*byte < 0x20 && *byte != b'\t') || *byte == 0x7f;
+    let any = bytes.iter().fold(false, |any, byte| any | control(byte));
+    // Of U+0080 to U+009F.
+    let second = |at: usize| bytes.get(at.saturating_add(1)).is_some_and(|byte| *byte < 0xa0);
+    !any && std::str::from_utf8(bytes).is_ok() && !memchr::memchr_iter(0xc2, bytes).any(second)
 }
 
 /// A row that is text, unless another one has its bytes.
