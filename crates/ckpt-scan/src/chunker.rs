@@ -19,10 +19,13 @@ pub(crate) struct Chunker<I: Iterator<Item = Piece>> {
     carries: bool,
     /// Most bytes of a part that are its own.
     chunk: u64,
-    /// What is at hand of the stretch, from the part to come on.
-    ahead: VecDeque<Piece>,
-    /// What lies before the part to come.
-    behind: VecDeque<Piece>,
+    /// What is at hand of the stretch, from what the part to come may look at before it. Pieces stay whole, so that a part
+    /// within one of them is one slice.
+    held: VecDeque<Piece>,
+    /// Where the part to come begins.
+    next: u64,
+    /// It is the first of its stretch.
+    opens: bool,
     carry: Option<CarryIn>,
 }
 
@@ -33,8 +36,9 @@ impl<I: Iterator<Item = Piece>> Chunker<I> {
             reach,
             carries,
             chunk: (chunk as u64).max(1),
-            ahead: VecDeque::new(),
-            behind: VecDeque::new(),
+            held: VecDeque::new(),
+            next: 0,
+            opens: true,
             carry: None,
         }
     }
@@ -53,15 +57,15 @@ impl<I: Iterator<Item = Piece>> Chunker<I> {
 
     fn part(&mut self) -> Option<Part> {
         self.fill();
-        let first = self.ahead.front()?;
-        let (region, start) = (first.region, first.start);
-        let opens = self.behind.is_empty();
+        let last = self.held.back()?;
+        let (region, at_hand) = (last.region, last.end());
+        let (start, opens) = (self.next, self.opens);
         let core = start..self.core_end(start);
-        let at_hand = self.ahead.back().map_or(core.end, Piece::end);
         let closes = core.end == at_hand;
         let after = core.end.saturating_add(self.reach.after as u64).min(at_hand);
-        let mut pieces: Vec<Piece> = self.behind.iter().cloned().collect();
-        pieces.extend(self.ahead.iter().map_while(|piece| slice(piece, &(start..after))));
+        let before = if opens { start } else { self.before(start) };
+        let around = before..after;
+        let pieces = self.held.iter().filter_map(|piece| slice(piece, &around)).collect();
         self.step(&core, closes);
         let (out, next) = if self.carries && !closes { Some(carry()) } else { None }.unzip();
         let carry_in = std::mem::replace(&mut self.carry, next);
@@ -72,15 +76,10 @@ impl<I: Iterator<Item = Piece>> Chunker<I> {
     fn fill(&mut self) {
         let wanted = self.chunk.saturating_add(self.reach.after as u64).saturating_add(1);
         loop {
-            let end = match (self.ahead.front(), self.ahead.back()) {
-                (Some(first), Some(last)) => {
-                    if last.end().saturating_sub(first.start) >= wanted {
-                        return;
-                    }
-                    Some((last.region, last.end()))
-                }
-                _ => None,
-            };
+            let end = self.held.back().map(|last| (last.region, last.end()));
+            if end.is_some_and(|(_, end)| end.saturating_sub(self.next) >= wanted) {
+                return;
+            }
             let follows = |next: &Piece| {
                 next.bytes.is_empty()
                     || end.is_none_or(|(region, end)| next.region == region && next.start == end)
@@ -89,7 +88,10 @@ impl<I: Iterator<Item = Piece>> Chunker<I> {
             // Positions that do not fit would make ends that lie.
             let fits = next.start.checked_add(next.bytes.len() as u64).is_some();
             if !next.bytes.is_empty() && fits {
-                self.ahead.push_back(next);
+                if self.held.is_empty() {
+                    (self.next, self.opens) = (next.start, true);
+                }
+                self.held.push_back(next);
             }
         }
     }
@@ -99,8 +101,8 @@ impl<I: Iterator<Item = Piece>> Chunker<I> {
         let large = (self.chunk / 16).max(1);
         let most = start.saturating_add(self.chunk);
         let mut end = start;
-        for piece in &self.ahead {
-            let is_large = piece.bytes.len() as u64 >= large;
+        for piece in self.held.iter().filter(|piece| piece.end() > start) {
+            let is_large = piece.end().saturating_sub(piece.start.max(start)) >= large;
             if end > start && is_large {
                 break;
             }
@@ -112,33 +114,21 @@ impl<I: Iterator<Item = Piece>> Chunker<I> {
         end
     }
 
+    /// Where what a part that begins at `start` may look at begins. One byte at least, to tell that the stretch goes on.
+    fn before(&self, start: u64) -> u64 {
+        start.saturating_sub((self.reach.before as u64).max(1))
+    }
+
     /// Goes on behind a part.
     fn step(&mut self, core: &Range<u64>, closes: bool) {
         if closes {
-            self.ahead.clear();
-            self.behind.clear();
+            self.held.clear();
             return;
         }
-        while let Some(piece) = self.ahead.pop_front() {
-            let rest = slice(&piece, &(core.end..u64::MAX));
-            self.behind.extend(slice(&piece, &(0..core.end)));
-            if let Some(rest) = rest {
-                self.ahead.push_front(rest);
-                break;
-            }
-        }
-        // One byte at least stays, to tell that the stretch goes on.
-        let from = core.end.saturating_sub((self.reach.before as u64).max(1));
-        while let Some(piece) = self.behind.front_mut() {
-            match slice(piece, &(from..u64::MAX)) {
-                Some(rest) => {
-                    *piece = rest;
-                    break;
-                }
-                None => {
-                    self.behind.pop_front();
-                }
-            }
+        (self.next, self.opens) = (core.end, false);
+        let from = self.before(core.end);
+        while self.held.front().is_some_and(|piece| piece.end() <= from) {
+            self.held.pop_front();
         }
     }
 }

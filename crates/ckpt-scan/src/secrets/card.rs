@@ -25,7 +25,7 @@ pub(super) fn cards(window: &[u8], own: &Range<usize>, finds: &mut Vec<Find>) {
     let end = own.end.saturating_add(MOST).min(window.len());
     let mut at = own.start.saturating_sub(MOST);
     while at < end {
-        if window.get(at).is_some_and(|byte| part(*byte)) {
+        if may_be_within(window, at) {
             let start = at.saturating_sub(
                 window
                     .get(..at)
@@ -51,6 +51,16 @@ pub(super) fn cards(window: &[u8], own: &Range<usize>, finds: &mut Vec<Find>) {
         }
         at = at.saturating_add(SHORTEST);
     }
+}
+
+/// Whether a number may have the byte at `at`: a digit, or a separator between two.
+fn may_be_within(window: &[u8], at: usize) -> bool {
+    let digit =
+        |at: Option<usize>| at.and_then(|at| window.get(at)).is_some_and(u8::is_ascii_digit);
+    digit(Some(at))
+        || (window.get(at).is_some_and(|byte| part(*byte))
+            && digit(at.checked_sub(1))
+            && digit(at.checked_add(1)))
 }
 
 /// Digits and what separates their groups.
