@@ -138,6 +138,7 @@ def scans(binary, at):
         ratio('scan --rules / yara of the pages', ours('scan', middle, *named, '--memory', '--count'),
               shell(*([yara, '-w', '-s', *rules, page] for page in pages)), 1.0)
     ratio('scan --secrets / search --literal', ours('scan', middle, '--secrets', '--count'), ours('search', middle, '--literal', 'xyzzy-plugh-4711', '--count'))
+    ratio('triage / cat of the tar', ours('triage', middle), ['cat', middle], 3)
     if shutil.which('xxd'):
         ratio('memdump --as hex, 256 MiB / xxd', ours('memdump', middle, '--pid', '1', '--as', 'hex'), ['xxd', pages[0]], 0.3)
     core, copy = at('cores'), at('copies')
@@ -151,6 +152,7 @@ def scans(binary, at):
           ['zstd', '-dcq', at('middle.tar.zst')])
     memory('private memory: strings, large plain tar', ours('strings', at('large.tar')))
     memory('private memory: secrets, large plain tar', ours('scan', at('large.tar'), '--secrets', '--count'), 128)
+    memory('private memory: triage, large plain tar', ours('triage', at('large.tar')), 128)
     memory('private memory: search of one letter, large plain tar', ours('search', at('large.tar'), '--literal', 'a', '--format', 'jsonl'))
     peer = shutil.which('checkpointctl')
     if peer:

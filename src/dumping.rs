@@ -2,7 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use anyhow::{Result, anyhow, bail};
 use ckpt::archive::Progress;
@@ -199,15 +203,36 @@ pub(crate) fn cores(
     let names: Vec<&str> = cores.iter().map(|(name, ..)| name.as_str()).collect();
     let needed = cores.iter().fold(0u64, |sum, (.., core)| sum.saturating_add(core.size()));
     let directory = Directory::open(to, evidence, &names, needed)?;
-    for (name, task, core) in &cores {
-        let size = core.size();
-        directory
-            .place(name, |file| core.write_sparse_to(file))
-            .map_err(|error| directory.explain(error, name, size))?;
+    // Several at once: what takes time is copying memory, which keeps one processor busy.
+    let written: Vec<OnceLock<Result<()>>> = cores.iter().map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(((name, _, core), written)) = cores.get(at).zip(written.get(at)) else {
+                return;
+            };
+            let placed = directory.place(name, |file| core.write_sparse_to(file));
+            let told = placed.map_err(|error| directory.explain(error, name, core.size()));
+            // Nobody else has this number.
+            let _ = written.set(told);
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        for _ in 0..threads.min(MOST_AT_ONCE).min(cores.len()) {
+            scope.spawn(work);
+        }
+    });
+    for ((_, task, core), written) in cores.iter().zip(written) {
+        written.into_inner().transpose()?;
         tell_lacks(task, core);
     }
     Ok(())
 }
+
+/// Most cores that are written at once.
+const MOST_AT_ONCE: usize = 4;
 
 /// Says on standard error what a core has not.
 pub(crate) fn tell_lacks(task: &Task, core: &Core<'_>) {

@@ -29,11 +29,14 @@
 //! * its evidence is 20 bits or more, and ¾ bit for each character;
 //! * Latin letters beyond ASCII are a third of it at most, which arrays of small integers exceed;
 //! * somewhere in it four units in a row are below U+0700 or kana, or twelve in a row are that or East Asian, with four in a
-//!   row among them that are East Asian; of these fours none may be two bytes of ASCII;
+//!   row among them that are East Asian; of these fours none may be two bytes of ASCII, nor may all bytes of the last kind
+//!   belong to valid UTF-8 text;
 //! * its bytes are not valid UTF-8 text all through, which is what they are then.
 //!
 //! Of rows that overlap the one that has two characters more is the string, else the one at an even address (LE text seen
 //! one byte off is BE text), else the one with more evidence, else the little-endian one. So `h\0e\0l\0l\0o\0` is one string.
+
+use std::ops::Range;
 
 use super::Encoding;
 
@@ -255,8 +258,17 @@ impl Letters {
     }
 }
 
-/// Weighs a whole row; `None` when it is no text. A `part` of a longer one may be short of characters and of evidence.
-pub(super) fn weigh(row: &[u8], order: Order, fewest: usize, part: bool) -> Option<Weighed> {
+/// Weighs a whole row, a range of `bytes`; `None` when it is no text. A `part` of a longer one may be short of characters
+/// and of evidence.
+pub(super) fn weigh(
+    bytes: &[u8],
+    range: Range<usize>,
+    order: Order,
+    fewest: usize,
+    part: bool,
+) -> Option<Weighed> {
+    let start = range.start;
+    let row = bytes.get(range).unwrap_or_default();
     // First, because UTF-8 beyond ASCII makes rows by the million, and this is quick to tell.
     if is_utf8_text(row) {
         return None;
@@ -277,7 +289,12 @@ pub(super) fn weigh(row: &[u8], order: Order, fewest: usize, part: bool) -> Opti
         chars = chars.saturating_add(1);
         let is_ascii = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t');
         let ascii_pair = unit.to_be_bytes().iter().all(is_ascii);
-        core.push(class, unit, ascii_pair);
+        let is_utf8 = || {
+            [2, 1]
+                .iter()
+                .all(|back| is_in_utf8(bytes, start.saturating_add(at).saturating_sub(*back)))
+        };
+        core.push(class, unit, ascii_pair, is_utf8);
         let explained = ascii_pair || before.is_some_and(|before| explains(before, unit, class));
         let letters = match class.script().and_then(|script| scripts.get_mut(script)) {
             Some(script) => script,
@@ -316,26 +333,42 @@ fn explains(before: u16, unit: u16, class: Class) -> bool {
 struct Core {
     alphabetic: u32,
     mixed: u32,
+    /// East Asian units in a row, and how many of the last of them belong to UTF-8 text.
     east_asian: u32,
+    utf8: u32,
     east_asian_within: bool,
     found: bool,
 }
 
 impl Core {
-    fn push(&mut self, class: Class, unit: u16, ascii_pair: bool) {
+    fn push(&mut self, class: Class, unit: u16, ascii_pair: bool, is_utf8: impl Fn() -> bool) {
         let alphabetic = unit < 0x700 || (class == Class::Kana && !ascii_pair);
         let east_asian = class.east_asian();
         let count = |so_far: u32, more: bool| if more { so_far.saturating_add(1) } else { 0 };
         self.alphabetic = count(self.alphabetic, alphabetic);
         self.mixed = count(self.mixed, alphabetic || east_asian);
         self.east_asian = count(self.east_asian, east_asian && !ascii_pair);
-        self.east_asian_within = self.mixed > 0 && (self.east_asian_within || self.east_asian >= 4);
+        self.utf8 = count(self.utf8, self.east_asian > 0 && is_utf8());
+        let four = self.east_asian >= 4 && self.utf8 < 4;
+        self.east_asian_within = self.mixed > 0 && (self.east_asian_within || four);
         self.found |= self.alphabetic >= 4 || (self.mixed >= 12 && self.east_asian_within);
     }
 
     fn found(self) -> bool {
         self.found
     }
+}
+
+/// Whether the byte at `at` belongs to a valid UTF-8 character that is no control character.
+fn is_in_utf8(bytes: &[u8], at: usize) -> bool {
+    (0..4_usize).any(|back| {
+        let rest = at.checked_sub(back).and_then(|start| bytes.get(start..)).unwrap_or_default();
+        (back.saturating_add(1)..=4).any(|len| rest.get(..len).is_some_and(is_one_character))
+    })
+}
+
+fn is_one_character(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| text.chars().count() == 1) && is_utf8_text(bytes)
 }
 
 /// Whether bytes are valid UTF-8 without control characters.
@@ -409,7 +442,7 @@ mod tests {
     }
 
     fn is_text(bytes: &[u8]) -> bool {
-        weigh(bytes, Order::Little, 8, false).is_some()
+        weigh(bytes, 0..bytes.len(), Order::Little, 8, false).is_some()
     }
 
     #[test]
@@ -436,7 +469,8 @@ mod tests {
             "Ünïcödé text mit 😀 drin",
         ] {
             assert!(is_text(&little(text)), "{text}");
-            assert!(weigh(&big(text), Order::Big, 8, false).is_some(), "{text}");
+            let big = big(text);
+            assert!(weigh(&big, 0..big.len(), Order::Big, 8, false).is_some(), "{text}");
             let row = row(&little(text), 4, 0, Order::Little);
             assert_eq!(row, (0, little(text).len()), "{text}");
         }
@@ -479,7 +513,7 @@ mod tests {
             start,
             end,
             order,
-            weighed: weigh(&text[start..end], order, 4, false).unwrap(),
+            weighed: weigh(text, start..end, order, 4, false).unwrap(),
             even: start % 2 == 0,
             cut: (false, false),
         };

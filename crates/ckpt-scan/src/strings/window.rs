@@ -2,7 +2,7 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use super::tile::{BLOCK, TILE, Tile, Units, and_ahead, begin_rows, get, of_tile};
+use super::tile::{BLOCK, TILE, Tile, Units, Words, and_ahead, begin_rows, get, of_tile};
 use super::utf16::{self, Candidate, Order};
 use super::{Encoding, Encodings, Options};
 
@@ -89,11 +89,17 @@ impl Search<'_, '_> {
         let mut tile = std::mem::take(&mut self.space.tile);
         while base < self.bytes.len() {
             if tile.look(simd, self.bytes, base) {
-                self.tile(&tile, utf8, base, &mut open);
+                let beyond = tile.is_beyond_ascii().then(|| tile.text());
+                self.tile(&tile, beyond.as_ref().filter(|_| utf8), base, &mut open);
                 if utf16 && tile.may_be_utf16() {
+                    // Where eight bytes in a row belong to UTF-8 text, four units are not what makes UTF-16 of them.
+                    let mut eight = beyond.map_or(*tile.ascii(), |(text, _)| text);
+                    for by in [1, 2, 4] {
+                        and_ahead(&mut eight, by);
+                    }
                     let [little, big] = tile.units();
-                    self.units(&little, Order::Little, base);
-                    self.units(&big, Order::Big, base);
+                    self.units(&little, &eight, Order::Little, base);
+                    self.units(&big, &eight, Order::Big, base);
                 }
             } else if let Some(Open { start, ascii }) = open.take() {
                 self.text(start, base, ascii);
@@ -108,17 +114,22 @@ impl Search<'_, '_> {
 
     /// Runs of text in a tile.
     #[inline(always)]
-    fn tile(&mut self, tile: &Tile, utf8: bool, base: usize, open: &mut Option<Open>) {
+    fn tile(
+        &mut self,
+        tile: &Tile,
+        beyond: Option<&(Words, Words)>,
+        base: usize,
+        open: &mut Option<Open>,
+    ) {
         // What is cut off at an edge may be short.
         let cut = self.edges.cut_start || self.edges.cut_end;
         let fewest = if cut { 1 } else { self.options.min_length };
         let fewest = u32::try_from(fewest).unwrap_or(u32::MAX);
         let mut at = base;
-        if utf8 && tile.is_beyond_ascii() {
-            let (text, high) = tile.text();
-            let mut starts = text;
+        if let Some((text, high)) = beyond {
+            let mut starts = *text;
             begin_rows(&mut starts, fewest);
-            for ((text, starts), high) in of_tile(&text).zip(of_tile(&starts)).zip(of_tile(&high)) {
+            for ((text, starts), high) in of_tile(text).zip(of_tile(&starts)).zip(of_tile(high)) {
                 self.block(*text, *starts, *high, at, open);
                 at = at.saturating_add(BLOCK);
             }
@@ -173,7 +184,7 @@ impl Search<'_, '_> {
 
     /// Rows of units in the tile that begins at `base`.
     #[inline(always)]
-    fn units(&mut self, units: &Units, order: Order, base: usize) {
+    fn units(&mut self, units: &Units, eight: &Words, order: Order, base: usize) {
         // Four alphabetic ones in a row.
         let mut seeds = units.alphabetic;
         and_ahead(&mut seeds, 2);
@@ -189,7 +200,7 @@ impl Search<'_, '_> {
         for ((seeds, long), block) in of_tile(&seeds).zip(of_tile(&long)).zip(1..) {
             let mut seeds = *seeds;
             if *long | long_before != 0 {
-                seeds |= among_twelve(units, block);
+                seeds |= among_twelve(units, eight, block);
             }
             long_before = *long;
             if seeds != 0 {
@@ -228,8 +239,8 @@ impl Search<'_, '_> {
             let rest = end.saturating_sub(from) <= most;
             let to = if rest { end } else { utf16::cut(self.bytes, from, most, order).min(end) };
             let part = long || cut_start || cut_end;
-            let row = self.bytes.get(from..to).unwrap_or_default();
-            if let Some(weighed) = utf16::weigh(row, order, self.options.min_length, part) {
+            let fewest = self.options.min_length;
+            if let Some(weighed) = utf16::weigh(self.bytes, from..to, order, fewest, part) {
                 self.space.candidates.push(Candidate {
                     start: from,
                     end: to,
@@ -358,8 +369,8 @@ pub(super) fn is_tail(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
 
-/// East Asian units of a block that three more follow, and that lie among twelve of any kind.
-fn among_twelve(units: &Units, block: usize) -> u64 {
+/// East Asian units of a block that three more follow, not all of them in UTF-8 text, and that lie among twelve of any kind.
+fn among_twelve(units: &Units, eight: &Words, block: usize) -> u64 {
     let behind = block.saturating_add(1);
     let (this, next) = (get(&units.east_asian, block), get(&units.east_asian, behind));
     let mut four = u128::from(this) | u128::from(next) << 64;
@@ -367,6 +378,7 @@ fn among_twelve(units: &Units, block: usize) -> u64 {
         four &= four >> shift;
     }
     let four = u64::try_from(four & u128::from(u64::MAX)).unwrap_or_default();
+    let four = four & !get(eight, block);
     if four == 0 {
         return 0;
     }

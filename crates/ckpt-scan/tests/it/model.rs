@@ -75,6 +75,10 @@ fn rows(bytes: &[u8], start: u64, big: bool, odd: usize, min: usize, found: &mut
             if big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
         })
         .collect();
+    let mut text = vec![false; bytes.len()];
+    for (from, to) in texts(bytes, false) {
+        text[from..to].fill(true);
+    }
     let pictograph = |at: usize| {
         matches!(units.get(at), Some(0xd83c..=0xd83e))
             && matches!(units.get(at + 1), Some(0xdc00..=0xdfff))
@@ -83,7 +87,9 @@ fn rows(bytes: &[u8], start: u64, big: bool, odd: usize, min: usize, found: &mut
     while at < units.len() {
         let first = at;
         let mut chars: Vec<(u16, &str, i64)> = Vec::new();
+        let mut spots: Vec<usize> = Vec::new();
         while at < units.len() {
+            spots.push(odd + 2 * at);
             if pictograph(at) {
                 chars.push((units[at], "pictograph", 16));
                 at += 2;
@@ -137,11 +143,16 @@ fn rows(bytes: &[u8], start: u64, big: bool, odd: usize, min: usize, found: &mut
         };
         let mixed = |c: &(u16, &str, i64)| alphabetic(c) || east_asian.contains(&c.1);
         let pure = |c: &(u16, &str, i64)| east_asian.contains(&c.1) && !ascii_pair(c.0);
-        // Four East Asian units in a row that lie within a row of twelve.
+        // Four East Asian units in a row, not all of them in UTF-8, that lie within a row of twelve.
+        let all: Vec<usize> = (0..chars.len()).collect();
         let core = chars.windows(4).any(|four| four.iter().all(alphabetic))
-            || chars
-                .split(|c| !mixed(c))
-                .any(|row| row.len() >= 12 && row.windows(4).any(|four| four.iter().all(pure)));
+            || all.split(|at| !mixed(&chars[*at])).any(|row| {
+                let four = |four: &[usize]| {
+                    let utf8 = |at: &usize| text[spots[*at]] && text[spots[*at] + 1];
+                    four.iter().all(|at| pure(&chars[*at])) && !four.iter().all(utf8)
+                };
+                row.len() >= 12 && row.windows(4).any(four)
+            });
         let utf8 = std::str::from_utf8(&bytes[from..to.min(bytes.len())])
             .is_ok_and(|text| text.chars().all(|c| c == '\t' || !c.is_control()));
         if chars.len() >= min.max(4)
