@@ -21,7 +21,7 @@ pub(super) const TILE: usize = BLOCK * BLOCKS;
 
 /// Words of a kind: one for the block before the tile, those of the tile, two for the blocks behind it, and some of nothing,
 /// so that they are a multiple of what the widest instructions take at once.
-const WORDS: usize = BLOCKS + 8;
+pub(super) const WORDS: usize = BLOCKS + 8;
 
 /// A bit for each byte: the first word is of the block before the tile.
 pub(super) type Words = [u64; WORDS];

@@ -289,12 +289,9 @@ pub(super) fn weigh(
         chars = chars.saturating_add(1);
         let is_ascii = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t');
         let ascii_pair = unit.to_be_bytes().iter().all(is_ascii);
-        let is_utf8 = || {
-            [2, 1]
-                .iter()
-                .all(|back| is_in_utf8(bytes, start.saturating_add(at).saturating_sub(*back)))
-        };
-        core.push(class, unit, ascii_pair, is_utf8);
+        let here = start.saturating_add(at);
+        let eight_utf8 = || (here.saturating_sub(8)..here).all(|at| is_in_utf8(bytes, at));
+        core.push(class, unit, ascii_pair, eight_utf8);
         let explained = ascii_pair || before.is_some_and(|before| explains(before, unit, class));
         let letters = match class.script().and_then(|script| scripts.get_mut(script)) {
             Some(script) => script,
@@ -333,24 +330,22 @@ fn explains(before: u16, unit: u16, class: Class) -> bool {
 struct Core {
     alphabetic: u32,
     mixed: u32,
-    /// East Asian units in a row, and how many of the last of them belong to UTF-8 text.
     east_asian: u32,
-    utf8: u32,
     east_asian_within: bool,
     found: bool,
 }
 
 impl Core {
-    fn push(&mut self, class: Class, unit: u16, ascii_pair: bool, is_utf8: impl Fn() -> bool) {
+    /// Takes the next unit in; `eight_utf8` tells whether it and the three before it belong to UTF-8 text.
+    fn push(&mut self, class: Class, unit: u16, ascii_pair: bool, eight_utf8: impl Fn() -> bool) {
         let alphabetic = unit < 0x700 || (class == Class::Kana && !ascii_pair);
         let east_asian = class.east_asian();
         let count = |so_far: u32, more: bool| if more { so_far.saturating_add(1) } else { 0 };
         self.alphabetic = count(self.alphabetic, alphabetic);
         self.mixed = count(self.mixed, alphabetic || east_asian);
         self.east_asian = count(self.east_asian, east_asian && !ascii_pair);
-        self.utf8 = count(self.utf8, self.east_asian > 0 && is_utf8());
-        let four = self.east_asian >= 4 && self.utf8 < 4;
-        self.east_asian_within = self.mixed > 0 && (self.east_asian_within || four);
+        self.east_asian_within =
+            self.mixed > 0 && (self.east_asian_within || (self.east_asian >= 4 && !eight_utf8()));
         self.found |= self.alphabetic >= 4 || (self.mixed >= 12 && self.east_asian_within);
     }
 

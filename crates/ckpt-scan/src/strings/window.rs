@@ -2,7 +2,7 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use super::tile::{BLOCK, TILE, Tile, Units, Words, and_ahead, begin_rows, get, of_tile};
+use super::tile::{BLOCK, TILE, Tile, Units, WORDS, Words, and_ahead, begin_rows, get, of_tile};
 use super::utf16::{self, Candidate, Order};
 use super::{Encoding, Encodings, Options};
 
@@ -89,11 +89,13 @@ impl Search<'_, '_> {
         let mut tile = std::mem::take(&mut self.space.tile);
         while base < self.bytes.len() {
             if tile.look(simd, self.bytes, base) {
-                let beyond = tile.is_beyond_ascii().then(|| tile.text());
-                self.tile(&tile, beyond.as_ref().filter(|_| utf8), base, &mut open);
+                // In no closure: it would be compiled for the oldest processor.
+                let beyond = tile.is_beyond_ascii();
+                let texts = if beyond { tile.text() } else { (*tile.ascii(), [0; WORDS]) };
+                self.tile(&tile, (beyond && utf8).then_some(&texts), base, &mut open);
                 if utf16 && tile.may_be_utf16() {
                     // Where eight bytes in a row belong to UTF-8 text, four units are not what makes UTF-16 of them.
-                    let mut eight = beyond.map_or(*tile.ascii(), |(text, _)| text);
+                    let (mut eight, _) = texts;
                     for by in [1, 2, 4] {
                         and_ahead(&mut eight, by);
                     }
