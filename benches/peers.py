@@ -156,8 +156,9 @@ def scans(binary, at):
     memory('private memory: search of one letter, large plain tar', ours('search', at('large.tar'), '--literal', 'a', '--format', 'jsonl'))
     peer = shutil.which('checkpointctl')
     if peer:
-        ratio('search --literal, 256 MiB / checkpointctl memparse --search', ours('search', middle, '--literal', 'xyzzy-plugh-4711', '--pid', '1'),
-              [peer, 'memparse', '--search', 'xyzzy-plugh-4711', '--pid', '1', middle], 0.05, runs=3)
+        # It searches one process at a time.
+        ratio('search --literal / checkpointctl memparse --search of each', ours('search', middle, '--literal', 'xyzzy-plugh-4711'),
+              shell(*([peer, 'memparse', '--search', 'xyzzy-plugh-4711', '--pid', str(pid), middle] for pid in range(1, 5))), 0.05, runs=3)
 
 
 def main():

@@ -87,6 +87,10 @@ where
         if self.fold && !self.haystack.copies(hit.part, range, copies, places) {
             return ControlFlow::Continue(());
         }
+        if bytes.capacity() == 0 {
+            // At once: what grows is copied each time.
+            bytes.reserve(ENOUGH.saturating_add(ENOUGH / 4));
+        }
         (self.line)(bytes, hit, places);
         *hits = hits.saturating_add(1);
         if bytes.len() >= ENOUGH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
