@@ -42,10 +42,14 @@ def private_peak(pid):
         peak = max(peak, int(found[0].split()[1]) * 1024)
 
 
-def in_turns(a, b, runs=RUNS):
-    """Medians of two commands, run in turns after one warming run of each."""
-    Run(a), Run(b)
-    pairs = [(Run(a).wall, Run(b).wall) for _ in range(runs)]
+def in_turns(a, b, runs=RUNS, before=lambda: None):
+    """Medians of two commands, run in turns after one warming run of each. What comes `before` each is not measured."""
+    def wall(command):
+        before()
+        return Run(command).wall
+
+    wall(a), wall(b)
+    pairs = [(wall(a), wall(b)) for _ in range(runs)]
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
 
 
@@ -57,8 +61,8 @@ def verdict(value, goal):
     return '' if goal is None else f'   goal <= {goal:g}: ' + ('met' if value <= goal else 'MISSED')
 
 
-def ratio(what, a, b, goal=None, runs=RUNS):
-    x, y = in_turns(a, b, runs)
+def ratio(what, a, b, goal=None, runs=RUNS, before=lambda: None):
+    x, y = in_turns(a, b, runs, before)
     print(f'{what:58} {shown(x):>9} / {shown(y):>9} = {x / y:6.2f}{verdict(x / y, goal)}', flush=True)
 
 
@@ -142,10 +146,15 @@ def scans(binary, at):
     if shutil.which('xxd'):
         ratio('memdump --as hex, 256 MiB / xxd', ours('memdump', middle, '--pid', '1', '--as', 'hex'), ['xxd', pages[0]], 0.3)
     core, copy = at('cores'), at('copies')
-    fresh = lambda folder: ['rm', '-rf', folder]
-    ratio('memdump --as core --to / cp of the pages', shell(fresh(core), ours('memdump', middle, '--as', 'core', '--to', core)),
-          shell(fresh(copy), ['mkdir', copy], ['cp', *pages, copy]), 1.3)
-    shutil.rmtree(core, ignore_errors=True), shutil.rmtree(copy, ignore_errors=True)
+
+    def emptied():
+        shutil.rmtree(core, ignore_errors=True)
+        shutil.rmtree(copy, ignore_errors=True)
+        os.mkdir(copy)
+
+    ratio('memdump --as core --to / cp of the pages', ours('memdump', middle, '--as', 'core', '--to', core),
+          ['cp', *pages, copy], 1.3, before=emptied)
+    emptied()
     cmp = ' ; '.join(shlex.join(['cmp', a, b]) for a, b in zip(pages, pages_b))
     ratio('diff A B --only memory / cmp of the pages', ours('diff', middle, other, '--only', 'memory'), ['sh', '-c', cmp + ' ; true'], 2)
     ratio('search --literal, .tar.zst / zstd -dc', ours('search', at('middle.tar.zst'), '--literal', 'xyzzy-plugh-4711', '--count'),
