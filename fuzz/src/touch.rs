@@ -381,11 +381,11 @@ pub fn triage(tar: &[u8]) {
     let Some(evidence) = crate::evidence(tar) else { return };
     let Ok(checkpoint) = options.open_evidence(evidence) else { return };
     let options = TriageOptions::default().archive(crate::options());
-    let found = triage::triage(&checkpoint, &options);
+    let found = triage::triage(&checkpoint, &options).expect("there is no base");
     let severities: Vec<_> = found.findings.iter().map(|one| Reverse(one.severity)).collect();
     assert!(severities.is_sorted(), "findings are not in order");
     assert!(found.findings.iter().all(|one| !one.evidence.is_empty()), "one rests on nothing");
-    let again = triage::triage(&checkpoint, &options.threads(3));
+    let again = triage::triage(&checkpoint, &options.threads(3)).expect("there is no base");
     assert!(found.findings == again.findings, "several threads found something else");
     let mut out = Vec::new();
     for (explain, width) in [(false, None), (true, Some(40))] {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use ckpt::analysis::triage::{Rule, Severity, Triage, TriageOptions, rules, triage};
-use ckpt::model::{FillOptions, Need};
+use ckpt::model::Need;
 use ckpt::report::{human, json};
 use clap::{Args, ValueEnum, ValueHint};
 
@@ -154,15 +154,11 @@ fn examine(
     };
     let checkpoint = context.open(&evidence, Need::Everything)?;
     let archive = context.archive_options(&args.spool);
-    let mut options =
-        TriageOptions::default().archive(archive.clone()).threads(args.work.work().threads);
+    let mut options = TriageOptions::default().archive(archive).threads(args.work.work().threads);
     if let Some(base) = &args.base {
-        // Found out here, because a base that cannot be read is as if it were not given.
-        let fill = FillOptions::default().archive(archive).base(base);
-        checkpoint.file_sources(&fill).context("cannot use the image")?;
         options = options.base(base);
     }
-    let mut found: Triage = triage(&checkpoint, &options);
+    let mut found: Triage = triage(&checkpoint, &options).context("cannot use the image")?;
     let least = args.min_severity.severity();
     found.findings.retain(|finding| {
         finding.severity >= least && only.iter().any(|rule| rule.id == finding.rule.id)

@@ -46,7 +46,7 @@ mod written;
 
 use std::path::PathBuf;
 
-use ckpt_model::Checkpoint;
+use ckpt_model::{Checkpoint, FillError};
 
 pub use finding::{Confidence, Finding, Rule, Seen, Severity};
 
@@ -76,7 +76,7 @@ impl TriageOptions {
     }
 
     /// The container's image: an OCI layout (directory or tar) or the archive of `docker save`. It tells what is not in
-    /// it, and whether code in memory is as in its files. One that cannot be read is as if it were not given.
+    /// it, and whether code in memory is as in its files.
     pub fn base(mut self, path: impl Into<PathBuf>) -> Self {
         self.base = Some(path.into());
         self
@@ -146,9 +146,12 @@ pub fn rules() -> Vec<&'static Rule> {
 }
 
 /// Looks at everything in a checkpoint. It must have been opened with [`Need::Everything`](ckpt_model::Need::Everything).
-#[must_use]
-pub fn triage(checkpoint: &Checkpoint, options: &TriageOptions) -> Triage {
-    let subject = Subject::new(checkpoint, options);
+///
+/// # Errors
+///
+/// When there is a base and it cannot be read as an image.
+pub fn triage(checkpoint: &Checkpoint, options: &TriageOptions) -> Result<Triage, FillError> {
+    let subject = Subject::new(checkpoint, options)?;
     let mut findings = Vec::new();
     for detector in DETECTORS {
         (detector.look)(&subject, &mut findings);
@@ -160,5 +163,5 @@ pub fn triage(checkpoint: &Checkpoint, options: &TriageOptions) -> Triage {
         let by_weight = weight(b).cmp(&weight(a));
         by_weight.then_with(|| place(a).cmp(&place(b))).then_with(|| a.path.cmp(&b.path))
     });
-    Triage { findings }
+    Ok(Triage { findings })
 }

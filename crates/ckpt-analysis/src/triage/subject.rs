@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ckpt_memory::VirtAddr;
 use ckpt_model::artifacts::Artifacts;
 use ckpt_model::{
-    Change, ChangeSource, Changes, ChangesOptions, Checkpoint, FileSources, FillOptions, MemoryMap,
+    Change, ChangeSource, Changes, ChangesOptions, Checkpoint, FillError, FillOptions, MemoryMap,
     Pid, Socket, Strings, Task, Text, escape,
 };
 use criu_image::ImageKind;
@@ -28,8 +28,8 @@ const SHOWN: usize = 160;
 pub(crate) struct Subject<'a> {
     pub(crate) checkpoint: &'a Checkpoint,
     pub(crate) options: &'a TriageOptions,
-    /// What changed in the file system; `None` when the evidence has no images of it that could be read.
-    pub(crate) changes: Option<Changes>,
+    /// What changed in the file system.
+    pub(crate) changes: Changes,
     /// The memory maps of the tasks that have memory, by pid.
     pub(crate) maps: Vec<MemoryMap<'a>>,
     /// The tasks that run, by pid.
@@ -47,15 +47,17 @@ pub(crate) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    pub(crate) fn new(checkpoint: &'a Checkpoint, options: &'a TriageOptions) -> Self {
+    pub(crate) fn new(
+        checkpoint: &'a Checkpoint,
+        options: &'a TriageOptions,
+    ) -> Result<Self, FillError> {
         let mut changes = ChangesOptions::default().archive(options.archive.clone()).unhashed();
         let mut files = FillOptions::default().archive(options.archive.clone());
         if let Some(base) = &options.base {
             changes = changes.base(base);
             files = files.base(base);
         }
-        // What the analyst named was opened before; without it nothing can fail to open.
-        let files: FileSources = checkpoint.file_sources(&files).unwrap_or_default();
+        let files = checkpoint.file_sources(&files)?;
         let tasks: Vec<&Task> =
             checkpoint.processes().by_pid().into_iter().filter(|task| !task.is_zombie()).collect();
         let maps: Vec<MemoryMap<'_>> =
@@ -64,7 +66,7 @@ impl<'a> Subject<'a> {
         let mut subject = Self {
             checkpoint,
             options,
-            changes: checkpoint.changes(&changes).ok(),
+            changes: checkpoint.changes(&changes)?,
             maps,
             tasks,
             executables: BTreeMap::new(),
@@ -79,7 +81,7 @@ impl<'a> Subject<'a> {
             Some((task.pid, Provenance::of_file(&subject, exe)))
         });
         subject.executables = executables.collect();
-        subject
+        Ok(subject)
     }
 
     /// Where the executable of a task comes from; `None` when it is not known.
@@ -163,7 +165,7 @@ impl<'a> Subject<'a> {
 
     /// What happened to a path of the root file system or of a volume; `None` when nothing did, or nobody can tell.
     pub(crate) fn change(&self, path: &[u8]) -> Option<&Change> {
-        let list = &self.changes.as_ref()?.list;
+        let list = &self.changes.list;
         let at = list.partition_point(|change| change.path.as_bytes() < path);
         list.get(at).filter(|change| change.path.as_bytes() == path)
     }

@@ -218,7 +218,7 @@ pub(super) fn written<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = Writ
     let files = subject.artifacts.list.iter().filter(move |one| systems.contains(&one.origin));
     let files = files.filter_map(Written::file);
     let others = subject.artifacts.entries.iter().map(Written::other);
-    let compared = subject.changes.as_ref().is_some_and(|changes| changes.base.is_some());
+    let compared = subject.changes.base.is_some();
     files.chain(others).filter(move |one| {
         let change = || subject.change(one.path.as_bytes());
         match one.origin {
@@ -232,7 +232,7 @@ pub(super) fn written<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = Writ
 
 /// What is gone.
 pub(super) fn deleted<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = &'a Change> {
-    let changes = subject.changes.iter().flat_map(|changes| &changes.list);
+    let changes = subject.changes.list.iter();
     changes.filter(|change| change.kind == ChangeKind::Deleted)
 }
 

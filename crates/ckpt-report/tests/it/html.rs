@@ -31,7 +31,7 @@ impl Examination {
     fn of(checkpoint: Checkpoint) -> Self {
         let options = Options::default();
         Self {
-            triage: triage(&checkpoint, &TriageOptions::default()),
+            triage: triage(&checkpoint, &TriageOptions::default()).expect("there is no base"),
             changes: checkpoint.changes(&ChangesOptions::default()).expect("changes"),
             times: timeline(&checkpoint, &options),
             artifacts: checkpoint.artifacts(&options),

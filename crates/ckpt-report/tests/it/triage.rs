@@ -10,7 +10,7 @@ fn shown(archive: &Archive, layout: Layout) -> String {
     let evidence = Evidence::from_bytes("synthetic", archive.tar().into(), &Options::default());
     let checkpoint = Checkpoint::options().open_evidence(evidence.expect("evidence"));
     let checkpoint = checkpoint.expect("a checkpoint");
-    let found = triage(&checkpoint, &TriageOptions::default());
+    let found = triage(&checkpoint, &TriageOptions::default()).expect("there is no base");
     let mut out = Vec::new();
     human::triage(&mut out, &checkpoint, &found, true, &layout).expect("a Vec takes all");
     human::rules(&mut out, &rules(), true, &layout).expect("a Vec takes all");

@@ -30,12 +30,12 @@ fn open(archive: &Archive) -> Checkpoint {
 }
 
 fn looked(archive: &Archive) -> Vec<Finding> {
-    triage(&open(archive), &TriageOptions::default()).findings
+    triage(&open(archive), &TriageOptions::default()).unwrap().findings
 }
 
 /// The findings in a checkpoint.
 fn findings(checkpoint: &Checkpoint) -> Vec<Finding> {
-    triage(checkpoint, &TriageOptions::default()).findings
+    triage(checkpoint, &TriageOptions::default()).unwrap().findings
 }
 
 /// Pid 1, which does nothing but wait.
@@ -121,8 +121,8 @@ fn every_story_is_looked_at() {
         let tar = archive.tar().into();
         let Ok(evidence) = Evidence::from_bytes(name, tar, &Options::default()) else { continue };
         let Ok(checkpoint) = Checkpoint::options().open_evidence(evidence) else { continue };
-        let findings = triage(&checkpoint, &TriageOptions::default()).findings;
-        let many = triage(&checkpoint, &TriageOptions::default().threads(4)).findings;
+        let findings = triage(&checkpoint, &TriageOptions::default()).unwrap().findings;
+        let many = triage(&checkpoint, &TriageOptions::default().threads(4)).unwrap().findings;
         assert_eq!(findings, many, "{name}");
         sound(&findings, name);
         looked_at += 1;
@@ -244,8 +244,8 @@ proptest! {
             dump.task(task);
         }
         let checkpoint = open(&Archive::crio(&dump));
-        let findings = triage(&checkpoint, &TriageOptions::default()).findings;
-        let many = triage(&checkpoint, &TriageOptions::default().threads(3)).findings;
+        let findings = triage(&checkpoint, &TriageOptions::default()).unwrap().findings;
+        let many = triage(&checkpoint, &TriageOptions::default().threads(3)).unwrap().findings;
         prop_assert_eq!(&findings, &many);
         sound(&findings, "whatever");
     }

@@ -18,7 +18,7 @@ fn archives(test: &str) -> Option<PathBuf> {
 
 fn looked(path: &std::path::Path) -> Vec<Finding> {
     let checkpoint = Checkpoint::open(path).expect("a checkpoint");
-    triage(&checkpoint, &TriageOptions::default().threads(2)).findings
+    triage(&checkpoint, &TriageOptions::default().threads(2)).unwrap().findings
 }
 
 /// Id, pid, path (empty: whatever), address (0: whatever).

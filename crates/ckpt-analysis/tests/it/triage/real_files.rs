@@ -67,6 +67,20 @@ fn planted_files_under_containerd() {
     }
 }
 
+/// An image that cannot be read is told, and not as if there were none.
+#[test]
+fn a_base_that_is_none() {
+    let Some(folder) = archives("a_base_that_is_none") else { return };
+    let path = folder.join("08-evolve/checkpoint-2.tar.zst");
+    let opened = Checkpoint::options().need(Need::Everything).open(&path).expect("a checkpoint");
+    for base in ["nowhere", "08-evolve/about.txt"] {
+        assert!(
+            triage(&opened, &TriageOptions::default().base(folder.join(base))).is_err(),
+            "{base}"
+        );
+    }
+}
+
 /// What the image has is not the container's doing; the image says so.
 #[test]
 fn held_against_the_image() {
@@ -75,7 +89,7 @@ fn held_against_the_image() {
     let path = folder.join("checkpoint-2.tar.zst");
     let opened = Checkpoint::options().need(Need::Everything).open(&path).expect("a checkpoint");
     let options = TriageOptions::default().base(folder.join("base-oci"));
-    let found = triage(&opened, &options).findings;
+    let found = triage(&opened, &options).unwrap().findings;
     planted(&found, "setuid-or-setgid-file", "/data/will-chmod", Severity::High);
     planted(&found, "account-with-uid-0", "/etc/passwd", Severity::High);
 }
