@@ -82,9 +82,10 @@ fn push_place(out: &mut Vec<u8>, place: &Place<'_>) {
             let last =
                 name.and_then(|name| name.rsplit(|byte| *byte == b'/').next().or(Some(name)));
             let last = last.filter(|last| !last.is_empty());
-            match name_column(last.unwrap_or(mapping.kind.word().as_bytes())) {
+            let shown = last.unwrap_or(mapping.kind.word().as_bytes());
+            match name_column(shown) {
                 Some(column) => out.extend_from_slice(&column),
-                None => push_name(out, &escape(last.unwrap_or_default())),
+                None => push_name(out, &escape(shown)),
             }
         }
         Place::Artifact { artifact, offset } => {
