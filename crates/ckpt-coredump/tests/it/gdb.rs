@@ -68,8 +68,9 @@ impl Session {
         let output = gdb.output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text).into_owned();
-        // Of threads of another libc than its own gdb knows less, and says so; they are all there.
-        let text = text.replace(FOREIGN_LIBC, "");
+        // Of threads of another libc than its own gdb knows less, and says so; they are all there. Empty files have none.
+        let foreign = !self.root.starts_with(self.folder.path());
+        let text = if foreign { text.replace(FOREIGN_LIBC, "") } else { text };
         let quiet = !text.to_lowercase().contains("warning:");
         let ended = output.status.code().is_some();
         assert!(ended && quiet, "{}: {text}", self.program);
