@@ -41,7 +41,7 @@ Examples:
   ckpt-inspect show checkpoint.tar core-1.img    one CRIU image, decoded
   ckpt-inspect trigger web-0 --fetch evidence/   a checkpoint of a running pod
 
-Exit status: 0 done; 2 nothing usable; 3 done, with defects.";
+Exit status: 0 done; 1 done, and something was found, with --exit-code; 2 nothing usable; 3 done, with defects.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
