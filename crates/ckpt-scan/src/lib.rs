@@ -2,6 +2,7 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
+mod anchors;
 mod carry;
 mod chunker;
 mod copies;

@@ -1,16 +1,12 @@
 //! Miners of crypto-currencies: several signs together.
 //!
-//! Memory is searched once, for all processes and with all threads, for what the protocol between miners and pools says on
-//! the wire and what miners are told on their command lines. A single such word proves nothing: lists of rules have it.
+//! Memory is searched, in the same pass that looks for secrets, for what the protocol between miners and pools says on the
+//! wire and what miners are told on their command lines. A single such word proves nothing: lists of rules have it.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::ops::ControlFlow;
 
-use ckpt_memory::{MappingKind, VirtAddr};
-use ckpt_model::{Pid, Socket, Strings, Task, escape};
-use ckpt_scan::search::Search;
-use ckpt_scan::{Haystack, Hit, Place, Sink, Work, run};
+use ckpt_model::{Socket, Strings, Task, escape};
+use ckpt_scan::secrets::WordSpot;
 use criu_image::ImageKind;
 use memchr::memmem::find;
 
@@ -30,8 +26,18 @@ static MINER: Rule = Rule {
     attack: &["T1496.001"],
 };
 
-/// What is looked for in memory. Four literals are looked for one by one, each as fast as memory can be read.
-const WORDS: [&str; 4] = ["stratum+", "mining.s", "donate-level", "\"rx/0\""];
+/// What is looked for in memory.
+pub(super) const WORDS: [&str; 9] = [
+    "stratum+tcp://",
+    "stratum+ssl://",
+    "stratum+tls://",
+    "stratum+udp://",
+    "mining.subscribe",
+    "mining.submit",
+    "mining.set_",
+    "donate-level",
+    "\"rx/0\"",
+];
 
 /// What miners are told on their command line or in their environment.
 const TOLD: [&[u8]; 12] = [
@@ -55,28 +61,28 @@ const PORTS: [u32; 14] = [
     13_531,
 ];
 
-/// Hits in one process that are looked into.
-const MOST_HITS: usize = 64;
+/// Bytes of what stands at a word that are shown.
+const SHOWN: usize = 64;
 
-/// Hits in all that are looked into.
-const MOST_IN_ALL: usize = 100_000;
-
-/// Bytes behind a hit that tell what it is.
-const CONTEXT: usize = 96;
-
-/// What was found in the memory of a process: the first place of each word.
-type Words = BTreeMap<&'static str, (VirtAddr, String)>;
+/// What was found in the memory of a process, by what it means: the place that stands first.
+type Words<'s> = BTreeMap<&'static str, &'s WordSpot>;
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let memory = search(subject);
-    let nothing = Words::new();
     for task in &subject.tasks {
-        let words = memory.get(&task.pid).unwrap_or(&nothing);
-        findings.extend(judge(subject, task, words));
+        let mut words = Words::new();
+        for word in WORDS {
+            if let Some(spot) = subject.searched.words.get(&(task.pid, word)) {
+                let first = words.entry(meaning(word)).or_insert(spot);
+                if spot.address < first.address {
+                    *first = spot;
+                }
+            }
+        }
+        findings.extend(judge(subject, task, &words));
     }
 }
 
-fn judge(subject: &Subject<'_>, task: &Task, words: &Words) -> Option<Finding> {
+fn judge(subject: &Subject<'_>, task: &Task, words: &Words<'_>) -> Option<Finding> {
     let told = told(task);
     let protocol = words.keys().filter(|word| word.starts_with("mining.")).count();
     let pool = words.contains_key("a pool's address");
@@ -119,15 +125,15 @@ fn judge(subject: &Subject<'_>, task: &Task, words: &Words) -> Option<Finding> {
         finding = finding.seen(Seen::new(what).member(subject.image(ImageKind::Files, None)));
     }
     let map = subject.map(task.pid);
-    for (word, (address, text)) in words {
-        let what = format!("{word} in memory at {address}: {text}");
+    for (word, spot) in words {
+        let what = format!("{word} in memory at {}: {}", spot.address, shown(&spot.text));
         finding = finding.seen(match map {
-            Some(map) => subject.seen_in_memory(map, *address, what),
+            Some(map) => subject.seen_in_memory(map, spot.address, what),
             None => Seen::new(what),
         });
     }
-    if let Some((address, _)) = words.values().next() {
-        finding = finding.at(*address);
+    if let Some(spot) = words.values().next() {
+        finding = finding.at(spot.address);
     }
     Some(finding)
 }
@@ -165,103 +171,20 @@ fn pool_port<'s>(subject: &Subject<'s>, task: &Task) -> Option<&'s Socket> {
     })
 }
 
-/// Searches the memory of all processes once.
-fn search(subject: &Subject<'_>) -> BTreeMap<Pid, Words> {
-    let mut found: BTreeMap<Pid, Words> = BTreeMap::new();
-    let builder = WORDS.iter().fold(Search::builder(), |builder, word| builder.literal(*word));
-    let Ok(scanner) = builder.context(CONTEXT).build() else { return found };
-    let mut haystack = Haystack::new();
-    let pids: Vec<Pid> = subject.tasks.iter().map(|task| task.pid).collect();
-    // What is in a file is no more the process's than the file is: pages of files count where they were written.
-    haystack.add_memory(subject.checkpoint, &pids, |mapping, _| {
-        mapping.readable() && mapping.kind != MappingKind::FileShared
-    });
-    let sink = Hits { haystack: &haystack };
-    let work = Work { threads: subject.options.threads.max(1), ..Work::default() };
-    let mut all = 0_usize;
-    let deliver = |batch: Batch| -> Result<(), Enough> {
-        for (pid, address, word, text) in batch.hits {
-            found.entry(pid).or_default().entry(word).or_insert((address, text));
-        }
-        all = all.saturating_add(batch.looked_into);
-        if all > MOST_IN_ALL { Err(Enough) } else { Ok(()) }
-    };
-    // That there was enough is no error: what is found is found in the order of memory, with any number of threads.
-    let _ = run(haystack.pieces(), &scanner, &sink, work, deliver);
-    found
-}
-
-/// More was found than is looked into.
-#[derive(Debug)]
-struct Enough;
-
-impl From<Infallible> for Enough {
-    fn from(never: Infallible) -> Self {
-        match never {}
+/// What a word says.
+fn meaning(word: &str) -> &'static str {
+    match word {
+        "mining.subscribe" => "mining.subscribe",
+        "mining.submit" => "mining.submit",
+        "mining.set_" => "mining.set_difficulty",
+        "donate-level" => "an option of miners",
+        "\"rx/0\"" => "an algorithm of miners",
+        _ => "a pool's address",
     }
 }
 
-/// Makes words of hits, in the threads that find them.
-struct Hits<'h> {
-    haystack: &'h Haystack<'h>,
-}
-
-#[derive(Debug, Default)]
-struct Batch {
-    hits: Vec<(Pid, VirtAddr, &'static str, String)>,
-    looked_into: usize,
-}
-
-impl Sink for Hits<'_> {
-    type Batch = Batch;
-
-    fn add(&self, batch: &mut Batch, hit: &Hit<'_>) -> ControlFlow<()> {
-        batch.looked_into = batch.looked_into.saturating_add(1);
-        let range = &hit.found.range;
-        let mut copy = Vec::new();
-        let end = range.end.saturating_add(CONTEXT as u64);
-        let text = hit.part.bytes(range.start..end, &mut copy);
-        if let Some(word) = meaning(text) {
-            let mut places = Vec::new();
-            self.haystack.places(hit.part.region(), range, &mut places);
-            let shown = text.split(|byte| !matches!(byte, b' '..=b'~')).next().unwrap_or_default();
-            let shown = escape(shown.get(..shown.len().min(64)).unwrap_or(shown)).into_owned();
-            for place in places.iter().take(MOST_HITS) {
-                if let Place::Memory { task, address, .. } = place {
-                    batch.hits.push((task.pid, *address, word, shown.clone()));
-                }
-            }
-        }
-        let full = batch.looked_into >= MOST_HITS;
-        if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
-/// What a place in memory says, from the first byte of a hit on.
-fn meaning(text: &[u8]) -> Option<&'static str> {
-    let begins = |any: &[&[u8]]| any.iter().any(|start| text.starts_with(start));
-    let pool: [&[u8]; 4] =
-        [b"stratum+tcp://", b"stratum+ssl://", b"stratum+tls://", b"stratum+udp://"];
-    Some(match () {
-        () if begins(&pool) => "a pool's address",
-        () if begins(&[b"mining.subscribe"]) => "mining.subscribe",
-        () if begins(&[b"mining.submit"]) => "mining.submit",
-        () if begins(&[b"mining.set_"]) => "mining.set_difficulty",
-        () if begins(&[b"donate-level"]) => "an option of miners",
-        () if begins(&[b"\"rx/0\""]) => "an algorithm of miners",
-        () => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_of_the_trade() {
-        assert_eq!(meaning(b"stratum+tcp://pool:3333"), Some("a pool's address"));
-        assert_eq!(meaning(b"stratum+x"), None);
-        assert_eq!(meaning(b"mining.set_difficulty"), Some("mining.set_difficulty"));
-        assert_eq!(meaning(b"mining.stuff"), None);
-    }
+/// The text that begins with a word, safe for a terminal.
+fn shown(text: &[u8]) -> String {
+    let printable = text.split(|byte| !matches!(byte, b' '..=b'~')).next().unwrap_or_default();
+    escape(printable.get(..printable.len().min(SHOWN)).unwrap_or(printable)).into_owned()
 }

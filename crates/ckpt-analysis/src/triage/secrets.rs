@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ckpt_model::artifacts::{Artifact, Origin};
 use ckpt_model::{Text, escape};
 use ckpt_scan::Work;
-use ckpt_scan::secrets::{Confidence as Sureness, FoldedSecret, Spot, summary};
+use ckpt_scan::secrets::{Confidence as Sureness, FoldedSecret, Spot, Summary, summary};
 
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::group::bounded;
@@ -78,7 +78,8 @@ impl Kind {
 /// Keys that open something by themselves.
 const KEYS: [&str; 3] = ["private-key", "gcp-service-account", "kubeconfig"];
 
-pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+/// Looks for secrets in everything, and in the same pass for words in memory.
+pub(super) fn search(subject: &Subject<'_>, words: &[&'static str]) -> Summary {
     let work = Work { threads: subject.options.threads.max(1), ..Work::default() };
     // What one file or memory has is listed once; programs are files or memory already, and packages hold examples.
     let once = |one: &&Artifact| {
@@ -86,9 +87,12 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         one.same_as.is_none() && one.origin != Origin::Exe && !one.path.as_ref().is_some_and(own)
     };
     let artifacts = subject.artifacts.list.iter().filter(once);
-    let found = summary(subject.checkpoint, artifacts, Sureness::Medium, work);
+    summary(subject.checkpoint, artifacts, words, Sureness::Medium, work)
+}
+
+pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut groups: BTreeMap<(Kind, &str), Vec<&FoldedSecret>> = BTreeMap::new();
-    for folded in &found.secrets {
+    for folded in &subject.searched.secrets {
         if let Some(kind) = Kind::of(&folded.spots) {
             groups.entry((kind, folded.secret.rule().id)).or_default().push(folded);
         }

@@ -8,6 +8,7 @@ use ckpt_model::{
     Change, ChangeSource, Changes, ChangesOptions, Checkpoint, FillError, FillOptions, MemoryMap,
     Pid, Socket, Strings, Task, Text, escape,
 };
+use ckpt_scan::secrets::Summary;
 use criu_image::ImageKind;
 
 use super::TriageOptions;
@@ -16,6 +17,7 @@ use super::links::Links;
 use super::packages::Packages;
 use super::provenance::Provenance;
 use super::written::written;
+use super::{miner, secrets};
 
 /// Bytes of a command line that are looked at.
 const LONGEST: usize = 4096;
@@ -44,6 +46,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) artifacts: Artifacts,
     /// What a package manager installed.
     pub(super) packages: Packages,
+    /// Secrets, and words of miners in memory.
+    pub(super) searched: Summary,
 }
 
 impl<'a> Subject<'a> {
@@ -74,6 +78,7 @@ impl<'a> Subject<'a> {
             diff: member_called(checkpoint, b"rootfs-diff.tar"),
             artifacts: checkpoint.artifacts(&options.archive),
             packages: Packages::default(),
+            searched: Summary::default(),
         };
         subject.packages = Packages::of(written(&subject));
         let executables = subject.tasks.iter().filter_map(|task| {
@@ -81,6 +86,7 @@ impl<'a> Subject<'a> {
             Some((task.pid, Provenance::of_file(&subject, exe)))
         });
         subject.executables = executables.collect();
+        subject.searched = secrets::search(&subject, &miner::WORDS);
         Ok(subject)
     }
 

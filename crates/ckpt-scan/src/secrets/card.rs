@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use super::rows;
 use super::rule::{Confidence, Rule};
 use super::view::Find;
 
@@ -20,47 +21,25 @@ const MOST: usize = 64;
 /// Bytes beside a number in which words are looked for.
 const BESIDE: usize = 64;
 
-/// Numbers that begin in a range of a window. Only every so many bytes are looked at: a number has one of them.
+/// Numbers that begin in a range of a window.
 pub(super) fn cards(window: &[u8], own: &Range<usize>, finds: &mut Vec<Find>) {
     let end = own.end.saturating_add(MOST).min(window.len());
-    let mut at = own.start.saturating_sub(MOST);
-    while at < end {
-        if may_be_within(window, at) {
-            let start = at.saturating_sub(
-                window
-                    .get(..at)
-                    .unwrap_or_default()
-                    .iter()
-                    .rev()
-                    .take(MOST + 1)
-                    .take_while(|byte| part(**byte))
-                    .count(),
-            );
-            let len = window
-                .get(start..)
-                .unwrap_or_default()
-                .iter()
-                .take(2 * MOST)
-                .take_while(|byte| part(**byte))
-                .count();
-            let row = start..start.saturating_add(len);
-            if len <= MOST {
-                row_of(window, &row, own, finds);
-            }
-            at = row.end.max(at);
+    let mut done = own.start;
+    rows::find(window, own.start..end, &mut |at| {
+        if at < done {
+            return;
         }
-        at = at.saturating_add(SHORTEST);
-    }
-}
-
-/// Whether a number may have the byte at `at`: a digit, or a separator between two.
-fn may_be_within(window: &[u8], at: usize) -> bool {
-    let digit =
-        |at: Option<usize>| at.and_then(|at| window.get(at)).is_some_and(u8::is_ascii_digit);
-    digit(Some(at))
-        || (window.get(at).is_some_and(|byte| part(*byte))
-            && digit(at.checked_sub(1))
-            && digit(at.checked_add(1)))
+        let before = window.get(..at).unwrap_or_default().iter().rev();
+        let start =
+            at.saturating_sub(before.take(MOST + 1).take_while(|byte| part(**byte)).count());
+        let behind = window.get(start..).unwrap_or_default().iter();
+        let len = behind.take(2 * MOST).take_while(|byte| part(**byte)).count();
+        let row = start..start.saturating_add(len);
+        if len <= MOST {
+            row_of(window, &row, own, finds);
+        }
+        done = row.end;
+    });
 }
 
 /// Digits and what separates their groups.

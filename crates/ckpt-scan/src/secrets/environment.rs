@@ -103,7 +103,7 @@ impl Environment {
                 value: secret.value().to_vec(),
                 rule: secret.kind(),
                 confidence: secret.confidence(),
-                detail: format!("value of {}", name.lossless()),
+                detail: format!("value of {}", name.lossless()).into(),
             });
         }
         SecretScanner::with(known.into_values().collect())
@@ -131,7 +131,7 @@ fn named(name: &[u8], value: &[u8]) -> Option<Secret> {
         Kind::Key => Confidence::Medium,
     };
     let detail = format!("value of {}", String::from_utf8_lossy(name));
-    Some(Secret::new(Rule::EnvSecret, confidence, Some(detail), value, value))
+    Some(Secret::new(Rule::EnvSecret, confidence, Some(detail.into()), value, value))
 }
 
 enum Kind {

@@ -11,7 +11,7 @@
 //! use ckpt_scan::secrets::{Confidence, summary};
 //!
 //! let checkpoint = Checkpoint::open("checkpoint.tar")?;
-//! let found = summary(&checkpoint, [], Confidence::Medium, Work::default());
+//! let found = summary(&checkpoint, [], &[], Confidence::Medium, Work::default());
 //! for folded in &found.secrets {
 //!     println!("{}: {} in {} places", folded.secret.rule().title, folded.secret.redacted(), folded.places);
 //! }
@@ -35,6 +35,7 @@ mod jwt;
 mod kubeconfig;
 mod logins;
 mod pem;
+mod rows;
 mod rule;
 mod scanner;
 mod secret;
@@ -49,4 +50,4 @@ pub use folding::{FoldedSecret, Folding, Spot};
 pub use rule::{Confidence, SecretRule, rules};
 pub use scanner::{SecretScanner, Space};
 pub use secret::Secret;
-pub use summary::{Sighting, Sightings, Summary, summary};
+pub use summary::{Sighting, Sightings, Summary, WordSpot, summary};

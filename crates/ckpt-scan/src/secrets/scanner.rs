@@ -1,25 +1,22 @@
-//! Finding secrets: anchors first, all in one pass, then the rules look at what lies around each.
+//! Finding secrets: [`Anchors`] first, all in one pass, then the rules look at what lies around each.
 
 use std::cmp::Reverse;
-use std::ops::{ControlFlow, Range};
-use std::sync::OnceLock;
-
-use aho_corasick::packed::{Config, Searcher};
-use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
-use memchr::memmem::Finder;
+use std::ops::{ControlFlow, Range, RangeInclusive};
+use std::sync::{Arc, OnceLock};
 
 use super::rule::{Confidence, Rule};
 use super::secret::Secret;
-use super::tokens::TOKENS;
+use super::tokens::{TOKENS, Token};
 use super::view::{AFTER, BEFORE, Check, Find, SPREAD, View};
-use super::{aws, azure, card, jwt, kubeconfig, logins, pem, tokens, url};
+use super::{aws, azure, card, jwt, kubeconfig, logins, pem, url};
+use crate::anchors::{Anchor, Anchors};
 use crate::driver::Hit;
 use crate::part::{Part, offset, position};
 use crate::scanner::{Found, Reach, Report, Scanner};
 use crate::strings::Encoding;
 
 /// What a secret stands at, and the rule that looks there; those of tokens stand in their table.
-static ANCHORS: [(&str, Check); 18] = [
+static ANCHORS: [(&str, Check); 19] = [
     ("AKIA", aws::key_id),
     ("ASIA", aws::key_id),
     ("aws_secret_access_key", aws::secret_by_name),
@@ -38,16 +35,11 @@ static ANCHORS: [(&str, Check); 18] = [
     ("basic ", logins::basic),
     ("Bearer ", logins::bearer),
     ("bearer ", logins::bearer),
+    ("Q~", azure::client_secret),
 ];
 
-/// The mark of an Azure client secret, too short to be sought with the others.
-const AZURE: &[u8] = b"Q~";
-
-/// Bytes of a known value by which it is found.
-const HEAD: usize = 8;
-
-/// Most bytes of a known value.
-const MOST_KNOWN_BYTES: usize = 4 << 10;
+/// Fewest and most bytes of a known value that is sought.
+const KNOWN: RangeInclusive<usize> = 8..=4 << 10;
 
 /// Most known values that are sought.
 const MOST_KNOWN: usize = 256;
@@ -58,7 +50,7 @@ pub(super) struct Known {
     pub(super) value: Vec<u8>,
     pub(super) rule: Rule,
     pub(super) confidence: Confidence,
-    pub(super) detail: String,
+    pub(super) detail: Arc<str>,
 }
 
 /// Looks for secrets.
@@ -67,20 +59,18 @@ pub(super) struct Known {
 /// same secrets however it is cut into parts.
 #[derive(Debug)]
 pub struct SecretScanner {
-    prefilter: Prefilter,
-    azure: Finder<'static>,
-    /// By the first bytes that are sought.
+    /// What is sought: the literals of [`ANCHORS`], the prefixes of [`TOKENS`], known values, words.
+    anchors: Anchors,
     known: Vec<Known>,
+    words: Vec<&'static str>,
 }
 
-/// Finds anchors.
-#[derive(Debug)]
-enum Prefilter {
-    /// Compares many at once, where the processor can.
-    Packed(Searcher),
-    Automaton(AhoCorasick),
-    /// No automaton could be made, which would be a defect of this table: then every byte is looked at.
-    Nothing,
+/// What an anchor is.
+enum Meaning<'s> {
+    Rule(Check),
+    Token(&'static Token),
+    Known(&'s Known),
+    Word(usize),
 }
 
 /// What a thread uses again.
@@ -88,6 +78,7 @@ enum Prefilter {
 pub struct Space {
     copy: Vec<u8>,
     finds: Vec<Find>,
+    words: Vec<Anchor>,
 }
 
 impl Default for SecretScanner {
@@ -105,21 +96,40 @@ impl SecretScanner {
 
     /// With values that are known already.
     pub(super) fn with(mut known: Vec<Known>) -> Self {
-        known.retain(|one| (HEAD..=MOST_KNOWN_BYTES).contains(&one.value.len()));
+        known.retain(|one| KNOWN.contains(&one.value.len()));
         known.sort_by(|one, other| one.value.cmp(&other.value));
         known.dedup_by(|one, other| one.value == other.value);
         known.truncate(MOST_KNOWN);
-        let fixed = ANCHORS.iter().map(|(literal, _)| literal.as_bytes());
-        let tokens = TOKENS.iter().map(|token| token.prefix.as_bytes());
-        let heads = known.iter().filter_map(|one| one.value.get(..HEAD));
-        let literals: Vec<&[u8]> = fixed.chain(tokens).chain(heads).collect();
-        let prefilter = Prefilter::of(&literals);
-        Self { prefilter, azure: Finder::new(AZURE), known }
+        Self::of(known, Vec::new())
     }
 
-    /// What a hit is.
+    /// Tells in the same pass where some words stand; see [`word`](Self::word).
+    #[must_use]
+    pub fn and_words(self, words: &[&'static str]) -> Self {
+        Self::of(self.known, words.to_vec())
+    }
+
+    fn of(known: Vec<Known>, words: Vec<&'static str>) -> Self {
+        let rules = ANCHORS.iter().map(|(literal, _)| literal.as_bytes());
+        let tokens = TOKENS.iter().map(|token| token.prefix.as_bytes());
+        let values = known.iter().map(|one| one.value.as_slice());
+        let others = words.iter().map(|word| word.as_bytes());
+        let anchors = Anchors::new(rules.chain(tokens).chain(values).chain(others));
+        Self { anchors, known, words }
+    }
+
+    /// Which of the words a hit is, by its place among them; `None` when it is a secret.
+    #[must_use]
+    pub fn word(&self, hit: &Hit<'_>) -> Option<usize> {
+        hit.found.pattern.checked_sub(FIRST_WORD)
+    }
+
+    /// What a hit is; `None` when it is a word.
     #[must_use]
     pub fn secret(&self, hit: &Hit<'_>) -> Option<Secret> {
+        if self.word(hit).is_some() {
+            return None;
+        }
         let range = &hit.found.range;
         let anchor = anchor_of(hit)?;
         let mut copy = Vec::new();
@@ -131,10 +141,7 @@ impl SecretScanner {
         let window = hit.part.bytes(base..end, &mut copy);
         let (at, start) = (offset(anchor, base), offset(range.start, base));
         let mut finds = Vec::new();
-        self.look(window, at, &mut finds);
-        if window.get(at..).is_some_and(|here| here.starts_with(AZURE)) {
-            apply(azure::client_secret, window, at, &mut finds);
-        }
+        self.look(window, &(at..at.saturating_add(1)), &mut finds, &mut Vec::new());
         card::cards(window, &(start..start.saturating_add(1)), &mut finds);
         let same = |find: &&Find| {
             find.range.range() == (start..start.saturating_add(hit.bytes.len()))
@@ -149,52 +156,78 @@ impl SecretScanner {
     #[must_use]
     pub fn in_bytes(&self, bytes: &[u8]) -> Vec<(usize, Secret)> {
         let mut finds = Vec::new();
-        self.finds(bytes, &(0..bytes.len()), &mut finds);
+        self.finds(bytes, &(0..bytes.len()), &mut finds, &mut Vec::new());
         finds.iter().map(|find| (find.range.start, secret(bytes, find))).collect()
     }
 
-    /// What begins in a range of a window, by place and rule.
-    fn finds(&self, window: &[u8], own: &Range<usize>, finds: &mut Vec<Find>) {
+    /// What begins in a range of a window: secrets by place and rule, and words by place.
+    fn finds(
+        &self,
+        window: &[u8],
+        own: &Range<usize>,
+        finds: &mut Vec<Find>,
+        words: &mut Vec<Anchor>,
+    ) {
         finds.clear();
+        words.clear();
         let from = own.start.saturating_sub(SPREAD);
         let to = own.end.saturating_add(SPREAD).min(window.len());
-        let mut at = from;
-        while let Some(start) = self.prefilter.next(window, at).filter(|start| *start < to) {
-            self.look(window, start, finds);
-            at = start.saturating_add(1);
-        }
-        let marks = window.get(from..to.saturating_add(1).min(window.len())).unwrap_or_default();
-        for mark in self.azure.find_iter(marks) {
-            let at = from.saturating_add(mark);
-            apply(azure::client_secret, window, at, finds);
-        }
+        self.look(window, &(from..to), finds, words);
         card::cards(window, own, finds);
         finds.retain(|find| own.contains(&find.range.start));
+        words.retain(|word| own.contains(&word.start));
+        words.sort_unstable();
         // What two rules find is what the first says, and the surest of its hits.
         finds.sort_by_key(|find| (find.range, find.rule, Reverse(find.confidence), find.anchor));
         finds.dedup_by(|next, first| next.range == first.range);
     }
 
-    /// Has the rules look at an anchor.
-    fn look(&self, window: &[u8], at: usize, finds: &mut Vec<Find>) {
-        let here = window.get(at..).unwrap_or_default();
-        for (literal, check) in &ANCHORS {
-            if here.starts_with(literal.as_bytes()) {
-                apply(*check, window, at, finds);
+    /// Has the rules look at the anchors that begin in a range.
+    fn look(
+        &self,
+        window: &[u8],
+        range: &Range<usize>,
+        finds: &mut Vec<Find>,
+        words: &mut Vec<Anchor>,
+    ) {
+        self.anchors.find(window, range, &mut |anchor| match self.meaning(anchor.number) {
+            Some(Meaning::Rule(check)) => apply(window, anchor.start, finds, check),
+            Some(Meaning::Token(token)) => {
+                apply(window, anchor.start, finds, |view, finds| token.look(view, finds));
             }
+            Some(Meaning::Known(known)) => {
+                let end = anchor.start.saturating_add(known.value.len());
+                let find = Find::new(known.rule, known.confidence, anchor.start..end);
+                finds.push(find.detail(Arc::clone(&known.detail)));
+            }
+            Some(Meaning::Word(number)) => words.push(Anchor { number, ..anchor }),
+            None => {}
+        });
+    }
+
+    /// What the anchor with a number is.
+    fn meaning(&self, number: usize) -> Option<Meaning<'_>> {
+        if let Some((_, check)) = ANCHORS.get(number) {
+            return Some(Meaning::Rule(*check));
         }
-        if TOKENS.iter().any(|token| here.starts_with(token.prefix.as_bytes())) {
-            apply(tokens::check, window, at, finds);
+        let number = number.checked_sub(ANCHORS.len())?;
+        if let Some(token) = TOKENS.get(number) {
+            return Some(Meaning::Token(token));
         }
-        for known in self.known.iter().filter(|known| here.starts_with(&known.value)) {
-            let range = at..at.saturating_add(known.value.len());
-            let find = Find::new(known.rule, known.confidence, range);
-            finds.push(find.detail(known.detail.clone()));
+        let number = number.checked_sub(TOKENS.len())?;
+        if let Some(known) = self.known.get(number) {
+            return Some(Meaning::Known(known));
         }
+        number.checked_sub(self.known.len()).map(Meaning::Word)
     }
 }
 
-fn apply(check: Check, window: &[u8], at: usize, finds: &mut Vec<Find>) {
+fn apply(
+    window: &[u8],
+    at: usize,
+    finds: &mut Vec<Find>,
+    check: impl Fn(&View<'_>, &mut Vec<Find>),
+) {
     let (view, start) = View::of(window, at);
     let first = finds.len();
     check(&view, finds);
@@ -218,6 +251,9 @@ fn mark_of(rule: Rule, anchor: usize, start: usize) -> usize {
 /// More than there are rules.
 const RULES_AT_MOST: usize = 256;
 
+/// Number of the first word; those of secrets are smaller.
+const FIRST_WORD: usize = usize::MAX / 2;
+
 /// The anchor that a mark tells.
 fn anchor_of(hit: &Hit<'_>) -> Option<u64> {
     let before = hit.found.pattern / RULES_AT_MOST;
@@ -240,35 +276,6 @@ pub(super) fn holds_secret(token: &[u8]) -> bool {
     !SCANNER.get_or_init(SecretScanner::default).in_bytes(token).is_empty()
 }
 
-impl Prefilter {
-    fn of(literals: &[&[u8]]) -> Self {
-        let mut builder = Config::new().heuristic_pattern_limits(false).builder();
-        if let Some(searcher) = builder.extend(literals).build() {
-            return Self::Packed(searcher);
-        }
-        let mut builder = AhoCorasick::builder();
-        builder
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(literals)
-            .map_or(Self::Nothing, Self::Automaton)
-    }
-
-    /// Where the next anchor begins, from an offset on.
-    fn next(&self, window: &[u8], at: usize) -> Option<usize> {
-        if at >= window.len() {
-            return None;
-        }
-        let span = Span { start: at, end: window.len() };
-        match self {
-            Self::Packed(searcher) => searcher.find_in(window, span).map(|found| found.start()),
-            Self::Automaton(automaton) => {
-                automaton.find(Input::new(window).span(span)).map(|found| found.start())
-            }
-            Self::Nothing => Some(at),
-        }
-    }
-}
-
 impl Scanner for SecretScanner {
     type Space = Space;
 
@@ -277,24 +284,37 @@ impl Scanner for SecretScanner {
     }
 
     fn scan(&self, part: &Part, space: &mut Space, report: &mut Report<'_>) -> ControlFlow<()> {
-        let Space { copy, finds } = space;
+        let Space { copy, finds, words } = space;
         let around = part.around();
         let base = around.start;
         let window = part.bytes(around, copy);
         let own = offset(part.core().start, base)..offset(part.core().end, base);
-        self.finds(window, &own, finds);
-        for find in finds.iter() {
-            let range = find.range.range();
+        self.finds(window, &own, finds, words);
+        let mut tell = |range: Range<usize>, pattern: usize| {
             let bytes = window.get(range.clone()).unwrap_or_default();
             let found = Found {
                 range: position(base, range.start)..position(base, range.end),
-                pattern: mark(find),
+                pattern,
                 encoding: Encoding::of(bytes),
                 continued: false,
                 continues: false,
             };
-            report(&found, bytes)?;
+            report(&found, bytes)
+        };
+        let mut words = words.iter().peekable();
+        let word = |word: &Anchor| {
+            let len = self.words.get(word.number).map_or(0, |word| word.len());
+            let pattern = FIRST_WORD.saturating_add(word.number);
+            (word.start..word.start.saturating_add(len), pattern)
+        };
+        for find in finds.iter() {
+            while let Some((range, pattern)) =
+                words.next_if(|word| word.start <= find.range.start).map(word)
+            {
+                tell(range, pattern)?;
+            }
+            tell(find.range.range(), mark(find))?;
         }
-        ControlFlow::Continue(())
+        words.map(word).try_for_each(|(range, pattern)| tell(range, pattern))
     }
 }

@@ -1,6 +1,7 @@
 //! A secret, and how it is shown: redacted, unless somebody asks for it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -17,7 +18,7 @@ const SHOWN: usize = 8;
 pub struct Secret {
     rule: Rule,
     confidence: Confidence,
-    detail: Option<String>,
+    detail: Option<Arc<str>>,
     value: Vec<u8>,
     body: Vec<u8>,
     digest: [u8; 32],
@@ -27,7 +28,7 @@ impl Secret {
     pub(super) fn new(
         rule: Rule,
         confidence: Confidence,
-        detail: Option<String>,
+        detail: Option<Arc<str>>,
         value: &[u8],
         body: &[u8],
     ) -> Self {

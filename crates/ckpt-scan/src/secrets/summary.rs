@@ -1,8 +1,10 @@
-//! All secrets of a checkpoint in one call.
+//! All secrets of a checkpoint in one call, and words that a caller looks for in the same pass.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
+use ckpt_memory::{Mapping, MappingKind, VirtAddr};
 use ckpt_model::artifacts::Artifact;
 use ckpt_model::{Checkpoint, Pid};
 
@@ -14,8 +16,11 @@ use super::secret::Secret;
 use crate::driver::{Hit, Sink, Work, run};
 use crate::haystack::{Haystack, Place};
 
-/// Secrets that are handed on together.
+/// Secrets, or words, that are handed on together.
 const BATCH: usize = 256;
+
+/// Bytes of what stands at a word.
+const TEXT: usize = 96;
 
 /// A secret at the places that share the memory or the file in which it was found.
 #[derive(Debug)]
@@ -80,21 +85,35 @@ pub struct Summary {
     pub secrets: Vec<FoldedSecret>,
     /// Sightings of further secrets, beyond what is kept.
     pub left_out: u64,
+    /// The words that were found: the first place in the memory of each process.
+    pub words: BTreeMap<(Pid, &'static str), WordSpot>,
 }
 
-/// Looks for secrets that are at least so sure in the environment and memory of all processes and in artifacts.
+/// Where a word stands in the memory of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WordSpot {
+    /// Address of its first byte.
+    pub address: VirtAddr,
+    /// The bytes there: the word, and what follows it.
+    pub text: Vec<u8>,
+}
+
+/// Looks for secrets that are at least so sure in the environment and memory of all processes and in artifacts, and for
+/// `words` in memory that is the processes' own: what is in a file is no more theirs than the file is.
 ///
 /// Memory is read once; what is kept is bounded whatever the number of hits.
 #[must_use]
 pub fn summary<'a>(
     checkpoint: &'a Checkpoint,
     artifacts: impl IntoIterator<Item = &'a Artifact>,
+    words: &[&'static str],
     least: Confidence,
     work: Work,
 ) -> Summary {
     let tasks = checkpoint.processes().by_pid();
     let environment = Environment::of(tasks.iter().copied());
-    let scanner = environment.scanner();
+    let scanner = environment.scanner().and_words(words);
     let pids: Vec<Pid> = tasks.iter().map(|task| task.pid).collect();
     let mut haystack = Haystack::new();
     haystack.add_memory(checkpoint, &pids, |_, _| true);
@@ -103,14 +122,63 @@ pub fn summary<'a>(
     for variable in environment.variables.iter().filter(|one| one.secret.confidence() >= least) {
         folding.add(variable.secret.clone(), [Spot::variable(variable)]);
     }
-    let sink = Sightings::new(&haystack, &scanner, &environment, least);
+    let sink =
+        Finder { words, sightings: Sightings::new(&haystack, &scanner, &environment, least) };
+    let mut found = BTreeMap::new();
     let done: Result<(), Infallible> = run(haystack.pieces(), &scanner, &sink, work, |batch| {
-        for Sighting { secret, places } in batch {
+        for Sighting { secret, places } in batch.secrets {
             folding.add(secret, places.iter().map(Spot::of));
+        }
+        for (pid, word, spot) in batch.words {
+            found.entry((pid, word)).or_insert(spot);
         }
         Ok(())
     });
     done.unwrap_or_else(|never| match never {});
     let (secrets, left_out) = folding.finish();
-    Summary { secrets, left_out: left_out.saturating_add(environment.left_out) }
+    let left_out = left_out.saturating_add(environment.left_out);
+    Summary { secrets, left_out, words: found }
+}
+
+/// Tells secrets and words apart.
+struct Finder<'a, 'w> {
+    words: &'w [&'static str],
+    sightings: Sightings<'a>,
+}
+
+#[derive(Default)]
+struct Batch<'a> {
+    secrets: Vec<Sighting<'a>>,
+    words: Vec<(Pid, &'static str, WordSpot)>,
+}
+
+impl<'a> Sink for Finder<'a, '_> {
+    type Batch = Batch<'a>;
+
+    fn add(&self, batch: &mut Self::Batch, hit: &Hit<'_>) -> ControlFlow<()> {
+        let Self { words, sightings } = self;
+        let Some(number) = sightings.scanner.word(hit) else {
+            return sightings.add(&mut batch.secrets, hit);
+        };
+        let Some(word) = words.get(number) else { return ControlFlow::Continue(()) };
+        let mut places = Vec::new();
+        sightings.haystack.places(hit.part.region(), &hit.found.range, &mut places);
+        for place in places.iter().take(BATCH) {
+            if let Place::Memory { task, address, mapping } = place
+                && is_own(mapping)
+            {
+                let end = hit.found.range.start.saturating_add(TEXT as u64);
+                let mut copy = Vec::new();
+                let text = hit.part.bytes(hit.found.range.start..end, &mut copy).to_vec();
+                batch.words.push((task.pid, word, WordSpot { address: *address, text }));
+            }
+        }
+        let full = batch.words.len() >= BATCH;
+        if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Whether what stands in a mapping is the process's: pages of files count where they were written.
+fn is_own(mapping: &Mapping) -> bool {
+    mapping.readable() && mapping.kind != MappingKind::FileShared
 }

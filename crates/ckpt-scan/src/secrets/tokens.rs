@@ -91,28 +91,27 @@ fn bech32(byte: u8) -> bool {
         && !matches!(byte, b'1' | b'B' | b'I' | b'O')
 }
 
-/// The token that begins at the anchor.
-pub(super) fn check(view: &View<'_>, finds: &mut Vec<Find>) {
-    let here = view.from(view.at());
-    for token in TOKENS.iter().filter(|token| here.starts_with(token.prefix.as_bytes())) {
+impl Token {
+    /// The token of this form that begins at the anchor.
+    pub(super) fn look(&self, view: &View<'_>, finds: &mut Vec<Find>) {
         let start = view.at();
         let tail = view.run(
-            start.saturating_add(token.prefix.len()),
-            token.length.end().saturating_add(2),
-            token.letter,
+            start.saturating_add(self.prefix.len()),
+            self.length.end().saturating_add(2),
+            self.letter,
         );
         let tail = tail.start..trimmed(view.bytes(tail.clone()), tail.start);
         let range = start..tail.end;
         let text = view.bytes(tail.clone());
-        if !token.length.contains(&text.len())
+        if !self.length.contains(&text.len())
             || !view.stands_alone(&range, alnum)
             || is_placeholder(text)
         {
-            continue;
+            return;
         }
-        if let Some(confidence) = (token.check)(text) {
-            let prefix = token.prefix.trim_end_matches(['_', '-', '.', '/']);
-            finds.push(Find::new(token.rule, confidence, range).detail(prefix));
+        if let Some(confidence) = (self.check)(text) {
+            let prefix = self.prefix.trim_end_matches(['_', '-', '.', '/']);
+            finds.push(Find::new(self.rule, confidence, range).detail(prefix));
         }
     }
 }

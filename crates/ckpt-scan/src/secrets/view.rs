@@ -1,6 +1,7 @@
 //! What a rule sees: the bytes around an anchor, always as many of them, however memory is cut into parts.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::rule::{Confidence, Rule};
 
@@ -34,7 +35,7 @@ pub(super) struct Find {
     /// The part whose ends may be shown: of a key its body, and not its armour.
     pub(super) body: Extent,
     /// What can be told of it without giving it away.
-    pub(super) detail: Option<String>,
+    pub(super) detail: Option<Arc<str>>,
 }
 
 /// A range of offsets; other than a range it has an order.
@@ -66,7 +67,7 @@ impl Find {
         Self { range, rule, anchor: range.start, confidence, body: range, detail: None }
     }
 
-    pub(super) fn detail(self, detail: impl Into<String>) -> Self {
+    pub(super) fn detail(self, detail: impl Into<Arc<str>>) -> Self {
         Self { detail: Some(detail.into()), ..self }
     }
 

@@ -111,7 +111,7 @@ fn honest_containers_have_their_environment_and_no_more() {
     for case in honest {
         let checkpoint = open(&folder.join(case));
         let artifacts = checkpoint.artifacts(&ckpt_archive::Options::default());
-        let found = summary(&checkpoint, &artifacts.list, Confidence::Low, Work::default());
+        let found = summary(&checkpoint, &artifacts.list, &[], Confidence::Low, Work::default());
         for one in &found.secrets {
             assert_eq!(one.secret.rule().id, "env-secret", "{case}: {one:?}");
         }

@@ -441,7 +441,7 @@ fn family() -> Checkpoint {
 fn equal_secrets_are_told_once() {
     let checkpoint = family();
     let artifacts = checkpoint.artifacts(&ckpt_archive::Options::default());
-    let found = summary(&checkpoint, &artifacts.list, Confidence::Medium, Work::default());
+    let found = summary(&checkpoint, &artifacts.list, &[], Confidence::Medium, Work::default());
     let mut told: Vec<(&str, String, u64)> = found
         .secrets
         .iter()
