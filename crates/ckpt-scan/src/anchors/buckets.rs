@@ -48,6 +48,13 @@ impl Halves {
         Self { low: bit(byte & 0x0f), high: bit(byte >> 4) }
     }
 
+    /// A byte, and when it is an ASCII letter and `ignore_case`, its other case.
+    fn of_either(byte: u8, ignore_case: bool) -> Self {
+        let one = Self::of(byte);
+        let other = ignore_case && byte.is_ascii_alphabetic();
+        if other { one.join(Self::of(byte ^ 0x20)) } else { one }
+    }
+
     fn join(self, other: Self) -> Self {
         Self { low: self.low | other.low, high: self.high | other.high }
     }
@@ -83,12 +90,13 @@ fn share(byte: u8) -> f32 {
 
 impl Mark {
     /// The rarest four bytes in a row.
-    pub(super) fn of(literal: &[u8]) -> Self {
+    pub(super) fn of(literal: &[u8], ignore_case: bool) -> Self {
         let last = literal.len().saturating_sub(MARK).min(FURTHEST);
         let at = |offset: usize| {
             let mut places = [Halves::ANY; MARK];
             let bytes = literal.iter().skip(offset);
-            places.iter_mut().zip(bytes).for_each(|(place, byte)| *place = Halves::of(*byte));
+            let of = |byte: &u8| Halves::of_either(*byte, ignore_case);
+            places.iter_mut().zip(bytes).for_each(|(place, byte)| *place = of(byte));
             Self { offset, places }
         };
         let all = (0..=last).map(at);
@@ -194,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_rarest_bytes_are_the_mark() {
-        let offset = |literal: &[u8]| Mark::of(literal).offset;
+        let offset = |literal: &[u8]| Mark::of(literal, false).offset;
         assert_eq!((offset(b"aeiou"), offset(b"Q~"), offset(b"")), (1, 0, 0));
         assert_eq!(offset(b"one {%#} two"), 4);
     }
@@ -204,7 +212,7 @@ mod tests {
         let literals: Vec<Vec<u8>> = (0..40_u8)
             .map(|n| if n < 25 { vec![b'g', b'h', b'a' + n, b'_'] } else { vec![n, 200 + n, n, 7] })
             .collect();
-        let marks: Vec<Mark> = literals.iter().map(|literal| Mark::of(literal)).collect();
+        let marks: Vec<Mark> = literals.iter().map(|literal| Mark::of(literal, false)).collect();
         let buckets = of(&marks);
         assert_eq!(buckets.len(), MOST);
         let mut all: Vec<usize> =

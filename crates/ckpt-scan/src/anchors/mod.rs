@@ -24,6 +24,8 @@ pub(crate) struct Anchors {
     tables: Tables,
     /// The largest offset of a mark in its literal.
     furthest: usize,
+    /// Whether ASCII letters of either case are the same.
+    ignore_case: bool,
 }
 
 #[derive(Debug)]
@@ -42,19 +44,23 @@ pub(crate) struct Anchor {
     pub(crate) start: usize,
     /// Which, in the order in which they were given.
     pub(crate) number: usize,
+    /// Its bytes.
+    pub(crate) len: usize,
 }
 
 impl Anchors {
-    /// To find these, the empty ones left out.
-    pub(crate) fn new<'l>(literals: impl IntoIterator<Item = &'l [u8]>) -> Self {
+    /// To find these, the empty ones left out; ASCII letters in either case with `ignore_case`.
+    pub(crate) fn new<'l>(literals: impl IntoIterator<Item = &'l [u8]>, ignore_case: bool) -> Self {
         let numbered = literals.into_iter().enumerate().filter(|(_, bytes)| !bytes.is_empty());
         let numbered: Vec<(usize, &[u8])> = numbered.collect();
-        let marks: Vec<Mark> = numbered.iter().map(|(_, bytes)| Mark::of(bytes)).collect();
+        let marks: Vec<Mark> =
+            numbered.iter().map(|(_, bytes)| Mark::of(bytes, ignore_case)).collect();
         let mut all = Self {
             literals: Vec::with_capacity(numbered.len()),
             buckets: Vec::new(),
             tables: Tables::default(),
             furthest: marks.iter().map(|mark| mark.offset).max().unwrap_or_default(),
+            ignore_case,
         };
         for (bucket, Bucket { places, members, .. }) in (0..).zip(buckets::of(&marks)) {
             all.tables.add(bucket, &places);
@@ -91,9 +97,14 @@ impl Anchors {
             left &= left.wrapping_sub(1);
             for literal in bucket.and_then(|range| self.literals.get(range)).unwrap_or_default() {
                 let Some(start) = at.checked_sub(literal.mark) else { continue };
-                let here = window.get(start..).unwrap_or_default();
-                if here.starts_with(&literal.bytes) && starts.contains(&start) {
-                    tell(Anchor { start, number: literal.number });
+                let end = start.saturating_add(literal.bytes.len());
+                let here = window.get(start..end).unwrap_or_default();
+                let same = match self.ignore_case {
+                    true => here.eq_ignore_ascii_case(&literal.bytes),
+                    false => here == literal.bytes,
+                };
+                if same && starts.contains(&start) {
+                    tell(Anchor { start, number: literal.number, len: literal.bytes.len() });
                 }
             }
         }
@@ -106,40 +117,55 @@ mod tests {
 
     use super::*;
 
-    fn found(literals: &[Vec<u8>], window: &[u8], starts: &Range<usize>) -> Vec<Anchor> {
-        let anchors = Anchors::new(literals.iter().map(Vec::as_slice));
+    fn found(
+        literals: &[Vec<u8>],
+        ignore_case: bool,
+        window: &[u8],
+        starts: &Range<usize>,
+    ) -> Vec<Anchor> {
+        let anchors = Anchors::new(literals.iter().map(Vec::as_slice), ignore_case);
         let mut found = Vec::new();
         anchors.find(window, starts, &mut |anchor| found.push(anchor));
         found.sort_unstable();
         found
     }
 
-    fn naive(literals: &[Vec<u8>], window: &[u8], starts: &Range<usize>) -> Vec<Anchor> {
+    fn naive(
+        literals: &[Vec<u8>],
+        ignore_case: bool,
+        window: &[u8],
+        starts: &Range<usize>,
+    ) -> Vec<Anchor> {
+        let folded =
+            |bytes: &[u8]| if ignore_case { bytes.to_ascii_lowercase() } else { bytes.to_vec() };
+        let window = folded(window);
         let at = |start: usize| {
+            let rest = window.get(start..).unwrap_or_default();
             let here = literals.iter().enumerate().filter(move |(_, literal)| {
-                !literal.is_empty() && window.get(start..).is_some_and(|w| w.starts_with(literal))
+                !literal.is_empty() && rest.starts_with(&folded(literal))
             });
-            here.map(move |(number, _)| Anchor { start, number })
+            here.map(move |(number, literal)| Anchor { start, number, len: literal.len() })
         };
         starts.clone().flat_map(at).collect()
     }
 
     /// Bytes of few kinds, so that much is found and more is nearly found.
     fn bytes(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
-        prop::collection::vec(prop::sample::select(b"abcdAB\x00\xff".to_vec()), len)
+        prop::collection::vec(prop::sample::select(b"abcdAB[{\x00\xff".to_vec()), len)
     }
 
     proptest! {
         #[test]
         fn what_a_naive_search_finds(
             literals in prop::collection::vec(bytes(0..9), 0..40),
+            ignore_case: bool,
             window in bytes(0..400),
             ends in (0_usize..420, 0_usize..420),
         ) {
             let starts = ends.0.min(ends.1)..ends.0.max(ends.1);
             prop_assert_eq!(
-                found(&literals, &window, &starts),
-                naive(&literals, &window, &starts),
+                found(&literals, ignore_case, &window, &starts),
+                naive(&literals, ignore_case, &window, &starts),
             );
         }
     }
@@ -151,7 +177,8 @@ mod tests {
             let mut window = vec![b'.'; 150];
             window[at..at + 6].copy_from_slice(b"needle");
             let all = 0..window.len();
-            assert_eq!(found(&literals, &window, &all), naive(&literals, &window, &all), "{at}");
+            let found = found(&literals, false, &window, &all);
+            assert_eq!(found, naive(&literals, false, &window, &all), "{at}");
         }
     }
 }

@@ -21,6 +21,7 @@ use regex::bytes::{Regex, RegexBuilder};
 pub use error::PatternError;
 use literal::Needle;
 
+use crate::anchors::Anchors;
 use crate::part::{Part, offset, position};
 use crate::scanner::{Found, Reach, Report, Scanner};
 use crate::strings::Encoding;
@@ -36,6 +37,9 @@ const MAX_COMPILED: usize = 64 << 20;
 
 /// Up to so many literals each is looked for on its own; more are looked for together.
 const FEW: usize = 4;
+
+/// More literals than that are a matter for an automaton: chance finds would be too many.
+const MANY: usize = 256;
 
 /// Collects patterns.
 #[derive(Clone, Debug, Default)]
@@ -177,8 +181,8 @@ pub struct Search {
     patterns: Vec<String>,
     /// Literals that are looked for one by one.
     alone: Vec<Literal>,
-    /// Literals that are looked for together.
-    together: Option<(AhoCorasick, Vec<Meaning>)>,
+    /// Literals that are looked for together, and what each is.
+    together: Option<(Together, Vec<Meaning>)>,
     /// Patterns that are found wherever they stand.
     anywhere: Vec<Anywhere>,
     /// Patterns whose matches do not overlap.
@@ -193,6 +197,13 @@ type Meaning = (usize, Option<Encoding>);
 struct Literal {
     finder: Finder<'static>,
     meaning: Meaning,
+}
+
+/// Finds several literals at once.
+#[derive(Debug)]
+enum Together {
+    Anchors(Box<Anchors>),
+    Automaton(AhoCorasick),
 }
 
 #[derive(Debug)]
@@ -264,12 +275,18 @@ impl Search {
         }
         let meanings = literals.iter().map(|(pattern, needle)| (*pattern, needle.encoding));
         let meanings: Vec<Meaning> = meanings.collect();
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .ascii_case_insensitive(ignore_case)
-            .build(literals.iter().map(|(_, needle)| &needle.bytes))
-            .map_err(|error| PatternError::refused("literals", &error))?;
-        self.together = (!meanings.is_empty()).then_some((automaton, meanings));
+        let needles = literals.iter().map(|(_, needle)| needle.bytes.as_slice());
+        let together = if literals.len() <= MANY {
+            Together::Anchors(Box::new(Anchors::new(needles, ignore_case)))
+        } else {
+            let automaton = AhoCorasick::builder()
+                .match_kind(MatchKind::Standard)
+                .ascii_case_insensitive(ignore_case)
+                .build(needles)
+                .map_err(|error| PatternError::refused("literals", &error))?;
+            Together::Automaton(automaton)
+        };
+        self.together = (!meanings.is_empty()).then_some((together, meanings));
         Ok(())
     }
 
@@ -285,15 +302,25 @@ impl Search {
                 at = start.saturating_add(1);
             }
         }
-        if let Some((automaton, meanings)) = &self.together {
-            let bytes = window.get(own.start..).unwrap_or_default();
-            for found in automaton.find_overlapping_iter(bytes) {
-                let start = own.start.saturating_add(found.start());
-                let end = own.start.saturating_add(found.end());
-                if let Some(meaning) = meanings.get(found.pattern().as_usize())
-                    && own.contains(&start)
+        if let Some((together, meanings)) = &self.together {
+            let mut add = |range: Range<usize>, number: usize| {
+                if let Some(meaning) = meanings.get(number)
+                    && own.contains(&range.start)
                 {
-                    matches.push(Match::new(start..end, *meaning));
+                    matches.push(Match::new(range, *meaning));
+                }
+            };
+            match together {
+                Together::Anchors(anchors) => anchors.find(window, own, &mut |anchor| {
+                    add(anchor.start..anchor.start.saturating_add(anchor.len), anchor.number);
+                }),
+                Together::Automaton(automaton) => {
+                    let bytes = window.get(own.start..).unwrap_or_default();
+                    for found in automaton.find_overlapping_iter(bytes) {
+                        let [start, end] =
+                            [found.start(), found.end()].map(|at| own.start.saturating_add(at));
+                        add(start..end, found.pattern().as_usize());
+                    }
                 }
             }
         }

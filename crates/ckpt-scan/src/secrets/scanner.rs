@@ -62,7 +62,6 @@ pub struct SecretScanner {
     /// What is sought: the literals of [`ANCHORS`], the prefixes of [`TOKENS`], known values, words.
     anchors: Anchors,
     known: Vec<Known>,
-    words: Vec<&'static str>,
 }
 
 /// What an anchor is.
@@ -100,22 +99,22 @@ impl SecretScanner {
         known.sort_by(|one, other| one.value.cmp(&other.value));
         known.dedup_by(|one, other| one.value == other.value);
         known.truncate(MOST_KNOWN);
-        Self::of(known, Vec::new())
+        Self::of(known, &[])
     }
 
     /// Tells in the same pass where some words stand; see [`word`](Self::word).
     #[must_use]
-    pub fn and_words(self, words: &[&'static str]) -> Self {
-        Self::of(self.known, words.to_vec())
+    pub fn and_words(self, words: &[&str]) -> Self {
+        Self::of(self.known, words)
     }
 
-    fn of(known: Vec<Known>, words: Vec<&'static str>) -> Self {
+    fn of(known: Vec<Known>, words: &[&str]) -> Self {
         let rules = ANCHORS.iter().map(|(literal, _)| literal.as_bytes());
         let tokens = TOKENS.iter().map(|token| token.prefix.as_bytes());
         let values = known.iter().map(|one| one.value.as_slice());
         let others = words.iter().map(|word| word.as_bytes());
-        let anchors = Anchors::new(rules.chain(tokens).chain(values).chain(others));
-        Self { anchors, known, words }
+        let anchors = Anchors::new(rules.chain(tokens).chain(values).chain(others), false);
+        Self { anchors, known }
     }
 
     /// Which of the words a hit is, by its place among them; `None` when it is a secret.
@@ -196,7 +195,7 @@ impl SecretScanner {
                 apply(window, anchor.start, finds, |view, finds| token.look(view, finds));
             }
             Some(Meaning::Known(known)) => {
-                let end = anchor.start.saturating_add(known.value.len());
+                let end = anchor.start.saturating_add(anchor.len);
                 let find = Find::new(known.rule, known.confidence, anchor.start..end);
                 finds.push(find.detail(Arc::clone(&known.detail)));
             }
@@ -303,9 +302,8 @@ impl Scanner for SecretScanner {
         };
         let mut words = words.iter().peekable();
         let word = |word: &Anchor| {
-            let len = self.words.get(word.number).map_or(0, |word| word.len());
-            let pattern = FIRST_WORD.saturating_add(word.number);
-            (word.start..word.start.saturating_add(len), pattern)
+            let range = word.start..word.start.saturating_add(word.len);
+            (range, FIRST_WORD.saturating_add(word.number))
         };
         for find in finds.iter() {
             while let Some((range, pattern)) =

@@ -176,6 +176,27 @@ fn what_is_wrong_with_a_pattern_is_shown_where_it_is() {
     assert!(matches!(Search::builder().literal("").build(), Err(PatternError::Empty { .. })));
 }
 
+/// Few literals, some, and very many are looked for in different ways.
+#[test]
+fn literals_are_found_among_any_number_of_others() {
+    let memory: Vec<u8> = (0..4000_u32).flat_map(|n| format!("word{n} ").into_bytes()).collect();
+    let pieces = pieces(&memory, 4096, &[999]);
+    let text = String::from_utf8(memory).unwrap();
+    for others in [0, 20, 400] {
+        let literals = ["word77 ", "RD3999"].map(str::to_owned).into_iter();
+        let literals = literals.chain((0..others).map(|n| format!("other{n}")));
+        let builder = literals.fold(Search::builder(), SearchBuilder::literal);
+        for (ignore_case, wanted) in [(false, vec!["word77 "]), (true, vec!["word77 ", "rd3999"])] {
+            let search_for = builder.clone().ignore_case(ignore_case).build().unwrap();
+            let found = search(&pieces, &search_for, 2, 1 << 10);
+            let starts: Vec<u64> = found.iter().map(|one| one.start).collect();
+            let wanted: Vec<u64> =
+                wanted.iter().map(|one| 4096 + text.find(one).unwrap() as u64).collect();
+            assert_eq!(starts, wanted, "{others} others, {ignore_case}");
+        }
+    }
+}
+
 #[test]
 fn a_match_can_go_over_many_parts() {
     let mut memory = vec![b'x'; 100_000];
