@@ -1,4 +1,4 @@
-//! Bytes a second, beside what reading the same bytes takes: strings and searches over kinds of memory.
+//! Bytes a second, beside what reading the same bytes takes: strings, searches and secrets over kinds of memory.
 #![allow(missing_docs, clippy::expect_used)]
 
 use std::convert::Infallible;
@@ -6,7 +6,8 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use ckpt_scan::search::Search;
+use ckpt_scan::search::{Search, SearchBuilder};
+use ckpt_scan::secrets::SecretScanner;
 use ckpt_scan::strings::{Options, Strings};
 use ckpt_scan::{Hit, Piece, Scanner, Sink, Work, run};
 use ckpt_synth::noise;
@@ -56,6 +57,10 @@ fn scan(c: &mut Criterion) {
     ];
     let strings = Strings::new(Options::default());
     let literal = Search::builder().literal("absent literal").build().expect("a pattern");
+    let literals = (0..20).map(|n| format!("absent{n}literal"));
+    let literals = literals.fold(Search::builder(), SearchBuilder::literal).ignore_case(true);
+    let literals = literals.build().expect("patterns");
+    let secrets = SecretScanner::new();
     let regex = Search::builder().regex("[a-z]+@[a-z]+[.]com").build().expect("a pattern");
     let mut group = c.benchmark_group("scan");
     group.throughput(Throughput::Bytes(SIZE as u64)).sample_size(10);
@@ -69,6 +74,8 @@ fn scan(c: &mut Criterion) {
         let id = |what| BenchmarkId::new(what, kind);
         group.bench_function(id("strings"), |b| b.iter(|| hits(memory, &strings)));
         group.bench_function(id("literal"), |b| b.iter(|| hits(memory, &literal)));
+        group.bench_function(id("literals"), |b| b.iter(|| hits(memory, &literals)));
+        group.bench_function(id("secrets"), |b| b.iter(|| hits(memory, &secrets)));
         group.bench_function(id("regex"), |b| b.iter(|| hits(memory, &regex)));
     }
     group.finish();
