@@ -73,6 +73,37 @@ fn maps_of_every_kind() {
     );
 }
 
+/// The mark of a fileless program is on its code, which is not where it begins.
+#[test]
+fn a_module_is_shown_when_any_of_its_mappings_is() {
+    let mut elf = b"\x7fELF\x02\x01\x01\0".to_vec();
+    elf.resize(4096, 0);
+    let mut dump = Dump::new();
+    dump.memfd("payload", 9001, 0x3000, &[(0, elf.as_slice())]).task(
+        Task::new(1, 0)
+            .comm("odd")
+            .map(Vma::memfd(0x1050_0000, 0x1000, "payload").prot(1))
+            .map(Vma::memfd(0x1050_1000, 0x1000, "payload").offset(0x1000).prot(5))
+            .map(Vma::anon(0x1050_3000, 0x1000)),
+    );
+    let folder = folder(&Archive::podman(&dump));
+    let starts = |args: &[&str]| -> Vec<String> {
+        let all = [&["maps", "checkpoint.tar", "--modules"], args].concat();
+        let table = run(&folder, &all).stdout;
+        let ran = run(&folder, &[&all[..], &["--format", "json"]].concat()).json();
+        let modules = ran["processes"][0]["modules"].as_array().expect("modules").clone();
+        let starts = modules.iter().map(|one| one["start"].as_str().expect("an address"));
+        let starts: Vec<String> = starts.map(str::to_owned).collect();
+        let row = |start: &String| format!("{:0>12}-", &start[2..]);
+        assert!(starts.iter().all(|start| table.contains(&row(start))), "{args:?}: {table}");
+        assert_eq!(table.contains("memfd:payload"), starts.contains(&"0x10500000".to_owned()));
+        starts
+    };
+    assert_eq!(starts(&["--marked"]), ["0x10500000"]);
+    assert!(starts(&["--vma", "exec"]).contains(&"0x10500000".to_owned()));
+    assert_eq!(starts(&["--vma", "anon"]), [""; 0]);
+}
+
 #[test]
 fn memory_of_the_bundled_checkpoints() {
     let folder = fixtures();

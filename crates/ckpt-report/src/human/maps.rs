@@ -14,6 +14,7 @@ use super::columns::columns;
 use super::layout::{Layout, Palette};
 use super::line::Line;
 use super::units::{count, size};
+use crate::json::kept_modules;
 
 /// Titles of the columns before the name of a mapping.
 const HEADER: [&str; 8] =
@@ -49,12 +50,7 @@ pub fn maps<'a, W: Write>(
         }
         heading(out, map, &shown, page, &palette, layout)?;
         if modules {
-            let modules = map.modules(checkpoint);
-            let inside = |module: &&Module| {
-                let mapping = map.space.mapping_at(module.start);
-                mapping.is_some_and(|mapping| keep(mapping, map))
-            };
-            objects(out, &modules.iter().filter(inside).collect::<Vec<_>>(), &palette, layout)?;
+            objects(out, &kept_modules(checkpoint, map, &keep), &palette, layout)?;
         } else {
             mappings(out, &shown, page, &palette, layout)?;
         }
@@ -200,7 +196,7 @@ fn pages_word(pages: u64) -> String {
 /// Writes a table of ELF objects.
 fn objects<W: Write>(
     out: &mut W,
-    modules: &[&Module],
+    modules: &[Module],
     palette: &Palette,
     layout: &Layout,
 ) -> io::Result<()> {

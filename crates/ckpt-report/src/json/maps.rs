@@ -1,6 +1,7 @@
 //! `maps`: the memory map of each process.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use ckpt_memory::{Backing, Mapping, MappingKind, Tally};
 use ckpt_model::{
@@ -172,7 +173,8 @@ pub struct ModuleRecord {
     pub source: Option<String>,
 }
 
-/// The memory maps of processes. `keep` says which mappings are shown, `modules` whether ELF objects are looked for.
+/// The memory maps of processes. `keep` says which mappings are shown, `modules` whether ELF objects are looked for:
+/// those of which a mapping is shown.
 pub fn maps<'a>(
     checkpoint: &'a Checkpoint,
     maps: &'a [MemoryMap<'a>],
@@ -211,8 +213,27 @@ fn process<'a>(
         memory_of: task.mm_owner.filter(|owner| *owner != task.pid).map(|owner| owner.0),
         vmas: VmaList { shown, flags: map_flags(machine) },
         guards: guards.collect(),
-        modules: modules.then(|| map.modules(checkpoint).iter().map(module).collect()),
+        modules: modules.then(|| kept_modules(checkpoint, map, keep).iter().map(module).collect()),
     }
+}
+
+/// The ELF objects of which a mapping is kept. Between the first and the last mapping of an object may be others: its own are
+/// those of its name.
+pub(crate) fn kept_modules<'a>(
+    checkpoint: &Checkpoint,
+    map: &MemoryMap<'a>,
+    keep: impl Fn(&Mapping, &MemoryMap<'a>) -> bool,
+) -> Vec<Module> {
+    let mut kept: HashMap<Option<&[u8]>, Vec<&Mapping>> = HashMap::new();
+    for (mapping, _) in map.mappings().filter(|(mapping, _)| keep(mapping, map)) {
+        kept.entry(mapping.name.as_deref()).or_default().push(mapping);
+    }
+    let is_kept = |module: &Module| {
+        let Some(namesakes) = kept.get(&module.name.as_deref()) else { return false };
+        let first = namesakes.partition_point(|mapping| mapping.end <= module.start);
+        namesakes.get(first).is_some_and(|mapping| mapping.start < module.end)
+    };
+    map.modules(checkpoint).into_iter().filter(is_kept).collect()
 }
 
 fn vma(mapping: &Mapping, examined: &Examined, flags: &FlagNames) -> VmaRecord {

@@ -37,6 +37,7 @@ pub use files::*;
 pub use hits::*;
 pub use info::*;
 pub use list::*;
+pub(crate) use maps::kept_modules;
 pub use maps::*;
 pub use memdump::*;
 pub use network::*;
