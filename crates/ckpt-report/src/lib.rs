@@ -19,8 +19,8 @@
 //! # Limits
 //!
 //! A document is made whole before it is written, and borrows its text from the checkpoint. Text for people escapes
-//! control characters, characters that reorder or hide text, and bytes that are not UTF-8; JSON keeps them and leaves
-//! escaping to JSON. The width of text is estimated from tables of wide characters and never too small.
+//! control characters, characters that reorder or hide text, and bytes that are not UTF-8; JSON keeps them, the first two
+//! as `\u009b`. The width of text is estimated from tables of wide characters and never too small.
 
 pub mod bodyfile;
 pub mod html;

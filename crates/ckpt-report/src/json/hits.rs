@@ -10,7 +10,7 @@ use data_encoding::BASE64;
 use serde::Serialize;
 
 use super::shared::{DefectRecord, EvidenceRecord, address, base64, defects, fields, lossless};
-use super::write::write_line;
+use super::write::{write_line, write_value};
 
 /// Where something was found: `pid`, `address` and `vma` in memory, `artifact` and `offset` elsewhere.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -160,9 +160,9 @@ impl<W: Write> StreamedDocument<W> {
         array: &str,
     ) -> io::Result<Self> {
         write!(out, "{{\n  \"schema\": ")?;
-        serde_json::to_writer(&mut out, schema)?;
+        write_value(&mut out, &schema)?;
         write!(out, ",\n  \"evidence\": ")?;
-        serde_json::to_writer(&mut out, &EvidenceRecord::of(checkpoint))?;
+        write_value(&mut out, &EvidenceRecord::of(checkpoint))?;
         write!(out, ",\n  \"{array}\": [")?;
         Ok(Self { out, any: false })
     }
@@ -201,7 +201,7 @@ impl<W: Write> StreamedDocument<W> {
     pub fn finish(mut self, checkpoint: &Checkpoint) -> io::Result<()> {
         let close = if self.any { "\n  ]" } else { "]" };
         write!(self.out, "{close},\n  \"defects\": ")?;
-        serde_json::to_writer(&mut self.out, &defects(checkpoint))?;
+        write_value(&mut self.out, &defects(checkpoint))?;
         self.out.write_all(b"\n}\n")
     }
 }
