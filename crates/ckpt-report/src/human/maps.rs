@@ -20,8 +20,20 @@ use crate::json::kept_modules;
 const HEADER: [&str; 8] =
     ["ADDRESS", "PERMS", "SIZE", "DUMPED", "ZERO", "IN FILE", "MISSING", "KIND"];
 
+/// Those of them that are left out where no mapping has anything in them.
+const SIZES: [&str; 4] = ["DUMPED", "ZERO", "IN FILE", "MISSING"];
+
+/// Which column says what a mapping is.
+const KIND: usize = 7;
+
 /// Fewest columns that a path is cut to.
 const LEAST_PATH: usize = 12;
+
+/// Columns that a path should have, when it is so long: else it gets a line of its own.
+const FAIR_PATH: usize = 40;
+
+/// Before what goes on in a second line.
+const INDENT: &str = "    ";
 
 /// Writes a table of mappings for each process. `keep` says which mappings are shown, `modules` whether a table of ELF
 /// objects stands in place of them.
@@ -100,33 +112,127 @@ fn mappings<W: Write>(
     layout: &Layout,
 ) -> io::Result<()> {
     let mut widths = HEADER.map(columns);
-    for (mapping, examined) in shown {
-        for (width, cell) in widths.iter_mut().zip(row(mapping, examined, page)) {
-            *width = columns(&cell).max(*width);
-        }
-    }
     // A column that is empty everywhere tells nothing.
-    let used = |column: usize| {
-        !matches!(column, 3..=6)
-            || shown.iter().any(|(mapping, examined)| {
-                row(mapping, examined, page).get(column).is_some_and(|cell| cell != "-")
-            })
-    };
-    let used: Vec<bool> = (0..HEADER.len()).map(used).collect();
-    let titles = line(&HEADER.map(str::to_owned), &widths, &used, palette.heading);
-    let mut titles = titles;
-    titles.push(palette.heading, "MAPPED");
-    writeln!(out, "{}", titles.render(layout.width))?;
+    let mut used = HEADER.map(|title| !SIZES.contains(&title));
+    let mut widest_rest = 0;
     for (mapping, examined) in shown {
-        let marked = examined.marks.iter().any(|mark| *mark != MappingMark::FileDeleted);
-        let style = if marked { palette.warning } else { Style::new() };
-        let mut line = line(&row(mapping, examined, page), &widths, &used, style);
-        let name = mapping.name.as_deref().map(escape).unwrap_or_default();
-        line.push_cuttable(Style::new(), name.into_owned(), LEAST_PATH);
-        line.push(palette.warning, notes(mapping, examined));
-        writeln!(out, "{}", line.render(layout.width).trim_end())?;
+        let cells = row(mapping, examined, page);
+        for ((width, used), cell) in widths.iter_mut().zip(&mut used).zip(&cells) {
+            *width = columns(cell).max(*width);
+            *used |= cell != "-";
+        }
+        let name = columns(&name(mapping)).min(FAIR_PATH);
+        let rest = name.saturating_add(columns(&notes(mapping, examined)));
+        widest_rest = rest.max(widest_rest);
     }
-    Ok(())
+    let table = Table { widths, used, palette, layout };
+    if table.fits(widest_rest) {
+        table.wide(out, shown, page)
+    } else {
+        table.narrow(out, shown, page)
+    }
+}
+
+/// A table of mappings.
+struct Table<'a> {
+    widths: [usize; 8],
+    used: [bool; 8],
+    palette: &'a Palette,
+    layout: &'a Layout,
+}
+
+impl Table<'_> {
+    /// Whether names and notes of so many columns have room behind the other columns.
+    fn fits(&self, rest: usize) -> bool {
+        let columns = self.widths.iter().zip(self.used).filter(|(_, used)| *used);
+        let before: usize = columns.map(|(width, _)| width.saturating_add(2)).sum();
+        self.layout.width.is_none_or(|width| before.saturating_add(rest) <= width)
+    }
+
+    /// One line for each.
+    fn wide<W: Write>(
+        &self,
+        out: &mut W,
+        shown: &[(&Mapping, &Examined)],
+        page: u64,
+    ) -> io::Result<()> {
+        let mut titles =
+            self.line(&HEADER.map(str::to_owned), self.palette.heading, HEADER.len(), "  ");
+        titles.push(self.palette.heading, "MAPPED");
+        writeln!(out, "{}", titles.render(self.layout.width))?;
+        for (mapping, examined) in shown {
+            let cells = row(mapping, examined, page);
+            let mut line = self.line(&cells, self.style(examined), HEADER.len(), "  ");
+            line.push_cuttable(Style::new(), name(mapping), LEAST_PATH);
+            line.push(self.palette.warning, notes(mapping, examined));
+            writeln!(out, "{}", line.render(self.layout.width).trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// What it is, its name and what to notice on a second line, for terminals that are too narrow for all of it; what to notice
+    /// on a third when it has no room there either.
+    fn narrow<W: Write>(
+        &self,
+        out: &mut W,
+        shown: &[(&Mapping, &Examined)],
+        page: u64,
+    ) -> io::Result<()> {
+        let width = self.layout.width;
+        let titles = self.line(&HEADER.map(str::to_owned), self.palette.heading, KIND, " ");
+        writeln!(out, "{}", titles.render(width).trim_end())?;
+        let mut titles = Line::default();
+        titles.push(self.palette.heading, format!("{INDENT}KIND  MAPPED"));
+        writeln!(out, "{}", titles.render(width))?;
+        for (mapping, examined) in shown {
+            let cells = row(mapping, examined, page);
+            let line = self.line(&cells, self.style(examined), KIND, " ");
+            writeln!(out, "{}", line.render(width).trim_end())?;
+            let mut line = Line::default();
+            line.push(Style::new(), format!("{INDENT}{}  ", mapping.kind.word()));
+            let (name, notes) = (name(mapping), notes(mapping, examined));
+            let needs = INDENT.len().saturating_add(mapping.kind.word().len()).saturating_add(2);
+            let needs = needs.saturating_add(columns(&name)).saturating_add(columns(&notes));
+            line.push_cuttable(Style::new(), name, LEAST_PATH);
+            if width.is_some_and(|width| needs > width) && !notes.is_empty() {
+                writeln!(out, "{}", line.render(width).trim_end())?;
+                line = Line::default();
+                line.push(Style::new(), "  ");
+            }
+            line.push(self.palette.warning, notes);
+            writeln!(out, "{}", line.render(width).trim_end())?;
+        }
+        Ok(())
+    }
+
+    fn style(&self, examined: &Examined) -> Style {
+        let marked = examined.marks.iter().any(|mark| *mark != MappingMark::FileDeleted);
+        if marked { self.palette.warning } else { Style::new() }
+    }
+
+    /// The columns before `end`, with `gap` behind each.
+    fn line(&self, cells: &[String; 8], style: Style, end: usize, gap: &str) -> Line {
+        let mut line = Line::default();
+        let columns_of = cells.iter().zip(self.widths).zip(self.used).enumerate().take(end);
+        for (at, ((cell, width), used)) in columns_of {
+            if !used {
+                continue;
+            }
+            let padding = " ".repeat(width.saturating_sub(columns(cell)));
+            // Sizes are compared by their ends.
+            let text = match at {
+                2..KIND => format!("{padding}{cell}{gap}"),
+                _ => format!("{cell}{padding}{gap}"),
+            };
+            line.push(if at < 2 { style } else { Style::new() }, text);
+        }
+        line
+    }
+}
+
+/// As `/proc/PID/maps` has it.
+fn name(mapping: &Mapping) -> String {
+    mapping.name.as_deref().map(escape).unwrap_or_default().into_owned()
 }
 
 fn row(mapping: &Mapping, examined: &Examined, page: u64) -> [String; 8] {
@@ -145,23 +251,6 @@ fn row(mapping: &Mapping, examined: &Examined, page: u64) -> [String; 8] {
         pages(missing),
         mapping.kind.word().to_owned(),
     ]
-}
-
-fn line(cells: &[String; 8], widths: &[usize; 8], used: &[bool], style: Style) -> Line {
-    let mut line = Line::default();
-    for (at, ((cell, width), used)) in cells.iter().zip(widths).zip(used).enumerate() {
-        if !used {
-            continue;
-        }
-        let padding = " ".repeat(width.saturating_sub(columns(cell)));
-        // Sizes are compared by their ends.
-        let text = match at {
-            2..=6 => format!("{padding}{cell}  "),
-            _ => format!("{cell}{padding}  "),
-        };
-        line.push(if at < 2 { style } else { Style::new() }, text);
-    }
-    line
 }
 
 /// What stands behind the name of a mapping.
@@ -193,7 +282,7 @@ fn pages_word(pages: u64) -> String {
     if pages == 1 { "1 page".to_owned() } else { format!("{pages} pages") }
 }
 
-/// Writes a table of ELF objects.
+/// Writes a table of ELF objects: one line for each, two where the terminal is too narrow for that.
 fn objects<W: Write>(
     out: &mut W,
     modules: &[Module],
@@ -203,13 +292,22 @@ fn objects<W: Write>(
     if modules.is_empty() {
         return writeln!(out, "no ELF objects");
     }
-    let heading = format!(
-        "{:<25}  {:<40}  {:<9}  {:<10}  PATH",
-        "ADDRESS", "BUILD ID", "MACHINE", "READ FROM"
-    );
+    let width = layout.width;
+    let rest = modules.iter().map(|module| {
+        let soname = soname(module).map_or(0, |soname| columns(&soname).saturating_add(2));
+        columns(&path(module)).min(FAIR_PATH).saturating_add(soname)
+    });
+    let needs = OBJECT_COLUMNS.saturating_add(rest.max().unwrap_or_default());
+    let two_lines = width.is_some_and(|width| needs > width);
     let mut line = Line::default();
-    line.push(palette.heading, heading);
-    writeln!(out, "{}", line.render(layout.width))?;
+    line.push(palette.heading, format!("{:<25}  {:<40}  ", "ADDRESS", "BUILD ID"));
+    if two_lines {
+        writeln!(out, "{}", line.render(width).trim_end())?;
+        line = Line::default();
+        line.push(palette.heading, INDENT);
+    }
+    line.push(palette.heading, format!("{:<9}  {:<10}  PATH", "MACHINE", "READ FROM"));
+    writeln!(out, "{}", line.render(width))?;
     for module in modules {
         let identity = &module.identity;
         let id = identity.build_id.as_ref().map(|id| HEXLOWER.encode(id));
@@ -222,16 +320,30 @@ fn objects<W: Write>(
         let place = format!("{:012x}-{:012x}", module.start, module.end);
         line.push(Style::new(), format!("{place}  "));
         line.push(palette.dim, format!("{:<40}  ", id.unwrap_or_else(|| "-".to_owned())));
-        line.push(Style::new(), format!("{machine:<9}  {:<10}  ", module.source.word()));
-        let name = module.name.as_deref().map(escape);
-        let anonymous = module.name.is_none();
-        let path = name.map_or_else(|| "(memory without a file)".to_owned(), Cow::into_owned);
-        let style = if anonymous || module.deleted { palette.warning } else { Style::new() };
-        line.push_cuttable(style, path, LEAST_PATH);
-        if let Some(soname) = &identity.soname {
-            line.push(palette.dim, format!("  {}", escape(soname)));
+        if two_lines {
+            writeln!(out, "{}", line.render(width).trim_end())?;
+            line = Line::default();
+            line.push(Style::new(), INDENT);
         }
-        writeln!(out, "{}", line.render(layout.width).trim_end())?;
+        line.push(Style::new(), format!("{machine:<9}  {:<10}  ", module.source.word()));
+        let notable = module.name.is_none() || module.deleted;
+        let style = if notable { palette.warning } else { Style::new() };
+        line.push_cuttable(style, path(module), LEAST_PATH);
+        if let Some(soname) = soname(module) {
+            line.push(palette.dim, format!("  {soname}"));
+        }
+        writeln!(out, "{}", line.render(width).trim_end())?;
     }
     Ok(())
+}
+
+/// Columns before the path of an ELF object.
+const OBJECT_COLUMNS: usize = 25 + 2 + 40 + 2 + 9 + 2 + 10 + 2;
+
+fn path(module: &Module) -> Cow<'_, str> {
+    module.name.as_deref().map_or(Cow::Borrowed("(memory without a file)"), escape)
+}
+
+fn soname(module: &Module) -> Option<Cow<'_, str>> {
+    module.identity.soname.as_deref().map(escape)
 }

@@ -1,8 +1,8 @@
 //! Text for people: what it says, that it fits, and that nothing in it steers a terminal.
 
-use ckpt_model::{Checkpoint, Listed};
+use ckpt_model::{Checkpoint, FillOptions, Listed};
 use ckpt_report::human::{self, Layout, TreeOptions};
-use ckpt_synth::{Archive, Dump, Task, stories};
+use ckpt_synth::{Archive, Dump, Task, Vma, stories};
 use criu_image::{Classified, Image, ShowContext, classify};
 use proptest::prelude::*;
 
@@ -240,4 +240,64 @@ proptest! {
             prop_assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
         }
     }
+}
+
+/// Memory of every kind, with a mapping that has several marks and one that lies under a long path.
+fn maps_in(width: Option<usize>, modules: bool) -> String {
+    let mut dump = stories::every_mapping();
+    let long = format!("/opt/{}/libdeep.so.1", "folder/".repeat(12));
+    dump.task(
+        Task::new(9, 1)
+            .comm("odd")
+            .map(Vma::anon(0x1040_0000, 0x4000).prot(7))
+            .pages(0x1040_0000, elf_header())
+            .map(Vma::file(0x1050_0000, 0x4000, long, 0).prot(5)),
+    );
+    let checkpoint = open(&dump);
+    let files = checkpoint.file_sources(&FillOptions::default()).expect("files");
+    let pids = [1, 9].map(ckpt_model::Pid);
+    let maps: Vec<_> = pids.iter().filter_map(|pid| checkpoint.memory_map(*pid, &files)).collect();
+    let mut out = Vec::new();
+    human::maps(&mut out, &checkpoint, &maps, |_, _| true, modules, &plain(width)).expect("text");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+fn elf_header() -> Vec<u8> {
+    let mut header = b"\x7fELF\x02\x01\x01\0".to_vec();
+    header.resize(64, 0);
+    header
+}
+
+#[test]
+fn maps_keep_kinds_names_and_marks_in_a_narrow_terminal() {
+    for width in [60, 80, 100, 120] {
+        let text = maps_in(Some(width), false);
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{width}: {text}");
+        for kept in ["heap", "elf-header", "writable-executable", "file-private  /opt/folder/"] {
+            assert!(text.contains(kept), "{width}: {kept} in {text}");
+        }
+    }
+    let narrow = maps_in(Some(80), false);
+    let at = narrow.find("000010400000").expect("the mapping");
+    let lines: Vec<&str> = narrow[at..].lines().take(4).collect();
+    let cells: Vec<&str> = lines[0].split_whitespace().collect();
+    let sizes = ["16.0", "KiB", "4.0", "KiB", "12.0", "KiB", "-"];
+    assert_eq!(cells, [&["000010400000-000010404000", "rwxp"], &sizes[..]].concat());
+    assert_eq!(lines[1], "    anon    anonymous-executable, writable-executable, elf-header");
+    assert!(lines[2].starts_with("000010500000-000010504000"), "{narrow}");
+    assert!(lines[3].starts_with("    file-private  /opt/folder/"), "{narrow}");
+    assert!(narrow.lines().any(|line| line == "    KIND  MAPPED"), "{narrow}");
+    // Where there is room each mapping has one line.
+    let wide = maps_in(None, false);
+    assert!(wide.lines().count() < narrow.lines().count());
+    assert_eq!(maps_in(Some(250), false), wide);
+}
+
+#[test]
+fn modules_keep_their_paths_in_a_narrow_terminal() {
+    let text = maps_in(Some(80), true);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(text.contains("files.img   /opt/folder/"), "{text}");
+    assert!(text.contains("memory      (memory without a file)"), "{text}");
+    assert_eq!(maps_in(Some(250), true), maps_in(None, true));
 }
