@@ -106,7 +106,8 @@ struct PatternArgs {
     #[arg(long, short = 'i')]
     ignore_case: bool,
 
-    /// Look for texts in UTF-16 too, in both byte orders.
+    /// Look for texts in UTF-16 too, in both byte orders. One that can be read in both, one byte apart, is a hit once: at the
+    /// even address.
     #[arg(long)]
     utf16: bool,
 }
@@ -434,6 +435,7 @@ impl<'a> Sink for Table<'a> {
             place: *place,
             also: also.to_vec(),
             pattern: several.then(|| searching.pattern(hit.found.pattern)),
+            encoding: hit.found.encoding,
             text: [before, text.into_owned(), after],
         };
         let size = line.text.iter().map(Vec::len).sum::<usize>();

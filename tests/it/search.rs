@@ -88,6 +88,24 @@ fn jsonl_lists_each() {
 }
 
 #[test]
+fn the_table_says_what_is_in_utf_16_and_tells_each_text_once() {
+    let folder = forked();
+    let ran = search(&folder, &["--literal", "pass", "--literal", "secret", "--utf16", "-C", "4"]);
+    let line = |word: &str| ran.stdout.lines().find(|line| line.contains(word)).map(str::to_owned);
+    let hit = line("pass").expect("a hit");
+    assert!(hit.ends_with("[pass]  utf16le"), "{}", ran.transcript());
+    assert!(line("secret").is_some_and(|hit| !hit.contains("utf16")), "{}", ran.transcript());
+    let mut page = vec![0; 4096];
+    let wide: Vec<u8> = "wide".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    page[0x106..0x10e].copy_from_slice(&wide);
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0).map(Vma::anon(AT, 0x1000)).pages(AT, page));
+    let folder = self::folder(&Archive::podman(&dump));
+    let hits = search(&folder, &["--literal", "wide", "--utf16", "--format", "jsonl"]);
+    assert_eq!(places(&hits), BTreeSet::from([(1, format!("{:#x}", AT + 0x106))]));
+}
+
+#[test]
 fn shared_memory_is_told_wherever_it_is_mapped() {
     let folder = folder(&Archive::podman(&stories::shared_memory()));
     let later = search(&folder, &["--literal", "later", "--format", "jsonl"]);

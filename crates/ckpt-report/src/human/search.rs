@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 use ckpt_model::escape;
 use ckpt_scan::Place;
+use ckpt_scan::strings::Encoding;
 
 use super::columns::columns;
 use super::layout::{Layout, Palette, paint};
@@ -24,6 +25,8 @@ pub struct HitLine<'a> {
     pub also: Vec<Place<'a>>,
     /// The pattern, where there are several.
     pub pattern: Option<&'a str>,
+    /// How its bytes are read.
+    pub encoding: Encoding,
     /// Text before it, of the hit, and behind it.
     pub text: [Vec<u8>; 3],
 }
@@ -71,7 +74,12 @@ impl SearchSheet {
         line.push(self.palette.label, at);
         let [before, bytes, after] = &hit.text;
         let also = also(&hit.place, &hit.also);
-        let notes = columns(&also).saturating_add(hit.pattern.map_or(0, |text| columns(text) + 3));
+        let encoding = match hit.encoding {
+            Encoding::Utf16Le | Encoding::Utf16Be => format!("  {}", hit.encoding.word()),
+            _ => String::new(),
+        };
+        let notes = columns(&also).saturating_add(columns(&encoding));
+        let notes = notes.saturating_add(hit.pattern.map_or(0, |text| columns(text) + 3));
         // What lies around is cut before the hit itself.
         line.push_cuttable(self.palette.dim, escape(before).into_owned(), 0);
         line.push_cuttable(self.palette.warning, escape(bytes).into_owned(), 24);
@@ -80,6 +88,7 @@ impl SearchSheet {
         if let Some(pattern) = hit.pattern {
             line.push(Style::new(), format!("  [{}]", escape(pattern.as_bytes())));
         }
+        line.push(self.palette.label, encoding);
         line.push(self.palette.dim, also);
         let width = self.layout.width.map(|width| width.max(notes.saturating_add(40)));
         writeln!(out, "{}", line.render(width))

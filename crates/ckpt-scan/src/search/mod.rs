@@ -2,6 +2,7 @@
 //!
 //! * **Literals** and **patterns of bytes** are found wherever they stand, also where they overlap themselves; each on its
 //!   own. A pattern of bytes has the shortest gaps that fit at each place, the first gap before the second.
+//!   A literal that is sought in both byte orders of UTF-16 and found in both one byte apart is one text, see [`one_text`].
 //! * **Regular expressions** match bytes: without `(?u)` a dot is any byte but a line feed and `\w` is ASCII. Each is found
 //!   leftmost first and without overlap, as one look at the whole stretch would find it. A match is sought within
 //!   [`MAX_MATCH`] bytes behind the part of memory in which it begins; what is longer may be cut.
@@ -107,6 +108,7 @@ impl SearchBuilder {
             together: None,
             anywhere: Vec::new(),
             apart: Vec::new(),
+            both_orders: self.utf16,
             reach: Reach::default(),
         };
         let mut literals: Vec<(usize, Needle)> = Vec::new();
@@ -144,8 +146,9 @@ impl SearchBuilder {
         }
         let longest = literals.iter().map(|(_, needle)| needle.bytes.len()).max();
         let after = after.max(longest.unwrap_or_default());
-        search.reach.after = after.saturating_add(self.context);
-        search.reach.before = search.reach.before.max(self.context);
+        let beside = usize::from(self.utf16);
+        search.reach.after = after.saturating_add(beside.max(self.context));
+        search.reach.before = search.reach.before.max(self.context).max(beside);
         search.take_literals(literals, self.ignore_case)?;
         Ok(search)
     }
@@ -187,6 +190,8 @@ pub struct Search {
     anywhere: Vec<Anywhere>,
     /// Patterns whose matches do not overlap.
     apart: Vec<Apart>,
+    /// Whether literals are looked for in both byte orders of UTF-16.
+    both_orders: bool,
     reach: Reach,
 }
 
@@ -233,6 +238,35 @@ impl Match {
         let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Self { start: small(range.start), end: small(range.end), pattern: small(pattern), encoding }
     }
+}
+
+/// Leaves one of the two readings of a text in UTF-16: `p\0u\0` behind a NUL is `\0p\0u` as well, one byte before it. Both have
+/// all of its bytes that differ, so that nothing but the place tells which is meant: the one at an even address stands, as
+/// nearly all units of two bytes do. A text that is the same bytes in both orders is little-endian. What does not begin in
+/// `own` was there to be compared, and goes.
+fn one_text(matches: &mut Vec<Match>, own: &Range<usize>, base: u64) {
+    matches.sort_unstable();
+    let has = |start: Option<u32>, pattern: u32, encoding: Encoding| {
+        let Some(start) = start else { return false };
+        let first = matches.partition_point(|one| one.start < start);
+        let here = matches.iter().skip(first).take_while(|one| one.start == start);
+        here.into_iter().any(|one| one.pattern == pattern && one.encoding == Some(encoding))
+    };
+    let is_meant = |one: &&Match| {
+        let (other, is_big) = match one.encoding {
+            Some(Encoding::Utf16Le) => (Encoding::Utf16Be, false),
+            Some(Encoding::Utf16Be) => (Encoding::Utf16Le, true),
+            _ => return true,
+        };
+        let is_odd = position(base, one.start as usize) % 2 == 1;
+        let beside = || {
+            has(one.start.checked_sub(1), one.pattern, other)
+                || has(one.start.checked_add(1), one.pattern, other)
+        };
+        !(is_odd && beside()) && !(is_big && has(Some(one.start), one.pattern, other))
+    };
+    let begins = |one: &&Match| own.contains(&(one.start as usize));
+    *matches = matches.iter().filter(begins).filter(is_meant).copied().collect();
 }
 
 /// What a thread uses again.
@@ -410,7 +444,14 @@ impl Scanner for Search {
         let base = around.start;
         let window = part.bytes(around, copy);
         let own = offset(part.core().start, base)..offset(part.core().end, base);
-        self.everywhere(window, &own, matches);
+        if self.both_orders {
+            // What begins in the next part can be the other reading of the last text in this one.
+            let beside = own.start.saturating_sub(1)..own.end.saturating_add(1).min(window.len());
+            self.everywhere(window, &beside, matches);
+            one_text(matches, &own, base);
+        } else {
+            self.everywhere(window, &own, matches);
+        }
         let single = self.alone.len().saturating_add(self.anywhere.len()) <= 1;
         if !self.apart.is_empty() {
             self.without_overlap(part, window, base, matches);
