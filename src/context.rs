@@ -51,6 +51,12 @@ impl Context {
         self.stderr_is_terminal.then(Bar::default)
     }
 
+    /// The same for work during which output is written, to standard output when `to_stdout`: rows and a bar do not go to
+    /// one terminal.
+    pub(crate) fn progress_beside_output(&self, to_stdout: bool) -> Option<Bar> {
+        self.progress().filter(|_| !(to_stdout && self.stdout_is_terminal))
+    }
+
     /// Options for opening evidence.
     pub(crate) fn archive_options(&self, spool: &SpoolArgs) -> archive::Options {
         let mut options = archive::Options::default();
@@ -111,4 +117,22 @@ fn wants_color() -> bool {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     !no_color && !dumb
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_and_a_bar_do_not_go_to_one_terminal() {
+        let context = |stdout_is_terminal, stderr_is_terminal| Context {
+            color: When::Never,
+            stdout_is_terminal,
+            stderr_is_terminal,
+        };
+        assert!(context(true, true).progress_beside_output(true).is_none());
+        assert!(context(true, true).progress_beside_output(false).is_some());
+        assert!(context(false, true).progress_beside_output(true).is_some());
+        assert!(context(false, false).progress_beside_output(false).is_none());
+    }
 }

@@ -12,7 +12,6 @@ use ckpt::model::artifacts::{Artifact, Artifacts};
 use ckpt::scan::{CopySpace, Haystack, Hit, Piece, Place, Scanner, Sink, Work, run};
 use clap::Args;
 
-use crate::context::Context;
 use crate::progress::Bar;
 
 /// How to search.
@@ -97,16 +96,16 @@ where
     }
 }
 
-/// Searches a haystack, and hands on what a sink makes of it.
+/// Searches a haystack, and hands on what a sink makes of it; `bar` is told how far it has come.
 pub(crate) fn search<S: Scanner, K: Sink>(
     haystack: &Haystack<'_>,
     scanner: &S,
     sink: &K,
     args: &WorkArgs,
-    context: &Context,
+    bar: Option<Bar>,
     deliver: impl FnMut(K::Batch) -> Result<()>,
 ) -> Result<()> {
-    let bar = context.progress().map(Arc::new);
+    let bar = bar.map(Arc::new);
     if let Some(bar) = &bar {
         bar.begin("searching", Some(haystack.size()));
     }

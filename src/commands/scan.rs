@@ -356,8 +356,13 @@ impl<'a> Scanning<'a> {
         !self.args.artifacts
     }
 
+    /// Whether what is found is written to standard output as it is found.
+    fn rows_to_stdout(&self) -> bool {
+        !self.args.count && self.args.output.output.is_none()
+    }
+
     fn rules(&self, rules: &Ruling, telling: &mut Telling<'_>) -> Result<()> {
-        let bar = self.context.progress();
+        let bar = self.context.progress_beside_output(self.rows_to_stdout());
         if let Some(bar) = &bar {
             bar.begin("holding rules against processes and files", None);
         }
@@ -408,7 +413,10 @@ impl<'a> Scanning<'a> {
         }
         haystack.add_artifacts(self.artifacts());
         let sink = Sightings::new(&haystack, &scanner, &environment, Confidence::Low);
-        scanning::search(&haystack, &scanner, &sink, &self.args.work, self.context, |batch| {
+        // A table of secrets is written when all are known.
+        let rows = self.rows_to_stdout() && self.args.output.format != Format::Table;
+        let bar = self.context.progress_beside_output(rows);
+        scanning::search(&haystack, &scanner, &sink, &self.args.work, bar, |batch| {
             batch.into_iter().try_for_each(|one| self.sighting(one, &mut secrets, telling))
         })?;
         Ok(secrets)

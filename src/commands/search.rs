@@ -153,6 +153,7 @@ pub(crate) fn run(args: &SearchArgs, context: &Context) -> Result<Outcome> {
         search: &search,
         around,
         context,
+        rows_to_stdout: !args.count && !out.is_file(),
     };
     let hits = match args.output.format {
         _ if args.count => found.count(&mut out, &layout)?,
@@ -192,6 +193,8 @@ struct Searching<'a> {
     search: &'a Search,
     around: usize,
     context: &'a Context,
+    /// Whether hits are written to standard output as they are found.
+    rows_to_stdout: bool,
 }
 
 /// Why scanning ends before its end.
@@ -215,7 +218,7 @@ impl<'a> Searching<'a> {
         mut take: impl FnMut(K::Batch, &mut u64) -> Result<(), Stop>,
     ) -> Result<u64> {
         let work = self.args.work.work();
-        let bar = self.context.progress();
+        let bar = self.context.progress_beside_output(self.rows_to_stdout);
         if let Some(bar) = &bar {
             bar.begin("searching", Some(self.haystack.size()));
         }

@@ -126,6 +126,7 @@ fn every(
     context: &Context,
 ) -> Result<()> {
     let layout = context.layout(out.is_file());
+    let bar = context.progress_beside_output(!out.is_file());
     let mut out = out;
     let strings = args.strings();
     match args.output.format {
@@ -136,19 +137,19 @@ fn every(
                 human::string_line(bytes, hit.found, hit.bytes, places, None, &layout);
             });
             let write = |batch: Batch<'_>| Ok(out.write_all(&batch.bytes)?);
-            scanning::search(haystack, &strings, &sink, &args.work, context, write)?;
+            scanning::search(haystack, &strings, &sink, &args.work, bar, write)?;
             out.finish()
         }
         Format::Json => {
             let mut list = StreamedDocument::begin(&mut out, SCHEMA, checkpoint, "strings")?;
             let write = |batch: Batch<'_>| Ok(list.lines(&batch.bytes)?);
-            scanning::search(haystack, &strings, &records(haystack), &args.work, context, write)?;
+            scanning::search(haystack, &strings, &records(haystack), &args.work, bar, write)?;
             list.finish(checkpoint)?;
             out.finish()
         }
         Format::Jsonl => {
             let write = |batch: Batch<'_>| Ok(out.write_all(&batch.bytes)?);
-            scanning::search(haystack, &strings, &records(haystack), &args.work, context, write)?;
+            scanning::search(haystack, &strings, &records(haystack), &args.work, bar, write)?;
             out.finish()
         }
     }
@@ -225,7 +226,8 @@ fn unique(
         }
         Ok(())
     };
-    scanning::search(haystack, &args.strings(), &Keep(haystack), &args.work, context, take)?;
+    let bar = context.progress();
+    scanning::search(haystack, &args.strings(), &Keep(haystack), &args.work, bar, take)?;
     let mut list: Vec<(&[u8], &Unique)> = by_text
         .iter()
         .filter_map(|((_, bytes), at)| Some((bytes.as_ref(), all.get(*at)?)))
