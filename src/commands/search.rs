@@ -39,7 +39,7 @@ Examples:
   ckpt-inspect search checkpoint.tar --literal hunter2
   ckpt-inspect search checkpoint.tar --literal password --literal token -i --utf16
   ckpt-inspect search checkpoint.tar --regex 'AKIA[0-9A-Z]{16}' --format jsonl
-  ckpt-inspect search checkpoint.tar --hex '7f 45 4c 46 0[1-2] ?? 01' --vma anon
+  ckpt-inspect search checkpoint.tar --hex '7f 45 4c 46 0? ?? 01' --vma anon
   ckpt-inspect search checkpoint.tar --hex '4d 5a [0-64] 50 45 00 00'
   ckpt-inspect search checkpoint.tar --regex '(?i)authorization: [^\\r\\n]+' --pid 1 --context 64
   ckpt-inspect search checkpoint.tar --literal xmrig --count --exit-code

@@ -7,35 +7,104 @@ use crate::world::{fixtures, run_in, run_with};
 
 const LOOPER: &str = "looper-criu-4.2.tar.zst";
 
+const COMMANDS: [&str; 18] = [
+    "info",
+    "list",
+    "tree",
+    "files",
+    "maps",
+    "memdump",
+    "strings",
+    "scan",
+    "search",
+    "extract",
+    "verify",
+    "diff",
+    "show",
+    "timeline",
+    "report",
+    "triage",
+    "completions",
+    "man",
+];
+
 #[test]
 fn help_of_every_command() {
     let folder = fixtures();
     insta::assert_snapshot!("help", run_in(&folder, &["--help"]).transcript());
-    for command in [
-        "info",
-        "list",
-        "tree",
-        "files",
-        "maps",
-        "memdump",
-        "strings",
-        "scan",
-        "search",
-        "extract",
-        "verify",
-        "diff",
-        "show",
-        "timeline",
-        "report",
-        "triage",
-        "completions",
-        "man",
-    ] {
+    for command in COMMANDS {
         let name = format!("help-{command}");
         insta::assert_snapshot!(name, run_in(&folder, &[command, "--help"]).transcript());
     }
     #[cfg(feature = "trigger")]
     insta::assert_snapshot!("help-trigger", run_in(&folder, &["trigger", "--help"]).transcript());
+}
+
+/// What examples begin with.
+const PROGRAMS: [&str; 4] = ["ckpt-inspect ", "gdb ", "skopeo ", "zstd "];
+
+/// The words of each example in a help text, as a shell would split them.
+fn examples(help: &str) -> Vec<Vec<String>> {
+    let mut lines: Vec<String> = Vec::new();
+    let text = help.lines().skip_while(|line| *line != "Examples:").skip(1);
+    for line in text.take_while(|line| line.starts_with("  ")) {
+        let line = line.trim_start();
+        match lines.last_mut() {
+            // What does not begin with a program goes on from the line before.
+            Some(last) if !PROGRAMS.iter().any(|program| line.starts_with(program)) => {
+                *last = format!("{last} {line}");
+            }
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines.iter().filter_map(|line| line.strip_prefix("ckpt-inspect ")).map(words).collect()
+}
+
+/// Up to a pipe, a redirection or the explanation behind two spaces.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let (mut quote, mut spaces) = (None, 0);
+    for c in line.chars() {
+        let word = words.last_mut().expect("a word");
+        match (c, quote) {
+            (_, Some(open)) if c == open => quote = None,
+            (_, Some(_)) => word.push(c),
+            ('\'' | '"', None) => quote = Some(c),
+            ('|' | '>' | '&', None) => break,
+            (' ', None) if spaces == 1 => break,
+            (' ', None) => words.push(String::new()),
+            _ => word.push(c),
+        }
+        spaces = if c == ' ' && quote.is_none() { spaces + 1 } else { 0 };
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[test]
+fn examples_of_every_help_are_understood() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut all = examples(&run_in(folder.path(), &["--help"]).stdout);
+    let trigger = cfg!(feature = "trigger").then_some("trigger");
+    for command in COMMANDS.into_iter().chain(trigger) {
+        let of_command = examples(&run_in(folder.path(), &[command, "--help"]).stdout);
+        assert!(of_command.iter().all(|words| words[0] == command), "{of_command:?}");
+        all.extend(of_command);
+    }
+    all.retain(|words| trigger.is_some() || words[0] != "trigger");
+    assert!(all.len() > 80, "{all:?}");
+    for example in &all {
+        let mut words: Vec<&str> = example.iter().map(String::as_str).collect();
+        // These write or ask elsewhere: they are only read.
+        let read_only = ["trigger", "completions", "man", "list"].contains(&words[0]);
+        if read_only {
+            words.push("--help");
+        }
+        let ran = run_in(folder.path(), &words);
+        let absent = !read_only && ran.stderr.contains("No such file or directory");
+        let reads_stdin = words.contains(&"-") && ran.stderr.contains("cannot open");
+        assert!(ran.status == 0 || absent || reads_stdin, "{words:?}: {}", ran.transcript());
+    }
 }
 
 #[test]
