@@ -123,6 +123,11 @@ pub(crate) fn warn_lines<T: Display>(lines: impl ExactSizeIterator<Item = T>) {
     }
 }
 
+/// Tells something that is no defect on standard error.
+pub(crate) fn note(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "note: {text}");
+}
+
 /// How a command that met these defects ends.
 pub(crate) fn outcome(defects: &[Defect]) -> Outcome {
     if defects.is_empty() { Outcome::Done } else { Outcome::Defects }

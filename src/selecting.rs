@@ -5,6 +5,8 @@ use ckpt::memory::Mapping;
 use ckpt::model::{Checkpoint, Glob, MappingFilter, Pid, Task};
 use clap::Args;
 
+use crate::output;
+
 /// Most pids that an error lists.
 const MOST_LISTED: usize = 50;
 
@@ -32,12 +34,25 @@ pub(crate) struct Selection {
     pub(crate) pids: Vec<Pid>,
     /// Which of their mappings; all when empty.
     pub(crate) filters: Vec<MappingFilter>,
+    /// Whether the user named processes; otherwise they are all.
+    named: bool,
 }
 
 impl Selection {
     /// Whether a mapping of a selected task is meant.
     pub(crate) fn has(&self, mapping: &Mapping, task: &Task) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|filter| filter.matches(mapping, task))
+    }
+
+    /// Says of processes that the user named and that have no memory, why nothing of them is shown.
+    pub(crate) fn tell_without_memory(&self, checkpoint: &Checkpoint) {
+        let tasks = self.pids.iter().filter_map(|pid| checkpoint.processes().get(*pid));
+        let named = tasks.filter(|task| self.named && task.mm.is_none());
+        for task in named.take(MOST_LISTED) {
+            let why =
+                if task.is_zombie() { "it has ended" } else { "its memory map is not in the dump" };
+            output::note(format_args!("process {} has no memory: {why}", task.pid));
+        }
     }
 }
 
@@ -46,21 +61,32 @@ impl SelectArgs {
     pub(crate) fn select(&self, checkpoint: &Checkpoint) -> Result<Selection> {
         require(checkpoint, &self.pid)?;
         let tasks = checkpoint.processes().by_pid();
-        let wanted = |task: &&&Task| {
+        let has_pid = |task: &Task| self.pid.is_empty() || self.pid.contains(&task.pid.0);
+        let has_name = |task: &Task| {
             let comm = task.comm.as_ref().map_or(&b""[..], |comm| comm.as_bytes());
-            (self.pid.is_empty() || self.pid.contains(&task.pid.0))
-                && (self.comm.is_empty() || self.comm.iter().any(|glob| glob.matches(comm)))
+            self.comm.is_empty() || self.comm.iter().any(|glob| glob.matches(comm))
         };
-        let mut pids: Vec<Pid> = tasks.iter().filter(wanted).map(|task| task.pid).collect();
+        let wanted = tasks.iter().filter(|task| has_pid(task) && has_name(task));
+        let mut pids: Vec<Pid> = wanted.map(|task| task.pid).collect();
         pids.dedup();
         if pids.is_empty() && !self.comm.is_empty() {
-            let known = tasks.iter().map(|task| {
-                let comm = task.comm.as_ref().map(|comm| comm.escaped().into_owned());
-                format!("{} {}", task.pid, comm.unwrap_or_default())
-            });
-            bail!("no process of that name; there are {}", listed(known));
+            let known = |wanted: &dyn Fn(&Task) -> bool| {
+                listed(tasks.iter().filter(|task| wanted(task)).map(|task| {
+                    let comm = task.comm.as_ref().map(|comm| comm.escaped().into_owned());
+                    format!("{} {}", task.pid, comm.unwrap_or_default())
+                }))
+            };
+            if !tasks.iter().any(|task| has_name(task)) {
+                bail!("no process of that name; there are {}", known(&|_| true));
+            }
+            bail!(
+                "--pid and --comm have no process in common: --pid names {}, --comm {}",
+                known(&has_pid),
+                known(&has_name)
+            );
         }
-        Ok(Selection { pids, filters: self.vma.clone() })
+        let named = !(self.pid.is_empty() && self.comm.is_empty());
+        Ok(Selection { pids, filters: self.vma.clone(), named })
     }
 }
 

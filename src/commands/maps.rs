@@ -85,6 +85,7 @@ pub(crate) fn run(args: &MapsArgs, context: &Context) -> Result<Outcome> {
     let layout = context.layout(out.is_file());
     let checkpoint = context.open(&args.evidence, Need::Everything)?;
     let selection = args.select.select(&checkpoint)?;
+    selection.tell_without_memory(&checkpoint);
     let options = args.files.options(&args.evidence, context);
     let files = checkpoint.file_sources(&options).context("cannot use the container's files")?;
     let maps: Vec<MemoryMap<'_>> =

@@ -23,7 +23,7 @@ const TOOL: &str = concat!("ckpt-inspect ", env!("CARGO_PKG_VERSION"));
 
 /// Memory as a hexdump, as raw bytes, or as an ELF core for gdb
 ///
-/// Without a process: how much memory there is of each. What was not captured is never shown as zeros: a hexdump says what
+/// Without a process, and with --format: how much memory there is of each. What was not captured is never shown as zeros: a hexdump says what
 /// is missing and why, raw bytes are refused unless --sparse is given, a core leaves it out. Pages that a dump leaves in
 /// the mapped file are filled on request: from the checkpoint itself with --fill, from the container's image with --base or
 /// --rootfs, if size and build id are those of the file that was mapped.
@@ -31,6 +31,7 @@ const TOOL: &str = concat!("ckpt-inspect ", env!("CARGO_PKG_VERSION"));
 #[command(after_help = "\
 Examples:
   ckpt-inspect memdump checkpoint.tar                                    sizes by process
+  ckpt-inspect memdump checkpoint.tar --pid 4 --format json              those of one
   ckpt-inspect memdump checkpoint.tar --pid 4 --vma heap | less
   ckpt-inspect memdump checkpoint.tar --pid 4 --range 0x7f76c1772000+64
   ckpt-inspect memdump checkpoint.tar --pid 4 --range 0x7f76c1772000-0x7f76c1773000 --as raw -o page
@@ -57,7 +58,7 @@ pub(crate) struct MemdumpArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "output")]
     to: Option<PathBuf>,
 
-    /// Write zeros for what is missing of raw bytes, and say on standard error what that is.
+    /// Write zeros for what is missing of the raw bytes of a range, and say on standard error what that is.
     #[arg(long)]
     sparse: bool,
 
@@ -88,13 +89,16 @@ enum Form {
 }
 
 impl MemdumpArgs {
-    /// Whether memory is asked for, and not only how much there is.
+    /// Whether memory is asked for, and not only how much there is. As JSON there are only sizes, so that a choice of
+    /// processes is one of rows.
     fn asks_for_memory(&self) -> bool {
         let SelectArgs { pid, comm, vma } = &self.select;
+        let names_processes = !(pid.is_empty() && comm.is_empty());
         self.form.is_some()
             || self.range.is_some()
             || self.to.is_some()
-            || !(pid.is_empty() && comm.is_empty() && vma.is_empty())
+            || !vma.is_empty()
+            || (names_processes && self.output.format == Format::Table)
     }
 }
 
@@ -102,15 +106,19 @@ impl MemdumpArgs {
 pub(crate) fn run(args: &MemdumpArgs, context: &Context) -> Result<Outcome> {
     let checkpoint = context.open(&args.evidence, Need::Everything)?;
     let selection = args.select.select(&checkpoint)?;
+    if args.sparse && (args.form != Some(Form::Raw) || args.to.is_some()) {
+        bail!("--sparse is for the raw bytes of a range: --pid N --range A-B --as raw");
+    }
     if !args.asks_for_memory() {
-        return sizes(args, &checkpoint, context);
+        return sizes(args, &checkpoint, &selection, context);
     }
     if args.output.format != Format::Table {
         bail!(
-            "memory itself is written with --as hex, raw or core; --format is for the table of sizes"
+            "memory itself is written with --as hex, raw or core; --format is for the sizes of processes (--pid, --comm)"
         );
     }
     let parts = parts(args, &checkpoint, &selection, context)?;
+    selection.tell_without_memory(&checkpoint);
     match args.form.unwrap_or(Form::Hex) {
         Form::Hex => hex(args, &parts, context)?,
         Form::Raw => raw(args, &checkpoint, &parts, context)?,
@@ -120,10 +128,16 @@ pub(crate) fn run(args: &MemdumpArgs, context: &Context) -> Result<Outcome> {
 }
 
 /// The table of processes.
-fn sizes(args: &MemdumpArgs, checkpoint: &Checkpoint, context: &Context) -> Result<Outcome> {
+fn sizes(
+    args: &MemdumpArgs,
+    checkpoint: &Checkpoint,
+    selection: &Selection,
+    context: &Context,
+) -> Result<Outcome> {
     let mut out = Output::open(args.output.output.as_deref())?;
     let layout = context.layout(out.is_file());
-    let tasks = checkpoint.processes().by_pid().into_iter();
+    selection.tell_without_memory(checkpoint);
+    let tasks = selection.pids.iter().filter_map(|pid| checkpoint.processes().get(*pid));
     let processes: Vec<(&Task, MemorySizes)> = tasks
         .filter_map(|task| Some((task, MemorySizes::of(&checkpoint.memory(task.pid)?))))
         .collect();
@@ -185,10 +199,28 @@ fn parts<'a>(
     Ok(parts)
 }
 
+/// Fails when no mapping is meant at all, and says what chose none.
+fn require_some(args: &MemdumpArgs, parts: &[Part<'_>]) -> Result<()> {
+    if parts.iter().any(|part| !part.mappings.is_empty()) {
+        return Ok(());
+    }
+    let of = match parts {
+        [part] => format!("process {} has", part.task.pid),
+        _ => format!("{} processes have", parts.len()),
+    };
+    match (args.select.vma.is_empty(), args.range) {
+        (false, None) => bail!("{of} no mapping that --vma names; `maps` shows which there are"),
+        (false, Some(range)) => bail!("{of} no mapping at {range} that --vma names"),
+        (true, Some(range)) => bail!("{of} nothing mapped at {range}"),
+        (true, None) => bail!("{of} no mapping"),
+    }
+}
+
 fn hex(args: &MemdumpArgs, parts: &[Part<'_>], context: &Context) -> Result<()> {
     if args.to.is_some() {
         bail!("--to is for --as raw and --as core");
     }
+    require_some(args, parts)?;
     let mut out = Output::open(args.output.output.as_deref())?;
     let layout = context.layout(out.is_file());
     if !args.no_pager {
@@ -227,6 +259,7 @@ fn raw(
         if args.range.is_some() {
             bail!("--range goes to one file: give -o FILE in place of --to");
         }
+        require_some(args, parts)?;
         let evidence = &args.evidence.evidence;
         return dumping::mappings(checkpoint, parts, to, evidence, TOOL, bar.as_ref());
     }
@@ -235,6 +268,9 @@ fn raw(
             "raw bytes are of one range of one process (--pid N --range A-B), or of every mapping (--to DIR)"
         );
     };
+    if !args.select.vma.is_empty() {
+        bail!("--range with --vma is for --as hex: the raw bytes of a range are all of them");
+    }
     let mut out = Output::open(args.output.output.as_deref())?;
     if !out.is_file() && context.stdout_is_terminal() {
         bail!("raw bytes do not belong on a terminal: give -o FILE, or --as hex");

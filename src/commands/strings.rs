@@ -97,6 +97,7 @@ pub(crate) fn run(args: &StringsArgs, context: &Context) -> Result<Outcome> {
     let out = Output::open(args.output.output.as_deref())?;
     let checkpoint = context.open(&args.evidence, Need::Everything)?;
     let selection = args.select.select(&checkpoint)?;
+    selection.tell_without_memory(&checkpoint);
     let artifacts = if args.artifacts {
         checkpoint.artifacts(&context.archive_options(&args.evidence.spool))
     } else {

@@ -229,12 +229,87 @@ fn errors_of_memory() {
         &["memdump", "checkpoint.tar", "--pid", "1", "--rootfs", "absent"],
         &["memdump", "checkpoint.tar", "--pid", "1", "--base", "."],
         &["maps", "checkpoint.tar", "--pid", "77"],
+        &["memdump", "checkpoint.tar", "--pid", "1", "--vma", "file:/nothing"],
+        &["memdump", "checkpoint.tar", "--vma", "file:/nothing", "--as", "raw", "--to", "out"],
+        &["memdump", "checkpoint.tar", "--pid", "1", "--sparse"],
+        &["memdump", "checkpoint.tar", "--as", "raw", "--to", "out", "--sparse"],
+        &[
+            "memdump",
+            "checkpoint.tar",
+            "--range",
+            "0x700000000000+16",
+            "--vma",
+            "anon",
+            "--as",
+            "raw",
+        ],
+        &["memdump", "checkpoint.tar", "--vma", "anon", "--format", "json"],
+        &["maps", "checkpoint.tar", "--comm", "nobody*", "--pid", "1"],
     ] {
         let ran = run(&folder, args);
         assert_eq!(ran.status, 2, "{args:?}: {}", ran.transcript());
         all.push_str(&format!("$ ckpt-inspect {}\n{}", args.join(" "), ran.transcript()));
     }
     insta::assert_snapshot!("errors-memory", all);
+    assert!(!folder.path().join("out").exists(), "nothing is written");
+}
+
+/// Two processes, and one that has ended.
+fn ended() -> tempfile::TempDir {
+    let mut dump = Dump::new();
+    let anon = |pid: u32, parent: u32, comm: &str| {
+        Task::new(pid, parent).comm(comm).map(Vma::anon(0x1_0000, 0x1000))
+    };
+    dump.task(anon(1, 0, "init").pages(0x1_0000, b"some text".to_vec()))
+        .task(anon(3, 1, "worker"))
+        .zombie(2, 1, 0, "gone");
+    folder(&Archive::podman(&dump))
+}
+
+#[test]
+fn what_a_process_that_has_ended_lacks_is_said() {
+    let folder = ended();
+    for command in [
+        &["maps", "checkpoint.tar"][..],
+        &["strings", "checkpoint.tar"],
+        &["search", "checkpoint.tar", "--literal", "some"],
+        &["memdump", "checkpoint.tar", "--format", "json"],
+    ] {
+        let one = run(&folder, &[command, &["--pid", "2"]].concat());
+        assert_eq!(one.status, 0, "{}", one.transcript());
+        assert_eq!(one.stderr, "note: process 2 has no memory: it has ended\n", "{command:?}");
+        let comm = run(&folder, &[command, &["--comm", "gone"]].concat());
+        assert_eq!(comm.stderr, one.stderr, "{command:?}");
+        let all = run(&folder, command);
+        assert_eq!(all.stderr, "", "nobody asked for it: {command:?}");
+    }
+    let both = run(&folder, &["memdump", "checkpoint.tar", "--pid", "1", "--pid", "2"]);
+    assert!(both.stdout.contains("some text"), "{}", both.transcript());
+    assert!(both.stderr.contains("process 2 has no memory"), "{}", both.transcript());
+}
+
+#[test]
+fn sizes_of_chosen_processes_are_had_as_json() {
+    let folder = ended();
+    let pids = |args: &[&str]| {
+        let args = [&["memdump", "checkpoint.tar", "--format", "json"], args].concat();
+        let document = run(&folder, &args).json();
+        let processes = document["processes"].as_array().expect("processes");
+        processes.iter().filter_map(|one| one["pid"].as_u64()).collect::<Vec<_>>()
+    };
+    assert_eq!(pids(&[]), [1, 3]);
+    assert_eq!(pids(&["--pid", "3"]), [3]);
+    assert_eq!(pids(&["--comm", "in*"]), [1]);
+    assert_eq!(pids(&["--pid", "2"]), [0; 0]);
+}
+
+#[test]
+fn a_name_that_is_there_is_not_said_to_be_absent() {
+    let folder = ended();
+    let ran = run(&folder, &["maps", "checkpoint.tar", "--comm", "w*", "--pid", "1"]);
+    assert_eq!(ran.status, 2);
+    let said = "--pid and --comm have no process in common: --pid names 1 init, --comm 3 worker";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
 }
 
 #[test]
