@@ -60,7 +60,7 @@ pub(crate) struct SearchArgs {
     memory: bool,
 
     /// Only what `extract` lists, not memory.
-    #[arg(long, help_heading = "Select")]
+    #[arg(long, conflicts_with = "vma", help_heading = "Select")]
     artifacts: bool,
 
     /// Show so many bytes before and behind each hit [default: 32 in the table, none in JSON].
@@ -68,11 +68,12 @@ pub(crate) struct SearchArgs {
     context: Option<usize>,
 
     /// Only how often each pattern was found, by process and artifact.
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, conflicts_with = "max_count", help_heading = "Output")]
     count: bool,
 
-    /// Stop after so many hits.
-    #[arg(long, short = 'm', value_name = "HITS", help_heading = "Output")]
+    /// Stop after so many hits, and say so.
+    #[arg(long, short = 'm', value_name = "HITS", help_heading = "Output",
+        value_parser = clap::value_parser!(u64).range(1..))]
     max_count: Option<u64>,
 
     /// End with status 1 when something was found.
@@ -140,6 +141,7 @@ pub(crate) fn run(args: &SearchArgs, context: &Context) -> Result<Outcome> {
         .then(|| checkpoint.artifacts(&context.archive_options(&args.evidence.spool)));
     let mut haystack = Haystack::new();
     if !args.artifacts {
+        selection.tell_without_memory(&checkpoint);
         haystack
             .add_memory(&checkpoint, &selection.pids, |mapping, task| selection.has(mapping, task));
     }
@@ -204,6 +206,13 @@ enum Stop {
     Failed(anyhow::Error),
 }
 
+/// How scanning ended.
+struct Ended {
+    hits: u64,
+    /// Whether there are as many hits as the user wants, so that not all was searched.
+    early: bool,
+}
+
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
         Self::Failed(error.into())
@@ -211,12 +220,13 @@ impl From<io::Error> for Stop {
 }
 
 impl<'a> Searching<'a> {
-    /// Scans, and hands on the batches in order; the number of hits is what `take` makes of them.
+    /// Scans, and hands on the batches in order; the number of hits is what `take` makes of them. With it, whether that was
+    /// the end.
     fn scan<K: Sink>(
         &self,
         sink: &K,
         mut take: impl FnMut(K::Batch, &mut u64) -> Result<(), Stop>,
-    ) -> Result<u64> {
+    ) -> Result<Ended> {
         let work = self.args.work.work();
         let bar = self.context.progress_beside_output(self.rows_to_stdout);
         if let Some(bar) = &bar {
@@ -233,7 +243,8 @@ impl<'a> Searching<'a> {
             bar.end();
         }
         match scanned {
-            Ok(()) | Err(Stop::Enough) => Ok(hits),
+            Ok(()) => Ok(Ended { hits, early: false }),
+            Err(Stop::Enough) => Ok(Ended { hits, early: true }),
             Err(Stop::Failed(error)) => Err(error),
         }
     }
@@ -248,52 +259,58 @@ impl<'a> Searching<'a> {
     }
 
     fn lines(&self, out: &mut impl Write) -> Result<u64> {
-        self.scan(&Lines { of: self }, |batch, hits| {
+        let Ended { hits, early } = self.scan(&Lines { of: self }, |batch, hits| {
             let written = batch.upto(self.left(*hits));
             out.write_all(written.0)?;
             *hits = hits.saturating_add(written.1);
             if self.left(*hits) == 0 { Err(Stop::Enough) } else { Ok(()) }
-        })
+        })?;
+        if early {
+            let hits = if hits == 1 { "1 hit".to_owned() } else { format!("{hits} hits") };
+            output::note(format_args!("stopped after {hits} (--max-count): there may be more"));
+        }
+        Ok(hits)
     }
 
     fn document(&self, out: &mut impl Write) -> Result<u64> {
         let mut document =
             StreamedDocument::begin(out, "ckpt-inspect/search/1", self.checkpoint, "hits")?;
-        let hits = self.scan(&Lines { of: self }, |batch, hits| {
+        let Ended { hits, early } = self.scan(&Lines { of: self }, |batch, hits| {
             let written = batch.upto(self.left(*hits));
             document.lines(written.0)?;
             *hits = hits.saturating_add(written.1);
             if self.left(*hits) == 0 { Err(Stop::Enough) } else { Ok(()) }
         })?;
-        document.finish(self.checkpoint)?;
+        document.finish_with(self.checkpoint, "stopped", &early)?;
         Ok(hits)
     }
 
     fn table(&self, out: &mut impl Write, layout: human::Layout) -> Result<u64> {
         let mut sheet = SearchSheet::new(layout);
-        let hits = self.scan(&Table { of: self }, |batch, hits| {
+        let Ended { hits, early } = self.scan(&Table { of: self }, |batch, hits| {
             for hit in batch.hits {
+                sheet.hit(out, &hit)?;
+                *hits = hits.saturating_add(1);
                 if self.left(*hits) == 0 {
                     return Err(Stop::Enough);
                 }
-                sheet.hit(out, &hit)?;
-                *hits = hits.saturating_add(1);
             }
             Ok(())
         })?;
-        sheet.finish(out, self.haystack.size())?;
+        // How much was searched by then is not known: several threads did.
+        sheet.finish(out, (!early).then_some(self.haystack.size()))?;
         Ok(hits)
     }
 
     fn count(&self, out: &mut impl Write, layout: &human::Layout) -> Result<u64> {
         let mut sums: BTreeMap<Key<'_>, u64> = BTreeMap::new();
-        let hits = self.scan(&Counts { of: self }, |batch, hits| {
+        let Ended { hits, .. } = self.scan(&Counts { of: self }, |batch, hits| {
             for (key, count) in batch {
                 let sum = sums.entry(key).or_default();
                 *sum = sum.saturating_add(count);
                 *hits = hits.saturating_add(count);
             }
-            if self.left(*hits) == 0 { Err(Stop::Enough) } else { Ok(()) }
+            Ok(())
         })?;
         let counts = sums.into_iter().map(|((pattern, pid, artifact), hits)| SearchCountRecord {
             pattern: self.pattern(pattern),

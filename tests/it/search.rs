@@ -106,6 +106,26 @@ fn the_table_says_what_is_in_utf_16_and_tells_each_text_once() {
 }
 
 #[test]
+fn a_search_that_stops_early_says_so() {
+    let folder = forked();
+    let of = |args: &[&str]| search(&folder, &[&["--regex", "[a-z]{3}", "-m", "2"], args].concat());
+    let table = of(&[]);
+    assert!(
+        table.stdout.ends_with("\nstopped after 2 hits: there may be more\n"),
+        "{}",
+        table.transcript()
+    );
+    let lines_of = of(&["--format", "jsonl"]);
+    assert_eq!(lines(&lines_of).len(), 2);
+    assert_eq!(lines_of.stderr, "note: stopped after 2 hits (--max-count): there may be more\n");
+    let document = of(&["--format", "json"]).json();
+    assert_eq!(document["hits"].as_array().map(Vec::len), Some(2));
+    assert_eq!(document["stopped"], true);
+    let all = search(&folder, &["--literal", "secret", "-m", "9", "--format", "json"]).json();
+    assert_eq!(all["stopped"], false);
+}
+
+#[test]
 fn shared_memory_is_told_wherever_it_is_mapped() {
     let folder = folder(&Archive::podman(&stories::shared_memory()));
     let later = search(&folder, &["--literal", "later", "--format", "jsonl"]);
@@ -148,6 +168,9 @@ fn errors_of_patterns_point_at_them() {
         &["--literal", ""],
         &["--literal", "x", "--pid", "77"],
         &["--literal", "x", "--memory", "--artifacts"],
+        &["--literal", "x", "--artifacts", "--vma", "heap"],
+        &["--literal", "x", "--count", "-m", "1"],
+        &["--literal", "x", "-m", "0"],
     ] {
         let ran = search(&folder, args);
         assert_eq!(ran.status, 2, "{args:?}: {}", ran.transcript());

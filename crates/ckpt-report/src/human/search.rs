@@ -10,7 +10,7 @@ use ckpt_scan::strings::Encoding;
 use super::columns::columns;
 use super::layout::{Layout, Palette, paint};
 use super::line::Line;
-use super::units::size;
+use super::units::{count, size};
 use crate::json::SearchCountRecord;
 
 /// Most pids that are listed behind a hit.
@@ -94,16 +94,17 @@ impl SearchSheet {
         writeln!(out, "{}", line.render(width))
     }
 
-    /// Writes how many there were.
+    /// Writes how many there were in so many bytes; `None` where the search was stopped before its end.
     ///
     /// # Errors
     ///
     /// When `out` cannot be written to.
-    pub fn finish<W: Write>(self, out: &mut W, searched: u64) -> io::Result<()> {
-        let total = match self.hits {
-            0 => format!("nothing found in {}", size(searched)),
-            1 => format!("\n1 hit in {}", size(searched)),
-            hits => format!("\n{hits} hits in {}", size(searched)),
+    pub fn finish<W: Write>(self, out: &mut W, searched: Option<u64>) -> io::Result<()> {
+        let hits = count(usize::try_from(self.hits).unwrap_or(usize::MAX), "hit", "hits");
+        let total = match searched {
+            None => format!("\nstopped after {hits}: there may be more"),
+            Some(searched) if self.hits == 0 => format!("nothing found in {}", size(searched)),
+            Some(searched) => format!("\n{hits} in {}", size(searched)),
         };
         writeln!(out, "{}", paint(self.palette.dim, &total))
     }

@@ -198,9 +198,36 @@ impl<W: Write> StreamedDocument<W> {
     /// # Errors
     ///
     /// When `out` cannot be written to.
-    pub fn finish(mut self, checkpoint: &Checkpoint) -> io::Result<()> {
+    pub fn finish(self, checkpoint: &Checkpoint) -> io::Result<()> {
+        self.end(checkpoint, None::<(&str, &())>)
+    }
+
+    /// As [`finish`](Self::finish), with one more field.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written to.
+    pub fn finish_with(
+        self,
+        checkpoint: &Checkpoint,
+        key: &str,
+        value: &impl Serialize,
+    ) -> io::Result<()> {
+        self.end(checkpoint, Some((key, value)))
+    }
+
+    fn end(
+        mut self,
+        checkpoint: &Checkpoint,
+        field: Option<(&str, &impl Serialize)>,
+    ) -> io::Result<()> {
         let close = if self.any { "\n  ]" } else { "]" };
-        write!(self.out, "{close},\n  \"defects\": ")?;
+        write!(self.out, "{close}")?;
+        if let Some((key, value)) = field {
+            write!(self.out, ",\n  \"{key}\": ")?;
+            write_value(&mut self.out, value)?;
+        }
+        write!(self.out, ",\n  \"defects\": ")?;
         write_value(&mut self.out, &defects(checkpoint))?;
         self.out.write_all(b"\n}\n")
     }
