@@ -26,6 +26,8 @@ use crate::selecting::SelectArgs;
 /// A string goes on over pages, runs and mappings that follow one another. Memory that was never written is not searched, and
 /// what is missing cannot be. Strings longer than 64 KiB come in parts that are marked with an ellipsis. Memory that
 /// processes share, or that a fork has unchanged, is told once, `also in pid N`; in JSON each process has its own record.
+/// UTF-16 in which nearly every character repeats the one before it or is next to it in number (4111111111111,
+/// 1234567890123) cannot be told from fills and counters and is left out: `search --utf16` finds it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
