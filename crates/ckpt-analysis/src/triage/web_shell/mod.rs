@@ -120,7 +120,7 @@ fn prepended(file: &Written<'_>) -> Option<Finding> {
 /// A page where users put files. Those that say nothing keep others from being listed.
 fn uploaded(file: &Written<'_>, language: &Language, text: &[u8]) -> Option<Finding> {
     let server_side = ![SCRIPT.name, NODE.name].contains(&language.name);
-    let says = normal(text, language).len() > 60;
+    let says = normal(text, language).text.len() > 60;
     if !is_upload(file.path.as_bytes())
         || !server_side
         || !says
