@@ -222,6 +222,10 @@ pub enum Event {
     Restored,
     /// The checkpoint was made an image.
     ImageCreated,
+    /// The kubelet first saw the configuration of the pod.
+    ConfigSeen,
+    /// Somebody asked for new pods in place of the old ones: `kubectl rollout restart`.
+    Rollout,
 }
 
 impl Event {
@@ -234,6 +238,8 @@ impl Event {
             Self::Checkpointed => "checkpointed",
             Self::Restored => "restored",
             Self::ImageCreated => "image-created",
+            Self::ConfigSeen => "config-seen",
+            Self::Rollout => "rollout",
         }
     }
 }

@@ -23,6 +23,8 @@ pub(crate) fn message(event: &Event<'_>) -> String {
         (_, What::DumpBegan) => format!("first image of the dump written: {place}"),
         (_, What::DumpEnded) => format!("last image of the dump written: {place}"),
         (_, What::Written) => format!("member of the archive written: {place}"),
+        (_, What::ConfigSeen) => format!("kubelet saw the pod's configuration ({place})"),
+        (_, What::Rollout) => format!("rollout restart of the pod asked for ({place})"),
         (_, What::Booted) => format!("host booted ({place})"),
         (_, what) => format!("container {} ({place})", what.word()),
     }

@@ -98,6 +98,8 @@ fn description(what: What) -> &'static str {
         What::Checkpointed => "Checkpoint Time",
         What::Restored => "Restore Time",
         What::ImageCreated => "Image Creation Time",
+        What::ConfigSeen => "Configuration Seen Time",
+        What::Rollout => "Rollout Restart Time",
         What::Booted => "Boot Time",
         What::DumpBegan => "Dump Start Time",
         What::DumpEnded => "Dump End Time",

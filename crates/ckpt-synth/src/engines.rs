@@ -421,6 +421,8 @@ fn crio_annotations(container: &Container, name: &str) -> Json {
         ("io.kubernetes.pod.name", (&container.pod).into()),
         ("io.kubernetes.pod.namespace", (&container.namespace).into()),
         ("io.kubernetes.pod.uid", (&container.pod_uid).into()),
+        ("kubectl.kubernetes.io/restartedAt", "2026-11-23T01:11:05+01:00".into()),
+        ("kubernetes.io/config.seen", "2026-11-23T00:11:06.597845011Z".into()),
     ])
 }
 

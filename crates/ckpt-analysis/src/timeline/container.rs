@@ -18,6 +18,8 @@ pub(super) fn moments(building: &mut Building<'_>) {
             Happened::Checkpointed => What::Checkpointed,
             Happened::Restored => What::Restored,
             Happened::ImageCreated => What::ImageCreated,
+            Happened::ConfigSeen => What::ConfigSeen,
+            Happened::Rollout => What::Rollout,
             _ => continue,
         };
         building.push(Dated {

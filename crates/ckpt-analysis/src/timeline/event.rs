@@ -23,6 +23,10 @@ pub enum What {
     Restored,
     /// The checkpoint was made an image.
     ImageCreated,
+    /// The kubelet first saw the configuration of the pod.
+    ConfigSeen,
+    /// Somebody asked for new pods in place of the old ones.
+    Rollout,
     /// The host booted.
     Booted,
     /// The first image of a dump was written.
@@ -55,6 +59,8 @@ impl What {
             Self::Checkpointed => "checkpointed",
             Self::Restored => "restored",
             Self::ImageCreated => "image-created",
+            Self::ConfigSeen => "config-seen",
+            Self::Rollout => "rollout",
             Self::Booted => "booted",
             Self::DumpBegan => "dump-began",
             Self::DumpEnded => "dump-ended",

@@ -363,6 +363,26 @@ fn a_log_that_the_archive_does_not_have_whole() {
 }
 
 #[test]
+fn clocks_of_kubernetes() {
+    let archive = Archive::crio(&dump([init()]));
+    let timeline = of(&open(&archive));
+    let rows = rows(&timeline, Source::Container);
+    let place = "spec.dump: annotations: ";
+    for (time, what, key) in [
+        ("2026-11-23T00:11:05Z", "rollout", "kubectl.kubernetes.io/restartedAt"),
+        ("2026-11-23T00:11:06.597845011Z", "config-seen", "kubernetes.io/config.seen"),
+    ] {
+        let row = format!("{time} {what} {place}{key}");
+        assert!(rows.iter().any(|one| one.contains(&row)), "no {row:?} in {rows:#?}");
+    }
+    let filter = Filter::default();
+    let events: Vec<_> = timeline.events(&filter).collect();
+    let precision = |what| events.iter().find(|one| one.what == what).map(|one| one.precision);
+    assert_eq!(precision(What::Rollout), Some(Precision::Seconds));
+    assert_eq!(precision(What::ConfigSeen), Some(Precision::Nanos));
+}
+
+#[test]
 fn filters() {
     let checkpoint = open(&Archive::crio(&dump([init()])));
     let timeline = of(&checkpoint);

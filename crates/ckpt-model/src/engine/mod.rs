@@ -37,11 +37,26 @@ pub(crate) fn describe(metadata: &Metadata<'_>, defects: &Defects) -> Container 
         Engine::Docker => docker::describe(metadata, &mut container, defects),
         Engine::Criu => bare::describe(metadata, &mut container, defects),
     }
+    kubernetes_times(&mut container, defects);
     image::describe(metadata.image_annotations(), &mut container);
     ports::of_annotations(&mut container);
     container.ports.sort_unstable();
     container.ports.dedup();
     container
+}
+
+/// Clocks of Kubernetes: annotations of the pod, which CRI-O hands on to its containers.
+// source: kubernetes/pkg/kubelet/types/constants.go; kubectl/pkg/polymorphichelpers/objectrestarter.go
+fn kubernetes_times(container: &mut Container, defects: &Defects) {
+    for (key, event) in [
+        ("kubernetes.io/config.seen", Event::ConfigSeen),
+        ("kubectl.kubernetes.io/restartedAt", Event::Rollout),
+    ] {
+        if let Some(time) = container.annotations.get(key).cloned() {
+            let object = Map::from_iter([(key.to_owned(), Value::String(time))]);
+            moment(&object, key, event, "spec.dump: annotations", container, defects);
+        }
+    }
 }
 
 /// Who made it: the manager's annotation first, then members that only one engine writes.

@@ -256,7 +256,7 @@ impl SizesRecord {
 /// A time with its source.
 #[derive(Clone, Debug, Serialize)]
 pub struct MomentRecord<'a> {
-    /// `created`, `started`, `checkpointed`, `restored` or `image-created`.
+    /// `created`, `started`, `checkpointed`, `restored`, `image-created`, `config-seen` or `rollout`.
     pub what: &'static str,
     /// RFC 3339.
     pub time: String,

@@ -72,8 +72,8 @@ pub struct EventRecord<'a> {
     pub time: String,
     /// Last place of the time that means something: `s`, `us`, `ns`.
     pub precision: &'static str,
-    /// `created`, `started`, `checkpointed`, `restored`, `image-created`, `booted`, `dump-began`, `dump-ended`,
-    /// `stale-image`, `written`, `modified`, `accessed`, `changed`, `log`, `timer-due`.
+    /// `created`, `started`, `checkpointed`, `restored`, `image-created`, `config-seen`, `rollout`, `booted`,
+    /// `dump-began`, `dump-ended`, `stale-image`, `written`, `modified`, `accessed`, `changed`, `log`, `timer-due`.
     pub what: &'static str,
     /// `host`, `container`, `images`, `member`, `log`, `rootfs-diff`, `tmpfs`, `dev-shm`, `volume`, `ghost`, `timer`.
     pub source: &'static str,
