@@ -106,14 +106,31 @@ pub fn custody_check<W: Write>(
     }
     if comparison.is_repacked() {
         writeln!(out, "every member is the same: the archive was packed again")?;
+    } else if comparison.is_around() {
+        writeln!(out, "every member is the same: {}", around(comparison))?;
     }
     Ok(())
+}
+
+/// What can be said of bytes that belong to no member.
+fn around(comparison: &Comparison<'_>) -> &'static str {
+    let mut all = comparison.differences.iter();
+    if all.any(|difference| matches!(difference, Difference::Defect(_))) {
+        "what differs is around them"
+    } else {
+        "what differs is around them (padding, the end, the compression, or what headers have that no manifest records)"
+    }
 }
 
 fn one<W: Write>(out: &mut W, difference: &Difference<'_>, palette: &Palette) -> io::Result<()> {
     let word = paint(palette.warning, &format!("{:9}", difference.word()));
     match difference {
         Difference::Evidence(fact) => writeln!(out, "{word} {}", told(fact)),
+        Difference::Defect(fact) => {
+            let when = if fact.found.is_some() { "now" } else { "no longer" };
+            let text = fact.found.as_deref().or(fact.expected.as_deref()).unwrap_or_default();
+            writeln!(out, "{word} {when}: {}", plain(text))
+        }
         Difference::Changed { member, facts } => {
             writeln!(out, "{word} {}", name(member))?;
             facts.iter().try_for_each(|fact| writeln!(out, "          {}", told(fact)))
@@ -146,5 +163,17 @@ fn told(fact: &Fact) -> String {
         Some(text) => plain(text).into_owned(),
         None => "none".to_owned(),
     };
-    format!("{}: {}, now {}", fact.name, value(&fact.expected), value(&fact.found))
+    let more = if fact.name == "size" { length(fact) } else { String::new() };
+    format!("{}: {}, now {}{more}", fact.name, value(&fact.expected), value(&fact.found))
+}
+
+/// ` (1 byte more)`.
+fn length(fact: &Fact) -> String {
+    let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<u64>().ok());
+    let Some((was, is)) = number(&fact.expected).zip(number(&fact.found)) else {
+        return String::new();
+    };
+    let bytes = was.abs_diff(is);
+    let unit = if bytes == 1 { "byte" } else { "bytes" };
+    format!(" ({bytes} {unit} {})", if is > was { "more" } else { "less" })
 }

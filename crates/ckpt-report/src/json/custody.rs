@@ -19,7 +19,7 @@ pub struct CustodyCheckDocument<'a> {
     pub manifest: ManifestRecord<'a>,
     /// Whether nothing differs.
     pub same: bool,
-    /// Whether only the archive differs and all members are the same: it was packed again.
+    /// Whether all members are the same and the archive is of another kind, or has them in another order: it was packed again.
     pub repacked: bool,
     /// Members that are the same.
     pub members_same: usize,
@@ -83,7 +83,7 @@ pub struct ManifestRecord<'a> {
 /// One difference.
 #[derive(Clone, Debug, Serialize)]
 pub struct DifferenceRecord<'a> {
-    /// `evidence`, `changed`, `added`, `removed`, `renamed` or `order`.
+    /// `evidence`, `defect`, `changed`, `added`, `removed`, `renamed` or `order`.
     pub change: &'static str,
     /// The member's path; of a renamed one, as it was.
     pub path: Option<&'a str>,
@@ -107,7 +107,9 @@ impl<'a> DifferenceRecord<'a> {
     fn of(difference: &'a Difference<'a>) -> Self {
         let (member, to, facts): (Option<&MemberRecord>, Option<&MemberRecord>, &[Fact]) =
             match difference {
-                Difference::Evidence(fact) => (None, None, std::slice::from_ref(fact)),
+                Difference::Evidence(fact) | Difference::Defect(fact) => {
+                    (None, None, std::slice::from_ref(fact))
+                }
                 Difference::Changed { member, facts } => (Some(member), None, facts),
                 Difference::Added(member) | Difference::Removed(member) => {
                     (Some(member), None, &[])

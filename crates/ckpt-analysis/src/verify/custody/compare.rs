@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::manifest::Manifest;
-use super::record::MemberRecord;
+use super::record::{DefectRecord, MemberRecord};
 
 /// A value that is another one than it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Fact {
 pub enum Difference<'a> {
     /// The evidence as a whole: its kind, size or hash.
     Evidence(Fact),
+    /// Something that is wrong with the archive now and was not, or was and is not: place and sentence, on one side.
+    Defect(Fact),
     /// A member that is another one than it was.
     Changed {
         /// As it is.
@@ -49,6 +51,7 @@ impl Difference<'_> {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Evidence(_) => "evidence",
+            Self::Defect(_) => "defect",
             Self::Changed { .. } => "changed",
             Self::Added(_) => "added",
             Self::Removed(_) => "removed",
@@ -62,7 +65,7 @@ impl Difference<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Comparison<'a> {
-    /// The differences: the evidence as a whole, then members by path.
+    /// The differences: the evidence as a whole, what is wrong with it, then members by path.
     pub differences: Vec<Difference<'a>>,
     /// Members that are the same.
     pub same: usize,
@@ -77,13 +80,33 @@ impl Comparison<'_> {
         self.differences.is_empty()
     }
 
-    /// Whether all members are the same, and only the archive around them differs: it was packed again.
+    /// Whether all members are the same, and only what is around them differs: padding, the end, the order, the
+    /// compression, or what headers have that is not in a manifest.
+    #[must_use]
+    pub fn is_around(&self) -> bool {
+        let around = |d: &Difference<'_>| {
+            matches!(d, Difference::Evidence(_) | Difference::Defect(_) | Difference::Order)
+        };
+        !self.is_same() && self.differences.iter().all(around)
+    }
+
+    /// Whether all members are the same, and the archive was packed again: they stand in another order, or it is of another
+    /// kind. Other bytes around them prove no packing.
     #[must_use]
     pub fn is_repacked(&self) -> bool {
-        let whole = |d: &Difference<'_>| matches!(d, Difference::Evidence(_) | Difference::Order);
-        !self.is_same() && self.differences.iter().all(whole)
+        let mut all = self.differences.iter();
+        let defect = all.any(|difference| matches!(difference, Difference::Defect(_)));
+        let mut all = self.differences.iter();
+        let packed = all.any(|difference| match difference {
+            Difference::Order => true,
+            Difference::Evidence(fact) => fact.name == KIND,
+            _ => false,
+        });
+        self.is_around() && packed && !defect
     }
 }
+
+const KIND: &str = "kind";
 
 type Key = (Vec<u8>, u64);
 
@@ -97,12 +120,13 @@ fn key(member: &MemberRecord) -> Key {
 pub fn compare<'a>(expected: &'a Manifest, found: &'a Manifest) -> Comparison<'a> {
     let (old, new) = (&expected.evidence, &found.evidence);
     let mut facts = Vec::new();
-    fact(&mut facts, "kind", &Some(&old.kind), &Some(&new.kind));
+    fact(&mut facts, KIND, &Some(&old.kind), &Some(&new.kind));
     fact(&mut facts, "size", &Some(old.size), &Some(new.size));
     // A directory has no hash of its own: its files have.
     fact(&mut facts, "sha256", &old.sha256, &new.sha256);
     let mut differences: Vec<Difference<'a>> =
         facts.into_iter().map(Difference::Evidence).collect();
+    differences.extend(defects(expected, found).into_iter().map(Difference::Defect));
 
     let before: BTreeMap<Key, &MemberRecord> =
         expected.members.iter().map(|member| (key(member), member)).collect();
@@ -141,6 +165,40 @@ pub fn compare<'a>(expected: &'a Manifest, found: &'a Manifest) -> Comparison<'a
     }
     Comparison { differences, same, unhashed }
 }
+
+/// What is wrong on one side alone. Of the same bytes nothing else can be wrong: another version has other words.
+fn defects(expected: &Manifest, found: &Manifest) -> Vec<Fact> {
+    let (old, new) = (&expected.evidence.sha256, &found.evidence.sha256);
+    let same_bytes = old.is_some() && old == new;
+    if same_bytes || (old.is_none() && new.is_none() && expected.tool != found.tool) {
+        return Vec::new();
+    }
+    let mut left: HashMap<&DefectRecord, usize> = HashMap::new();
+    for defect in &expected.defects {
+        let count = left.entry(defect).or_default();
+        *count = count.saturating_add(1);
+    }
+    let text = |defect: &DefectRecord| Some(format!("{}: {}", defect.place, defect.what));
+    let mut came = Vec::new();
+    for defect in &found.defects {
+        match left.get_mut(defect).filter(|count| **count > 0) {
+            Some(count) => *count = count.saturating_sub(1),
+            None => came.push(Fact { name: DEFECT, expected: None, found: text(defect) }),
+        }
+    }
+    let mut went = Vec::new();
+    for defect in expected.defects.iter().rev() {
+        if let Some(count) = left.get_mut(defect).filter(|count| **count > 0) {
+            *count = count.saturating_sub(1);
+            went.push(Fact { name: DEFECT, expected: text(defect), found: None });
+        }
+    }
+    went.reverse();
+    came.extend(went);
+    came
+}
+
+const DEFECT: &str = "defect";
 
 /// Removed files by what they hold: a member that appears with the same bytes is one of them under another path.
 struct Moved<'a> {
@@ -181,6 +239,13 @@ fn changed(old: &MemberRecord, new: &MemberRecord) -> Vec<Fact> {
     fact(&mut facts, "mode", &Some(&old.mode), &Some(&new.mode));
     fact(&mut facts, "uid", &Some(old.uid), &Some(new.uid));
     fact(&mut facts, "gid", &Some(old.gid), &Some(new.gid));
+    // Manifests of earlier versions have no names.
+    if old.uname.is_some() {
+        fact(&mut facts, "uname", &old.uname, &new.uname);
+    }
+    if old.gname.is_some() {
+        fact(&mut facts, "gname", &old.gname, &new.gname);
+    }
     fact(&mut facts, "mtime", &Some(&old.mtime), &Some(&new.mtime));
     fact(&mut facts, "target", &old.target, &new.target);
     fact(&mut facts, "target_base64", &old.target_base64, &new.target_base64);

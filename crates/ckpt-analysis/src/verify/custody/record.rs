@@ -67,6 +67,12 @@ pub struct MemberRecord {
     pub uid: u64,
     /// Group.
     pub gid: u64,
+    /// Name of the owner, escaped; empty where the archive has none. Manifests of earlier versions do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uname: Option<String>,
+    /// Name of the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gname: Option<String>,
     /// Last modification, RFC 3339; `@` and seconds for a time that no calendar has.
     pub mtime: String,
     /// Target of a link.
@@ -119,6 +125,8 @@ impl MemberRecord {
             mode: format!("{:o}", member.mode),
             uid: member.uid,
             gid: member.gid,
+            uname: Some(name(member.uname.as_deref())),
+            gname: Some(name(member.gname.as_deref())),
             mtime: time(member.mtime),
             target,
             target_base64,
@@ -161,8 +169,12 @@ impl MemberRecord {
     }
 }
 
-/// A defect of the archive, as it was told when the manifest was made; not compared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+fn name(bytes: Option<&[u8]>) -> String {
+    Text::from(bytes.unwrap_or_default()).escaped().into_owned()
+}
+
+/// A defect of the archive, as it was told when the manifest was made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DefectRecord {
     /// Where.

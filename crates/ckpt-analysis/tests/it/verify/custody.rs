@@ -89,6 +89,7 @@ fn exactly_what_differs_is_named() {
         .iter()
         .map(|difference| match difference {
             Difference::Evidence(fact) => format!("evidence {}", fact.name),
+            Difference::Defect(fact) => format!("defect {:?}", fact.found),
             Difference::Changed { member, facts } => {
                 let facts: Vec<_> = facts.iter().map(|fact| fact.name).collect();
                 format!("changed {} {} {}", member.path, member.copy, facts.join(" "))
@@ -127,6 +128,76 @@ fn an_archive_that_was_packed_again_has_the_same_members() {
     let comparison = compare(&before, &after);
     assert_eq!(comparison.differences.last(), Some(&Difference::Order));
     assert!(comparison.is_repacked());
+}
+
+#[test]
+fn bytes_around_the_members_are_no_packing() {
+    let tar = sample().tar();
+    let before = sealed(&tar);
+    let told = |bytes: &[u8]| {
+        let found = sealed(bytes);
+        let comparison = compare(&before, &found);
+        assert!(comparison.is_around() && !comparison.is_repacked());
+        assert_eq!(comparison.same, 10);
+        let all = comparison.differences.iter().map(|difference| match difference {
+            Difference::Evidence(fact) => fact.name.to_owned(),
+            Difference::Defect(fact) => format!("{:?}", fact.found.as_deref()),
+            other => panic!("{other:?}"),
+        });
+        all.collect::<Vec<String>>().join(", ")
+    };
+    let appended = [&tar[..], b"x"].concat();
+    let words = told(&appended);
+    assert!(words.starts_with("size, sha256, ") && words.contains("follow the end"), "{words}");
+    let words = told(&tar[..tar.len() - 1]);
+    assert!(words.starts_with("size, sha256, ") && words.contains("no end mark"), "{words}");
+    // Behind the three bytes of `d/a`.
+    let content = tar.windows(3).position(|bytes| bytes == b"one").expect("the content");
+    let mut padded = tar.clone();
+    padded[content + 9] = 1;
+    assert_eq!(told(&padded), "sha256");
+
+    // What was wrong and no longer is.
+    let (before, after) = (sealed(&appended), sealed(&tar));
+    let comparison = compare(&before, &after);
+    let mended = comparison
+        .differences
+        .iter()
+        .any(|difference| matches!(difference, Difference::Defect(fact) if fact.found.is_none()));
+    assert!(mended, "{comparison:?}");
+}
+
+#[test]
+fn names_of_owners_are_sealed() {
+    let tar = sample().tar();
+    let mut other = tar.clone();
+    // The first header's owner: 32 bytes at 265; the checksum is of the bytes as they are.
+    other[265..268].copy_from_slice(b"eve");
+    let spaces = [b' '; 8];
+    let sum = |header: &[u8]| {
+        let before: u32 = header[..148].iter().chain(&spaces).map(|byte| u32::from(*byte)).sum();
+        before + header[156..512].iter().map(|byte| u32::from(*byte)).sum::<u32>()
+    };
+    let checksum = format!("{:06o}\0 ", sum(&other));
+    other[148..156].copy_from_slice(checksum.as_bytes());
+    let (before, after) = (sealed(&tar), sealed(&other));
+    let comparison = compare(&before, &after);
+    let changed = comparison.differences.iter().find_map(|difference| match difference {
+        Difference::Changed { member, facts } => Some((member.path.as_str(), facts[0].clone())),
+        _ => None,
+    });
+    let (path, fact) = changed.expect("a changed member");
+    assert_eq!((path, fact.name), ("d", "uname"));
+    assert!(fact.found.is_some_and(|name| name.starts_with("eve")));
+    assert!(!comparison.is_around());
+
+    // A manifest that has no names is still a manifest, and they are not compared.
+    let mut old = before.clone();
+    for member in &mut old.members {
+        (member.uname, member.gname) = (None, None);
+    }
+    assert!(!String::from_utf8_lossy(&written(&old)).contains("uname"));
+    assert!(compare(&old, &after).is_around());
 }
 
 #[test]
