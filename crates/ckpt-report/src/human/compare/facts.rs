@@ -11,6 +11,7 @@ use criu_image::names;
 use super::sheet::{Sheet, Sign};
 use crate::human::command::{command_line, ended};
 use crate::human::details;
+use crate::human::units::count;
 use crate::words;
 
 pub(super) fn write<W: Write>(
@@ -23,13 +24,8 @@ pub(super) fn write<W: Write>(
             // The heading has it.
             ProcessFact::Identity => {}
             ProcessFact::Env => {
-                for (sign, variables) in
-                    [(Sign::Added, &change.env.added), (Sign::Removed, &change.env.removed)]
-                {
-                    for variable in variables {
-                        sheet.labelled(2, sign, "env", escape(variable))?;
-                    }
-                }
+                variables(sheet, Sign::Added, &change.env.added)?;
+                variables(sheet, Sign::Removed, &change.env.removed)?;
                 if change.env.added.is_empty() && change.env.removed.is_empty() {
                     sheet.labelled(
                         2,
@@ -49,6 +45,25 @@ pub(super) fn write<W: Write>(
         }
     }
     Ok(())
+}
+
+/// A line for each variable. Strings without a letter, which a program leaves that writes its title over its environment, are
+/// counted.
+fn variables<W: Write>(
+    sheet: &mut Sheet<'_, W>,
+    sign: Sign,
+    variables: &[&[u8]],
+) -> io::Result<()> {
+    let told = || variables.iter().filter(|variable| !variable.is_empty());
+    for variable in told().take(MOST) {
+        sheet.labelled(2, sign, "env", escape(variable))?;
+    }
+    let told = told().count();
+    sheet.more(2, told.saturating_sub(MOST))?;
+    match variables.len().saturating_sub(told) {
+        0 => Ok(()),
+        empty => sheet.labelled(2, sign, "env", count(empty, "empty string", "empty strings")),
+    }
 }
 
 fn label(fact: ProcessFact) -> &'static str {
@@ -174,7 +189,7 @@ fn limits<W: Write>(sheet: &mut Sheet<'_, W>, a: &Task, b: &Task) -> io::Result<
     Ok(())
 }
 
-/// Most threads that are told one by one.
+/// Most threads, or variables, that are told one by one.
 const MOST: usize = 40;
 
 fn threads<W: Write>(sheet: &mut Sheet<'_, W>, change: &ProcessChange<'_>) -> io::Result<()> {
