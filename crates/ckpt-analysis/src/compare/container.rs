@@ -1,8 +1,13 @@
 //! Facts about the containers and where they ran.
+//!
+//! Engines write one fact in several ways: an image's id with and without `sha256:`, its name with and without the registry
+//! that is meant, a runtime by its name or by that of its shim. Facts are compared by what they mean, and told as they are.
 
 use std::collections::HashSet;
 
 use ckpt_model::{Arch, Checkpoint, Container, Event};
+
+use super::meaning;
 
 /// A fact and what each side says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +22,23 @@ pub struct Fact {
 }
 
 impl Fact {
-    /// Whether the two differ; what one does not tell may be the same.
+    /// Whether the two differ in what they mean; what one does not tell may be the same.
     #[must_use]
     pub fn differs(&self) -> bool {
-        matches!((&self.a, &self.b), (Some(a), Some(b)) if a != b)
+        match (&self.a, &self.b) {
+            (Some(a), Some(b)) => a != b && !self.means_the_same(a, b),
+            _ => false,
+        }
+    }
+
+    fn means_the_same(&self, a: &str, b: &str) -> bool {
+        match self.what {
+            IMAGE => meaning::image(a) == meaning::image(b),
+            IMAGE_ID => meaning::digest(a) == meaning::digest(b),
+            RUNTIME => meaning::runtime(a) == meaning::runtime(b),
+            ADDRESSES => meaning::addresses(a, b),
+            _ => false,
+        }
     }
 
     /// Whether one side alone tells.
@@ -36,7 +54,11 @@ impl Fact {
     }
 }
 
+const ADDRESSES: &str = "addresses";
 const ENV: &str = "env";
+const IMAGE: &str = "image";
+const IMAGE_ID: &str = "image_id";
+const RUNTIME: &str = "runtime";
 const CHECKPOINTED: &str = "checkpointed_at";
 
 /// Every fact that at least one side tells, in a fixed order.
@@ -73,11 +95,11 @@ fn list(checkpoint: &Checkpoint) -> Vec<(&'static str, Option<String>)> {
     vec![
         ("name", container.name.clone()),
         ("id", container.id.clone()),
-        ("image", container.image.clone()),
-        ("image_id", container.image_id.clone()),
+        (IMAGE, container.image.clone()),
+        (IMAGE_ID, container.image_id.clone()),
         ("engine", Some(container.engine.word().to_owned())),
         ("engine_version", container.engine_version.clone()),
-        ("runtime", container.runtime.clone()),
+        (RUNTIME, container.runtime.clone()),
         ("runtime_version", container.runtime_version.clone()),
         ("hostname", container.hostname.clone()),
         ("pod", pod.and_then(|pod| pod.name.clone())),
@@ -87,7 +109,7 @@ fn list(checkpoint: &Checkpoint) -> Vec<(&'static str, Option<String>)> {
         (ENV, joined(&container.env)),
         ("cwd", container.cwd.clone()),
         ("privileged", container.privileged.map(|yes| yes.to_string())),
-        ("addresses", addresses(container)),
+        (ADDRESSES, addresses(container)),
         ("kernel", container.host.kernel.clone()),
         ("criu", container.host.criu.clone()),
         ("arch", checkpoint.arch().map(Arch::name)),

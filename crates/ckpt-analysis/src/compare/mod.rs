@@ -20,6 +20,7 @@ mod filesystem;
 mod identity;
 mod inodes;
 mod matching;
+mod meaning;
 mod memory;
 mod mounts;
 mod pages;
