@@ -101,10 +101,8 @@ fn container<W: Write>(
     show: &CompareShow,
 ) -> io::Result<()> {
     let Some(facts) = &comparison.container else { return Ok(()) };
-    // Two checkpoints are of two moments, which the heading has already.
-    let told = |fact: &&ckpt_analysis::compare::Fact| {
-        show.unchanged || fact.one_sided() || fact.differs() && !fact.always_differs()
-    };
+    let told =
+        |fact: &&ckpt_analysis::compare::Fact| show.unchanged || fact.one_sided() || fact.differs();
     let told: Vec<_> = facts.iter().filter(told).collect();
     if told.is_empty() {
         return Ok(());
@@ -114,11 +112,15 @@ fn container<W: Write>(
         let sign = match (fact.one_sided(), fact.differs()) {
             (true, _) if fact.a.is_none() => Sign::Added,
             (true, _) => Sign::Removed,
-            (_, true) => Sign::Changed,
+            (_, true) if !fact.always_differs() => Sign::Changed,
             _ => Sign::Same,
         };
         let text = |side: &Option<String>| side.as_deref().map(|text| plain(text).into_owned());
-        sheet.change(1, sign, fact.what, text(&fact.a), text(&fact.b))?;
+        let mut line = sheet.change_line(1, sign, fact.what, text(&fact.a), text(&fact.b));
+        if fact.differs() && fact.always_differs() {
+            line.push(sheet.palette.dim, " [two checkpoints are of two moments]");
+        }
+        sheet.write(line)?;
     }
     Ok(())
 }

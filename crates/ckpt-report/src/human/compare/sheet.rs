@@ -125,6 +125,19 @@ impl<W: Write> Sheet<'_, W> {
         a: Option<String>,
         b: Option<String>,
     ) -> io::Result<()> {
+        let line = self.change_line(level, sign, label, a, b);
+        self.write(line)
+    }
+
+    /// As [`change`](Self::change), to be added to.
+    pub(super) fn change_line(
+        &self,
+        level: usize,
+        sign: Sign,
+        label: &str,
+        a: Option<String>,
+        b: Option<String>,
+    ) -> Line {
         let mut line = self.signed(level, sign);
         line.push(self.palette.label, format!("{label:<LABEL$}  "));
         match (a, b) {
@@ -135,7 +148,7 @@ impl<W: Write> Sheet<'_, W> {
             }
             (a, b) => line.push_cuttable(Style::new(), b.or(a).unwrap_or_default(), LEAST),
         }
-        self.write(line)
+        line
     }
 
     /// How many of a list were left out.

@@ -179,10 +179,13 @@ pub struct FactRecord<'a> {
     pub a: Option<&'a str>,
     /// In B.
     pub b: Option<&'a str>,
+    /// Why this says nothing about the container: `moment`, when the checkpoints were made.
+    pub noise: Option<&'static str>,
 }
 
 impl<'a> FactRecord<'a> {
     fn of(fact: &'a Fact) -> Self {
-        Self { what: fact.what, a: fact.a.as_deref(), b: fact.b.as_deref() }
+        let noise = (fact.differs() && fact.always_differs()).then_some("moment");
+        Self { what: fact.what, a: fact.a.as_deref(), b: fact.b.as_deref(), noise }
     }
 }
