@@ -26,7 +26,8 @@ use crate::output::{self, Output};
 /// Of two checkpoints, of one container or of different ones: container facts, processes, threads, descriptors, sockets, mounts,
 /// mappings, memory page by page, files and recovered content; what differs, and with --unchanged what does not. A process is
 /// recognised by its pid and by what execve gave it; a pid that another process has, or another program, is told with the
-/// reasons. Processes of different containers are matched by role.
+/// reasons. Processes of different containers are matched by role. What could not be compared is told with `?`, and is no
+/// difference; nor is what an archive lacks that was cut.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

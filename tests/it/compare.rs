@@ -174,6 +174,79 @@ fn exit_statuses_and_refusals() {
 }
 
 #[test]
+fn what_was_not_compared_is_told_and_is_no_difference() {
+    let folder = TempDir::new().expect("a folder");
+    let program = |exe: &str, pages: bool| {
+        let mut dump = Dump::new();
+        let task = Task::new(7, 1).exe(exe).argv(&[exe]).map(Vma::anon(AT, 0x1000));
+        let page = vec![1; 0x1000];
+        let task = if pages { task.pages(AT, page) } else { task.pages_elsewhere(AT, 1) };
+        dump.task(shell()).task(task);
+        dump
+    };
+    write(folder.path(), "a.tar", &program("/bin/one", true), &[]);
+    write(folder.path(), "b.tar", &program("/bin/other", true), &[]);
+    write(folder.path(), "c.tar", &program("/bin/one", false), &[]);
+    let ran = |other: &str| {
+        let args = ["diff", "--exit-code", "--only", "memory", "--match", "pid", "a.tar", other];
+        run_in(folder.path(), &args)
+    };
+    insta::assert_snapshot!("not-compared", ran("b.tar").transcript());
+    insta::assert_snapshot!("not-there", ran("c.tar").transcript());
+}
+
+#[test]
+fn the_moment_always_differs_and_both_forms_have_it() {
+    let folder = TempDir::new().expect("a folder");
+    let mut dump = Dump::new();
+    dump.task(shell());
+    let mut archive = Archive::podman(&dump);
+    std::fs::write(folder.path().join("a.tar"), archive.tar()).expect("an archive");
+    archive.mtime(1_795_100_000);
+    std::fs::write(folder.path().join("b.tar"), archive.tar()).expect("an archive");
+    let args = ["diff", "--only", "container", "--exit-code", "a.tar", "b.tar"];
+    let ran = run_in(folder.path(), &args);
+    assert_eq!(ran.status, 0, "{}", ran.transcript());
+    assert!(ran.stdout.contains("= checkpointed_at  2026-"), "{}", ran.stdout);
+    let document = run_in(folder.path(), &[&args[..], &["--format", "json"]].concat()).json();
+    let facts = &document["container"]["changed"];
+    assert_eq!(facts.as_array().map(Vec::len), Some(1), "{facts}");
+    assert_eq!(facts[0]["what"], "checkpointed_at");
+    assert_eq!(facts[0]["noise"], "moment");
+}
+
+#[test]
+fn empty_strings_of_an_environment_are_counted() {
+    let folder = TempDir::new().expect("a folder");
+    for (name, env) in [("a.tar", &["A=1"; 1][..]), ("b.tar", &["A=1", "", "", ""])] {
+        let mut dump = Dump::new();
+        dump.task(shell().env(env));
+        write(folder.path(), name, &dump, &[]);
+    }
+    let ran = run_in(folder.path(), &["diff", "--only", "processes", "a.tar", "b.tar"]);
+    let lines = ran.stdout.lines().filter(|line| line.contains(" env ")).collect::<Vec<_>>();
+    assert_eq!(lines, ["    + env        3 empty strings"], "{}", ran.stdout);
+}
+
+#[test]
+fn engines_write_one_fact_in_several_ways() {
+    let folder = TempDir::new().expect("a folder");
+    let mut dump = Dump::new();
+    dump.task(shell());
+    std::fs::write(folder.path().join("a.tar"), Archive::crio(&dump).tar()).expect("an archive");
+    let other = Archive::containerd(&dump).tar();
+    std::fs::write(folder.path().join("b.tar"), other).expect("an archive");
+    let args = ["diff", "--only", "container", "a.tar", "b.tar", "--format", "json"];
+    let document = run_in(folder.path(), &args).json();
+    let changed = document["container"]["changed"].as_array().expect("a list");
+    let changed: Vec<&str> = changed.iter().filter_map(|fact| fact["what"].as_str()).collect();
+    assert!(changed.contains(&"engine"), "{changed:?}");
+    for fact in ["image", "image_id", "runtime"] {
+        assert!(!changed.contains(&fact), "{fact}: {document:#}");
+    }
+}
+
+#[test]
 fn one_of_the_two_may_be_standard_input() {
     let folder = folder();
     let stdin = std::fs::File::open(folder.path().join("b.tar")).expect("the archive");

@@ -6,6 +6,7 @@ use ckpt_model::{Checkpoint, Descriptor, Pid};
 
 use super::inodes::{Inodes, without_number};
 use super::matching::Matching;
+use super::whole::Deletions;
 
 /// `O_CLOEXEC`, the same on every architecture that CRIU knows; `/proc` shows it among the flags of the open file, though it
 /// belongs to the descriptor.
@@ -82,9 +83,9 @@ pub struct Descriptors<'a> {
 
 pub(super) fn compare<'a>(
     matching: &Matching<'a>,
-    a: &'a Checkpoint,
-    b: &'a Checkpoint,
+    (a, b): (&'a Checkpoint, &'a Checkpoint),
     inodes: Inodes,
+    deletions: Deletions,
 ) -> Descriptors<'a> {
     let mut found = Descriptors::default();
     for pair in &matching.pairs {
@@ -103,7 +104,7 @@ pub(super) fn compare<'a>(
                 Ordering::Greater => found.opened.extend(other.next()),
                 Ordering::Equal => {
                     let Some((a, b)) = one.next().zip(other.next()) else { break };
-                    let what = differences(a.descriptor, b.descriptor, inodes);
+                    let what = differences(a.descriptor, b.descriptor, inodes, deletions);
                     if what.is_empty() {
                         found.unchanged.push(b);
                     } else {
@@ -116,10 +117,19 @@ pub(super) fn compare<'a>(
     found
 }
 
-fn differences(a: &Descriptor, b: &Descriptor, inodes: Inodes) -> Vec<DescriptorFact> {
+fn differences(
+    a: &Descriptor,
+    b: &Descriptor,
+    inodes: Inodes,
+    deletions: Deletions,
+) -> Vec<DescriptorFact> {
     let target = match (&a.target, &b.target) {
-        (Some(one), Some(other)) if inodes == Inodes::Kept => one != other,
-        (Some(one), Some(other)) => without_number(one) != without_number(other),
+        (Some(one), Some(other)) if inodes == Inodes::Kept => {
+            deletions.text(one) != deletions.text(other)
+        }
+        (Some(one), Some(other)) => {
+            deletions.name(without_number(one)) != deletions.name(without_number(other))
+        }
         _ => false,
     };
     // Told by itself.
@@ -131,7 +141,7 @@ fn differences(a: &Descriptor, b: &Descriptor, inodes: Inodes) -> Vec<Descriptor
         (matches!((a.pos, b.pos), (Some(a), Some(b)) if a != b), DescriptorFact::Pos),
         (flags, DescriptorFact::Flags),
         (a.cloexec != b.cloexec, DescriptorFact::Cloexec),
-        (a.deleted != b.deleted, DescriptorFact::Deleted),
+        (deletions.told() && a.deleted != b.deleted, DescriptorFact::Deleted),
     ]
     .into_iter()
     .filter_map(|(differs, fact)| differs.then_some(fact))

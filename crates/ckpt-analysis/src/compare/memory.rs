@@ -11,8 +11,9 @@ use rayon::prelude::*;
 use super::identity::Identity;
 use super::matching::{Matching, Pair};
 use super::pages::{PageCounts, Stretch, count};
-use super::regions::{self, Laid, Mappings, Region};
+use super::regions::{self, Laid, Mappings, Region, Told};
 use super::rows::{self, Rows};
+use super::whole::Deletions;
 
 /// Known causes of differences that say nothing about the process. They are counted all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,10 +94,15 @@ pub struct Memory {
     pub page_size: u64,
 }
 
-pub(super) fn compare(matching: &Matching<'_>, a: &Checkpoint, b: &Checkpoint) -> Memory {
+pub(super) fn compare(
+    matching: &Matching<'_>,
+    a: &Checkpoint,
+    b: &Checkpoint,
+    deletions: Deletions,
+) -> Memory {
     let mut memory =
         Memory { page_size: a.page_size().0.max(b.page_size().0), ..Memory::default() };
-    let work = Work { a, b, page: memory.page_size, shared: Mutex::default() };
+    let work = Work { a, b, deletions, page: memory.page_size, shared: Mutex::default() };
     let compared: Vec<_> =
         matching.pairs.par_iter().map(|pair| work.pair(pair, matching)).collect();
     for (pair, result) in matching.pairs.iter().zip(compared) {
@@ -131,6 +137,7 @@ type SharedKey = (u64, u64, u64, u64, u64);
 struct Work<'a> {
     a: &'a Checkpoint,
     b: &'a Checkpoint,
+    deletions: Deletions,
     page: u64,
     /// Shared memory that was compared already: every process that maps it has the same.
     shared: Mutex<HashMap<SharedKey, PageCounts>>,
@@ -171,7 +178,8 @@ impl Work<'_> {
         };
         let mut mappings = Mappings::default();
         let (pids, lists) = ((pair.a.pid, pair.b.pid), (a.mappings(), b.mappings()));
-        regions::compare(&mut mappings, (pids.0, lists.0), (pids.1, lists.1), &laid, by_address);
+        let told = Told { by_address, deletions: self.deletions };
+        regions::compare(&mut mappings, (pids.0, lists.0), (pids.1, lists.1), &laid, told);
         let targets = targets(&laid, lists.0, lists.1);
         let counts = self.count(&a, &b, &targets);
         let rseq = if by_address { self.rseq(pair, &a, &b) } else { Vec::new() };

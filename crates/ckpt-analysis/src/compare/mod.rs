@@ -11,7 +11,7 @@
 //! | artifacts | origin and path |
 //!
 //! What a side does not tell is no difference: a fact that one dialect of CRIU does not record, or that is damaged, is
-//! compared with nothing.
+//! compared with nothing. What only one side has is told, but is no difference where the other one was cut.
 
 mod artifacts;
 mod container;
@@ -30,6 +30,7 @@ mod rows;
 mod sockets;
 mod subject;
 mod threads;
+mod whole;
 
 use std::path::PathBuf;
 
@@ -51,6 +52,7 @@ pub use rows::{Cells, ROW, Row, Rows};
 pub use sockets::{SocketChange, SocketFact, Sockets};
 pub use subject::Subject;
 pub use threads::{ThreadChange, ThreadChanges, ThreadFact};
+use whole::{Deletions, is_whole};
 
 /// How to compare.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +103,10 @@ pub struct Comparison<'a> {
     pub a: &'a Checkpoint,
     /// The second.
     pub b: &'a Checkpoint,
+    /// Whether the first is all there. Where it is not, what only the second has may be what was cut.
+    pub whole_a: bool,
+    /// Whether the second is all there.
+    pub whole_b: bool,
     /// Which process is which.
     pub matching: Matching<'a>,
     /// What inode numbers are worth.
@@ -142,12 +148,14 @@ pub fn compare<'a>(
     let inodes = Inodes::of(&matching, a, b);
     let wants = |subject| options.wants(subject).then_some(());
     let container = wants(Subject::Container).map(|()| container::facts(a, b));
+    let deletions = Deletions::of(a, b);
     let processes = wants(Subject::Processes)
-        .map(|()| processes::compare(&matching, a.processes(), b.processes()));
-    let descriptors = wants(Subject::Files).map(|()| descriptors::compare(&matching, a, b, inodes));
+        .map(|()| processes::compare(&matching, a.processes(), b.processes(), deletions));
+    let descriptors =
+        wants(Subject::Files).map(|()| descriptors::compare(&matching, (a, b), inodes, deletions));
     let sockets = wants(Subject::Sockets).map(|()| sockets::compare(&matching, a, b, inodes));
     let mounts = wants(Subject::Mounts).map(|()| mounts::compare(&matching, a, b, inodes));
-    let memory = wants(Subject::Memory).map(|()| memory::compare(&matching, a, b));
+    let memory = wants(Subject::Memory).map(|()| memory::compare(&matching, a, b, deletions));
     let filesystem = match wants(Subject::Filesystem) {
         Some(()) => {
             let mut changes = ChangesOptions::default().archive(options.archive.clone());
@@ -166,6 +174,8 @@ pub fn compare<'a>(
     Ok(Comparison {
         a,
         b,
+        whole_a: is_whole(a),
+        whole_b: is_whole(b),
         matching,
         inodes,
         container,
@@ -181,34 +191,45 @@ pub fn compare<'a>(
 
 impl Comparison<'_> {
     /// Whether anything differs that was compared. When the checkpoints were made, noise, and what is not there to be
-    /// compared do not count.
+    /// compared do not count; nor does what one side lacks that is not whole.
     #[must_use]
     pub fn differs(&self) -> bool {
+        let one_sided =
+            |only_a: bool, only_b: bool| only_a && self.whole_b || only_b && self.whole_a;
         let facts = self.container.iter().flatten();
         let mut facts = facts.filter(|fact| fact.differs() && !fact.always_differs());
         let processes = self.processes.as_ref().is_some_and(|found| {
-            let came_or_went = !self.matching.only_a.is_empty() || !self.matching.only_b.is_empty();
-            came_or_went || !found.changed.is_empty()
+            let (only_a, only_b) = (&self.matching.only_a, &self.matching.only_b);
+            one_sided(!only_a.is_empty(), !only_b.is_empty()) || !found.changed.is_empty()
         });
         let descriptors = self.descriptors.as_ref().is_some_and(|found| {
-            !(found.opened.is_empty() && found.closed.is_empty() && found.changed.is_empty())
+            one_sided(!found.closed.is_empty(), !found.opened.is_empty())
+                || !found.changed.is_empty()
         });
         let sockets = self.sockets.as_ref().is_some_and(|found| {
-            !(found.added.is_empty() && found.removed.is_empty() && found.changed.is_empty())
+            one_sided(!found.removed.is_empty(), !found.added.is_empty())
+                || !found.changed.is_empty()
         });
         let mounts = self.mounts.as_ref().is_some_and(|found| {
-            !(found.added.is_empty() && found.removed.is_empty() && found.changed.is_empty())
+            one_sided(!found.removed.is_empty(), !found.added.is_empty())
+                || !found.changed.is_empty()
         });
         let memory = self.memory.as_ref().is_some_and(|found| {
             let all = &found.mappings;
             let pages = |change: &MemoryChange| change.pages.differ() && !change.is_noise();
-            !(all.added.is_empty() && all.removed.is_empty() && all.changed.is_empty())
+            one_sided(!all.removed.is_empty(), !all.added.is_empty())
+                || !all.changed.is_empty()
                 || found.changes.iter().any(pages)
         });
         let files = self.filesystem.iter().flat_map(|found| &found.changes);
-        let mut files = files.filter(|change| change.noise.is_none());
+        let mut files = files.filter(|change| {
+            let both = change.a.is_some() && change.b.is_some();
+            let counts = both || one_sided(change.a.is_some(), change.b.is_some());
+            change.noise.is_none() && counts
+        });
         let artifacts = self.artifacts.as_ref().is_some_and(|found| {
-            !(found.added.is_empty() && found.removed.is_empty() && found.changed.is_empty())
+            one_sided(!found.removed.is_empty(), !found.added.is_empty())
+                || !found.changed.is_empty()
         });
         facts.next().is_some()
             || processes

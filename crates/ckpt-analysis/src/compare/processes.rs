@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use ckpt_model::{Namespace, Namespaces, Pid, Processes as Tasks, Strings, Task, Thread};
+use ckpt_model::{FileRef, Namespace, Namespaces, Pid, Processes as Tasks, Strings, Task, Thread};
 
 use super::identity::Identity;
 use super::matching::{MatchBy, Matching, Pair};
 use super::threads::{self, ThreadChanges};
+use super::whole::Deletions;
 
 /// What of a process is different. What one side does not tell is no difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,11 +140,16 @@ pub struct Processes<'a> {
     pub unchanged: Vec<Pair<'a>>,
 }
 
-pub(super) fn compare<'a>(matching: &Matching<'a>, a: &'a Tasks, b: &'a Tasks) -> Processes<'a> {
+pub(super) fn compare<'a>(
+    matching: &Matching<'a>,
+    a: &'a Tasks,
+    b: &'a Tasks,
+    deletions: Deletions,
+) -> Processes<'a> {
     let spaces = (first_holders(a), first_holders(b));
     let mut processes = Processes::default();
     for pair in &matching.pairs {
-        let change = compare_pair(pair, matching, &spaces);
+        let change = compare_pair(pair, matching, &spaces, deletions);
         if change.what.is_empty() {
             processes.unchanged.push(pair.clone());
         } else {
@@ -157,6 +163,7 @@ fn compare_pair<'a>(
     pair: &Pair<'a>,
     matching: &Matching<'a>,
     spaces: &(FirstHolders, FirstHolders),
+    deletions: Deletions,
 ) -> ProcessChange<'a> {
     let (a, b) = (pair.a, pair.b);
     // In another container the same process group has another number.
@@ -168,6 +175,7 @@ fn compare_pair<'a>(
     let creds = |differs: fn(&ckpt_model::Credentials, &ckpt_model::Credentials) -> bool| {
         creds.is_some_and(|(a, b)| differs(a, b))
     };
+    let path = |file| path(file, deletions);
     let identity =
         matches!(pair.verdict.identity, Identity::Execed | Identity::Replaced | Identity::Unclear);
     let what = [
@@ -221,8 +229,9 @@ fn relative(matching: &Matching<'_>, pid: Pid) -> Pid {
 }
 
 /// Path and what it is of; ids in the images are numbered anew in every dump.
-fn path(file: &Option<ckpt_model::FileRef>) -> Option<(&[u8], bool, bool)> {
-    file.as_ref().map(|file| (file.path.as_bytes(), file.deleted, file.memfd))
+fn path(file: &Option<FileRef>, deletions: Deletions) -> Option<(&[u8], bool, bool)> {
+    let file = file.as_ref()?;
+    Some((deletions.text(&file.path), deletions.told() && file.deleted, file.memfd))
 }
 
 fn capabilities_differ(a: &ckpt_model::Credentials, b: &ckpt_model::Credentials) -> bool {

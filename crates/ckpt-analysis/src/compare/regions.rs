@@ -7,6 +7,7 @@ use ckpt_memory::{Mapping, MappingKind, Perms, VirtAddr};
 use ckpt_model::Pid;
 
 use super::pages::Stretch;
+use super::whole::Deletions;
 
 /// A mapping, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,13 +233,28 @@ pub(super) fn by_content(a: &[Mapping], b: &[Mapping]) -> Laid {
     laid
 }
 
-/// Adds how the mappings of a process changed. `by_address` tells whether addresses mean the same in both.
+/// What of two lists of mappings can be compared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    /// Whether addresses mean the same in both.
+    pub(super) by_address: bool,
+    /// Whether a file was deleted.
+    pub(super) deletions: Deletions,
+}
+
+impl Told {
+    fn name(self, mapping: &Mapping) -> Option<&[u8]> {
+        mapping.name.as_deref().map(|name| self.deletions.name(name))
+    }
+}
+
+/// Adds how the mappings of a process changed.
 pub(super) fn compare(
     found: &mut Mappings,
     (pid_a, a): (Pid, &[Mapping]),
     (pid_b, b): (Pid, &[Mapping]),
     laid: &Laid,
-    by_address: bool,
+    told: Told,
 ) {
     let mapped = |pid, mapping| Mapped { pid, region: Region::of(mapping) };
     let mut taken = vec![false; a.len()];
@@ -249,7 +265,7 @@ pub(super) fn compare(
             continue;
         };
         *taken = true;
-        let range = if by_address {
+        let range = if told.by_address {
             (other.start, other.end) != (mapping.start, mapping.end)
         } else {
             other.len() != mapping.len()
@@ -257,7 +273,7 @@ pub(super) fn compare(
         let what = [
             (range, MappingFact::Range),
             (other.perms() != mapping.perms(), MappingFact::Perms),
-            (other.name != mapping.name, MappingFact::Name),
+            (told.name(other) != told.name(mapping), MappingFact::Name),
             (other.kind != mapping.kind, MappingFact::Kind),
         ];
         let what: Vec<MappingFact> =

@@ -1,6 +1,6 @@
 //! Mappings and pages.
 
-use ckpt_analysis::compare::{Cells, MappingFact, Memory, MemoryNoise, PageCounts};
+use ckpt_analysis::compare::{Cells, MappingFact, Memory, MemoryNoise, PageCounts, ProcessFact};
 use ckpt_memory::MappingKind;
 use ckpt_model::Checkpoint;
 use ckpt_synth::layout::HEAP;
@@ -71,6 +71,40 @@ fn what_is_missing_is_never_a_change() {
     let change = &comparison.memory.as_ref().unwrap().changes[0];
     assert!(!change.pages.differ());
     assert!(comparison.rows(change, 100).list.is_empty());
+}
+
+#[test]
+fn an_archive_that_was_cut_lacks_things_and_deletes_none() {
+    let mut dump = Dump::new();
+    dump.task(init()).task(
+        Task::new(7, 1).exe_deleted("/tmp/gone", b"\x7fELF".as_slice()).map(Vma::anon(AT, PAGE)),
+    );
+    let whole = Archive::podman(&dump);
+    let a = open(&whole);
+    let mut cut = whole.clone();
+    for name in ["pstree.img", "remap-fpath.img", "ghost-file-1.img"] {
+        cut.without(&format!("checkpoint/{name}"));
+    }
+    let b = open(&cut);
+    let comparison = compared(&a, &b);
+    assert_eq!((comparison.whole_a, comparison.whole_b), (true, false));
+    let artifacts = comparison.artifacts.as_ref().expect("compared");
+    assert_eq!(artifacts.removed.len(), 1, "the deleted file is told");
+    let processes = comparison.processes.as_ref().expect("compared");
+    let facts: Vec<_> = processes.changed.iter().map(|change| &change.what).collect();
+    assert!(facts.iter().all(|what| !what.contains(&ProcessFact::Exe)), "{facts:?}");
+    assert!(comparison.memory.as_ref().expect("compared").mappings.changed.is_empty());
+    // Where both are whole it is a difference.
+    let mut kept = Dump::new();
+    kept.task(init()).task(Task::new(7, 1).exe("/tmp/gone").map(Vma::anon(AT, PAGE)));
+    let kept = open(&Archive::podman(&kept));
+    let comparison = compared(&a, &kept);
+    assert!(
+        comparison.processes.as_ref().expect("compared").changed[0]
+            .what
+            .contains(&ProcessFact::Exe)
+    );
+    assert!(comparison.differs());
 }
 
 #[test]

@@ -49,10 +49,11 @@ pub(super) fn write<W: Write>(
             sum.removed = sum.removed.saturating_add(change.pages.removed);
             sum.unknown = sum.unknown.saturating_add(change.pages.unknown);
         }
+        let noise = pages.memory.iter().all(|change| change.is_noise());
         let mappings = count(pages.memory.len(), "mapping", "mappings");
         sheet.labelled(
             2,
-            Sign::Changed,
+            sign(&sum, noise),
             "memory",
             format!("{} in {mappings}", pages_text(&sum)),
         )?;
@@ -88,7 +89,8 @@ fn page_line<W: Write>(
     change: &MemoryChange,
     below: bool,
 ) -> io::Result<()> {
-    let mut line = if below { sheet.line() } else { sheet.signed(2, Sign::Changed) };
+    let mut line =
+        if below { sheet.line() } else { sheet.signed(2, sign(&change.pages, change.is_noise())) };
     let label = if below { " ".repeat(17) } else { format!("{:<9}  ", "memory") };
     line.push(sheet.palette.label, label);
     let noise = change.is_noise();
@@ -109,6 +111,15 @@ fn page_line<W: Write>(
         line.push(sheet.palette.dim, format!(" [{words}{pages}]"));
     }
     sheet.write(line)
+}
+
+/// Pages that are not there did not change; those that differ for a known cause say nothing.
+fn sign(pages: &PageCounts, noise: bool) -> Sign {
+    match (pages.differ(), noise) {
+        (true, false) => Sign::Changed,
+        (true, true) => Sign::Same,
+        (false, _) => Sign::Unknown,
+    }
 }
 
 /// `2 pages changed, 1 added`.

@@ -1,6 +1,7 @@
 //! `diff A B`: a report of what appeared, what went and what changed, process by process, then what belongs to none.
 //!
-//! A line begins with `+` for what only B has, `-` for what only A has, `~` for what changed and `=` for what is the same.
+//! A line begins with `+` for what only B has, `-` for what only A has, `~` for what changed, `=` for what is the same, or differs as it
+//! always does, and `?` for what could not be compared.
 
 mod contents;
 mod facts;
@@ -41,7 +42,7 @@ pub fn compare<W: Write>(
     contents::artifacts(&mut sheet, comparison, show)?;
     if !comparison.differs() {
         sheet.blank()?;
-        sheet.note("nothing differs that was compared")?;
+        sheet.note(nothing(comparison))?;
     }
     Ok(())
 }
@@ -71,7 +72,32 @@ fn heading<W: Write>(sheet: &mut Sheet<'_, W>, comparison: &Comparison<'_>) -> i
             (false, _) => "no process goes on",
         });
     }
-    sheet.note(&words.join("; "))
+    sheet.note(&words.join("; "))?;
+    for (letter, other, whole) in [("A", "B", comparison.whole_a), ("B", "A", comparison.whole_b)] {
+        if !whole {
+            sheet.note(&format!(
+                "{letter} is not whole: what only {other} has may have been cut off, and is no difference"
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+/// That nothing differs, as far as that can be said.
+fn nothing(comparison: &Comparison<'_>) -> &'static str {
+    let pairs = comparison.matching.pairs.len();
+    let memory = comparison.memory.as_ref();
+    let alone = comparison.container.is_none()
+        && comparison.processes.is_none()
+        && comparison.descriptors.is_none()
+        && comparison.sockets.is_none()
+        && comparison.mounts.is_none()
+        && comparison.filesystem.is_none()
+        && comparison.artifacts.is_none();
+    match memory {
+        Some(memory) if alone && memory.not_compared.len() >= pairs => "nothing was compared",
+        _ => "nothing differs that was compared",
+    }
 }
 
 fn evidence(checkpoint: &Checkpoint) -> String {

@@ -36,15 +36,20 @@ struct Story<'c> {
 }
 
 impl Story<'_> {
-    fn is_empty(&self) -> bool {
-        self.change.is_none()
-            && self.opened.is_empty()
-            && self.closed.is_empty()
-            && self.fds.is_empty()
-            && self.mapped.is_empty()
-            && self.unmapped.is_empty()
-            && self.mappings.is_empty()
-            && self.memory.is_empty()
+    /// What it comes to.
+    fn sign(&self) -> Sign {
+        let changed = self.change.is_some()
+            || !(self.opened.is_empty() && self.closed.is_empty() && self.fds.is_empty())
+            || !(self.mapped.is_empty() && self.unmapped.is_empty() && self.mappings.is_empty());
+        let mut memory = self.memory.iter();
+        if changed || memory.any(|one| one.pages.differ() && !one.is_noise()) {
+            Sign::Changed
+        } else if self.not_compared || self.memory.iter().any(|one| one.pages.unknown > 0) {
+            Sign::Unknown
+        } else {
+            // Pages that differ for a known cause.
+            Sign::Same
+        }
     }
 }
 
@@ -93,18 +98,24 @@ pub(super) fn write<W: Write>(
 ) -> io::Result<()> {
     let matching = &comparison.matching;
     let stories = stories(comparison);
-    let told = |pair: &&Pair<'_>| stories.get(&pair.b.pid).is_some_and(|story| !story.is_empty());
-    let changed = matching.pairs.iter().filter(told).count();
+    let sign = |pair: &Pair<'_>| stories.get(&pair.b.pid).map_or(Sign::Same, Story::sign);
+    let of = |wanted| matching.pairs.iter().filter(|pair| sign(pair) == wanted).count();
+    let (changed, unknown) = (of(Sign::Changed), of(Sign::Unknown));
     let compared = comparison.processes.is_some();
     let (came, went) = match compared {
         true => (matching.only_b.len(), matching.only_a.len()),
         false => (0, 0),
     };
-    let same = matching.pairs.len().saturating_sub(changed);
-    if came == 0 && went == 0 && changed == 0 && !(show.unchanged && compared) {
+    if came == 0 && went == 0 && stories.is_empty() && !(show.unchanged && compared) {
         return Ok(());
     }
-    let counts = [(came, "started"), (went, "exited"), (changed, "changed"), (same, "the same")];
+    let counts = [
+        (came, "started"),
+        (went, "exited"),
+        (changed, "changed"),
+        (unknown, "not wholly compared"),
+        (of(Sign::Same), "the same"),
+    ];
     sheet.title("processes", &sum(&counts))?;
     if compared {
         for task in &matching.only_b {
@@ -120,7 +131,7 @@ pub(super) fn write<W: Write>(
     };
     let sockets = (of(comparison.a), of(comparison.b));
     for pair in &matching.pairs {
-        match stories.get(&pair.b.pid).filter(|story| !story.is_empty()) {
+        match stories.get(&pair.b.pid) {
             Some(story) => tell(sheet, comparison, &sockets, (pair, story), show)?,
             None if show.unchanged && compared => whole(sheet, Sign::Same, pair.b)?,
             None => {}
@@ -168,7 +179,7 @@ fn tell<W: Write>(
     (pair, story): (&Pair<'_>, &Story<'_>),
     show: &CompareShow,
 ) -> io::Result<()> {
-    heading(sheet, pair)?;
+    heading(sheet, pair, story.sign())?;
     if let Some(change) = story.change {
         facts::write(sheet, change)?;
     }
@@ -176,7 +187,7 @@ fn tell<W: Write>(
     if story.not_compared {
         sheet.labelled(
             2,
-            Sign::Same,
+            Sign::Unknown,
             "memory",
             "not compared: another program image has other addresses",
         )?;
@@ -195,8 +206,8 @@ fn tell<W: Write>(
     )
 }
 
-fn heading<W: Write>(sheet: &mut Sheet<'_, W>, pair: &Pair<'_>) -> io::Result<()> {
-    let mut line = sheet.signed(1, Sign::Changed);
+fn heading<W: Write>(sheet: &mut Sheet<'_, W>, pair: &Pair<'_>, sign: Sign) -> io::Result<()> {
+    let mut line = sheet.signed(1, sign);
     let number = match (pair.a.pid, pair.b.pid) {
         (a, b) if a == b => b.to_string(),
         (a, b) => format!("{a} -> {b}"),

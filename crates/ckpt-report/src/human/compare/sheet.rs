@@ -15,6 +15,8 @@ pub(super) enum Sign {
     Removed,
     Changed,
     Same,
+    /// It could not be compared.
+    Unknown,
 }
 
 impl Sign {
@@ -24,6 +26,7 @@ impl Sign {
             Self::Removed => "- ",
             Self::Changed => "~ ",
             Self::Same => "= ",
+            Self::Unknown => "? ",
         }
     }
 }
@@ -86,7 +89,7 @@ impl<W: Write> Sheet<'_, W> {
             Sign::Added => self.palette.name,
             Sign::Removed => self.palette.warning,
             Sign::Changed => self.palette.label,
-            Sign::Same => self.palette.dim,
+            Sign::Same | Sign::Unknown => self.palette.dim,
         }
     }
 

@@ -44,6 +44,10 @@ pub struct CompareDocument<'a> {
     pub continued: bool,
     /// What inode numbers of pipes and sockets are worth: `kept`, `renumbered` or `unrelated`.
     pub inodes: &'static str,
+    /// Whether A is all there; what an archive that was cut lacks is no difference.
+    pub whole_a: bool,
+    /// Whether B is.
+    pub whole_b: bool,
     /// Facts about the containers.
     pub container: Option<FactRecords<'a>>,
     /// Processes.
@@ -88,6 +92,8 @@ pub fn compare<'a>(comparison: &'a Comparison<'a>, show: &CompareShow) -> Compar
         matched_by: comparison.matching.by.word(),
         continued: comparison.matching.continued,
         inodes: comparison.inodes.word(),
+        whole_a: comparison.whole_a,
+        whole_b: comparison.whole_b,
         container: comparison.container.as_ref().map(|facts| FactRecords::of(facts, show)),
         processes: comparison
             .processes
