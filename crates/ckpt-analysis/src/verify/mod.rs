@@ -16,6 +16,7 @@
 //! contradiction, see [`Verification::never_captured`].
 
 mod check;
+mod command;
 pub mod custody;
 pub(crate) mod dump;
 mod files;
@@ -63,7 +64,7 @@ const OF_IMAGES: [Spec; 17] = [
     tasks::NAMESPACES,
     tasks::THREADS,
     identity::CONTAINER,
-    identity::COMMAND,
+    command::COMMAND,
     pages::ELSEWHERE,
     tasks::TREE,
     tasks::STALE,
@@ -125,7 +126,7 @@ fn of_images(subject: &Subject<'_>, checks: &mut Vec<Check>) {
         tasks::namespaces(subject),
         tasks::threads(subject),
         identity::container(subject),
-        identity::command(subject),
+        command::command(subject),
         elsewhere,
         tasks::tree(subject),
         tasks::stale(subject),
