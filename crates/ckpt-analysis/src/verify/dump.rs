@@ -1,8 +1,11 @@
 //! Whether the dump was finished, and what CRIU itself said of it.
 
-use ckpt_model::{Checkpoint, DumpKind, DumpLog, Text};
+use ckpt_archive::MemberKind;
+use ckpt_model::{Checkpoint, DumpKind, DumpLog, Engine, Text};
 
 use super::check::{Check, Effect, Spec, count};
+use super::identity::{always_written, member};
+use super::reader::{escaped, inside};
 
 pub(super) const FINISHED: Spec = Spec::of(
     "dump-finished",
@@ -73,7 +76,13 @@ pub(super) fn finished(checkpoint: &Checkpoint) -> Check {
 /// What the log says.
 pub(super) fn log(checkpoint: &Checkpoint) -> Check {
     let Some(log) = checkpoint.dump_log() else {
-        return LOG.not_checkable("there is no dump.log: podman and docker do not keep it");
+        let Some(empty) = empty_log(checkpoint) else {
+            return LOG.not_checkable(no_log(checkpoint));
+        };
+        let mut check = LOG.begin();
+        let what = "it is empty: nothing tells how the dump ended";
+        check.tell(Effect::Incomplete, empty, what);
+        return check.end("the dump succeeded", "an empty log");
     };
     let mut check = LOG.begin();
     let at = log.path.escaped();
@@ -114,6 +123,35 @@ pub(super) fn log(checkpoint: &Checkpoint) -> Check {
     )
 }
 
+/// Path of a log without a byte, in the container's folder or beside the images.
+fn empty_log(checkpoint: &Checkpoint) -> Option<String> {
+    let beside = || {
+        let folder = checkpoint.images()?.path();
+        checkpoint.evidence().get(&inside(folder.as_bytes(), "dump.log"))
+    };
+    let log = member(checkpoint, "dump.log").or_else(beside)?;
+    if log.size > 0 || !matches!(log.kind, MemberKind::File) {
+        return None;
+    }
+    Some(escaped(&log.path))
+}
+
+/// Why there is no log.
+fn no_log(checkpoint: &Checkpoint) -> String {
+    let engine = checkpoint.container().engine;
+    match engine {
+        _ if always_written(checkpoint).contains(&"dump.log") => {
+            format!("there is no dump.log, which {} always writes", engine.word())
+        }
+        Engine::Criu => {
+            "there is no dump.log: CRIU writes it to its work directory, which may be another"
+                .to_owned()
+        }
+        Engine::Containerd => "there is no dump.log: ctr does not keep it".to_owned(),
+        _ => format!("there is no dump.log: {} does not keep it", engine.word()),
+    }
+}
+
 /// Lines that are neither harmless nor told otherwise.
 pub(crate) fn unexplained(lines: &[Text]) -> impl Iterator<Item = &Text> {
     let known = HARMLESS.iter().chain(&LOSSES).map(|(words, _)| *words).chain(ELSEWHERE);
@@ -127,8 +165,11 @@ fn contains(line: &Text, words: &[u8]) -> bool {
 /// Processes of the container that are not in the dump.
 pub(super) fn missed(checkpoint: &Checkpoint) -> Check {
     let Some(log): Option<&DumpLog> = checkpoint.dump_log() else {
-        let why = "only dump.log would tell, and there is none: podman and docker do not keep it";
-        return MISSED.not_checkable(why);
+        let why = match empty_log(checkpoint) {
+            Some(empty) => format!("{empty} is empty"),
+            None => no_log(checkpoint),
+        };
+        return MISSED.not_checkable(format!("only CRIU's log would tell: {why}"));
     };
     let mut check = MISSED.begin();
     for process in &log.not_captured {

@@ -8,7 +8,7 @@ use criu_image::messages::CgroupEntry;
 use serde_json::Value;
 
 use super::check::{Check, Effect, Spec};
-use super::reader::{Subject, escaped};
+use super::reader::{Subject, escaped, inside};
 
 pub(super) const CONTAINER: Spec = Spec::coded(
     "C14",
@@ -18,7 +18,7 @@ pub(super) const CONTAINER: Spec = Spec::coded(
 
 pub(super) const ENGINE_FILES: Spec = Spec::of(
     "engine-files",
-    "the descriptions of the container that its engine always writes with the members",
+    "the files that the container's engine always writes beside the images with the members",
 );
 
 /// Members that describe the container, and the key of its id there.
@@ -46,14 +46,11 @@ fn told(checkpoint: &Checkpoint) -> Option<(String, String)> {
 }
 
 /// A member in the container's folder.
-fn member<'a>(checkpoint: &'a Checkpoint, name: &str) -> Option<&'a ckpt_archive::Member> {
-    let folder = checkpoint.place().path.as_bytes();
-    let path = if folder.is_empty() {
-        name.as_bytes().to_vec()
-    } else {
-        [folder, b"/", name.as_bytes()].concat()
-    };
-    checkpoint.evidence().get(&path)
+pub(super) fn member<'a>(
+    checkpoint: &'a Checkpoint,
+    name: &str,
+) -> Option<&'a ckpt_archive::Member> {
+    checkpoint.evidence().get(&inside(checkpoint.place().path.as_bytes(), name))
 }
 
 /// C14: one container.
@@ -90,14 +87,23 @@ pub(super) fn container(subject: &Subject<'_>) -> Check {
     if let Some(annotated) = container.annotations.get("io.kubernetes.cri-o.ContainerID") {
         compare("the annotation", spec(), vec![annotated.clone().into_bytes()]);
     }
-    // Of the paths of a root file system only containerd's has the id; others have that of a layer.
-    if let Some(root) = container.rootfs.as_ref().filter(|root| root.contains(&id)) {
+    if let Some(root) = container.rootfs.as_ref().filter(|root| !is_of_layer(root)) {
         compare("the root path", spec(), vec![root.clone().into_bytes()]);
     }
     if agreeing.is_empty() && !check.has_failed() {
         return CONTAINER.not_checkable(format!("{place} alone tells an id"));
     }
     check.end(format!("{id} by {place}"), format!("the same in {}", agreeing.join(", ")))
+}
+
+/// Whether a root path lies in a store of layers, which have ids of their own: `overlay/ID/merged`. A runtime's
+/// directory has the container's id: `io.containerd.runtime.v2.task/k8s.io/ID/rootfs`.
+fn is_of_layer(root: &str) -> bool {
+    const STORES: [&str; 7] =
+        ["overlay", "overlay2", "fuse-overlayfs", "dir", "mnt", "subvolumes", "graph"];
+    root.split('/')
+        .zip(root.split('/').skip(1))
+        .any(|(folder, name)| STORES.contains(&folder) && ids_in(name.as_bytes()).next().is_some())
 }
 
 /// Words of 64 hexadecimal digits.
@@ -109,21 +115,51 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     !part.is_empty() && text.windows(part.len()).any(|window| window == part)
 }
 
-/// The descriptions that an engine always writes.
+/// The members beside the images that the engine writes into every archive; none where nothing was exported.
+///
+/// podman leaves `rootfs-diff.tar` out when nothing changed or it was told to, and old ones wrote no `stats-dump`.
+/// Source: `cri-o/internal/lib/checkpoint.go`, `containerd/internal/cri/server/container_checkpoint_linux.go`,
+/// `podman/libpod/container_internal_common.go`.
+pub(super) fn always_written(checkpoint: &Checkpoint) -> &'static [&'static str] {
+    match checkpoint.container().engine {
+        Engine::Podman => &["config.dump", "spec.dump"],
+        Engine::CriO => &["config.dump", "spec.dump", "dump.log", "stats-dump", "rootfs-diff.tar"],
+        // `ctr` writes blobs of other kinds.
+        Engine::Containerd if member(checkpoint, "spec.any").is_none() => &[
+            "config.dump",
+            "spec.dump",
+            "status",
+            "status.dump",
+            "dump.log",
+            "stats-dump",
+            "rootfs-diff.tar",
+        ],
+        _ => &[],
+    }
+}
+
+/// The members that an engine always writes.
 pub(super) fn engine_files(checkpoint: &Checkpoint) -> Check {
-    let engine = checkpoint.container().engine;
-    let wanted = ["config.dump", "spec.dump"];
-    let there: Vec<&str> =
-        wanted.into_iter().filter(|name| member(checkpoint, name).is_some()).collect();
-    let exports = matches!(engine, Engine::Podman | Engine::CriO | Engine::Containerd);
-    // `ctr` writes other ones, and an unpacked image directory has none.
-    if !exports || there.is_empty() {
+    let wanted = always_written(checkpoint);
+    if wanted.is_empty() {
         return ENGINE_FILES.not_applicable("not an archive that podman or a CRI runtime exported");
     }
+    let engine = checkpoint.container().engine.word();
     let mut check = ENGINE_FILES.begin();
-    for name in wanted.iter().filter(|name| !there.contains(name)) {
-        let what = format!("{} always writes it, and it is not there", engine.word());
-        check.tell(Effect::Incomplete, *name, what);
+    let mut there = Vec::new();
+    for name in wanted {
+        match member(checkpoint, name) {
+            None => {
+                let what = format!("{engine} always writes it, and it is not there");
+                check.tell(Effect::Incomplete, *name, what);
+            }
+            Some(member) if member.size == 0 => {
+                let what = format!("it is empty, and {engine} always writes something into it");
+                check.tell(Effect::Incomplete, escaped(&member.path), what);
+            }
+            Some(_) => there.push(*name),
+        }
     }
-    check.end(wanted.join(", "), there.join(", "))
+    let there = if there.is_empty() { "none of them".to_owned() } else { there.join(", ") };
+    check.end(wanted.join(", "), there)
 }

@@ -78,6 +78,14 @@ pub(super) fn captured(images: &Images, member: &Member) -> u64 {
     images.evidence().content(member).map_or(0, |content| content.captured_len())
 }
 
+/// Path of a file in a folder of the evidence.
+pub(super) fn inside(folder: &[u8], name: &str) -> Vec<u8> {
+    if folder.is_empty() {
+        return name.as_bytes().to_vec();
+    }
+    [folder, b"/", name.as_bytes()].concat()
+}
+
 /// A path of the evidence, safe for a terminal.
 pub(super) fn escaped(path: &[u8]) -> String {
     Text::from(path).escaped().into_owned()

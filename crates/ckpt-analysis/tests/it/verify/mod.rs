@@ -269,6 +269,53 @@ fn every_contradiction_in_the_images_is_found_by_its_check() {
     }
 }
 
+#[test]
+fn what_an_engine_always_writes_is_missed() {
+    let crio: fn(&Dump) -> Archive = Archive::crio;
+    let written = [
+        (crio, "cri-o", &["config.dump", "dump.log", "stats-dump", "rootfs-diff.tar"]),
+        (
+            Archive::containerd,
+            "containerd",
+            &["spec.dump", "dump.log", "status", "rootfs-diff.tar"],
+        ),
+    ];
+    for (archive, engine, names) in written {
+        for name in names {
+            let mut without = archive(&rich());
+            without.without(name);
+            let verification = verified(&without);
+            let check = of(&verification, "engine-files");
+            assert_eq!(check.outcome, Outcome::Failed(Effect::Incomplete), "{name}: {check:#?}");
+            let [trouble] = check.troubles.as_slice() else { panic!("{check:#?}") };
+            assert_eq!(trouble.place, *name);
+            assert_eq!(trouble.what, format!("{engine} always writes it, and it is not there"));
+            assert_eq!(verification.verdict, Verdict::Incomplete, "{name}");
+
+            let mut empty = archive(&rich());
+            empty.replace(name, b"");
+            let check = of(&verified(&empty), "engine-files").clone();
+            assert_eq!(check.outcome, Outcome::Failed(Effect::Incomplete), "{name}: {check:#?}");
+            assert!(check.troubles[0].what.starts_with("it is empty"), "{check:#?}");
+        }
+    }
+    let mut archive = Archive::containerd(&rich());
+    let why = |archive: &Archive, id: &str| of(&verified(archive), id).why.clone().unwrap();
+    let podman = Archive::podman(&rich());
+    assert_eq!(why(&podman, "dump-log"), "there is no dump.log: podman does not keep it");
+    assert_eq!(
+        why(archive.clone().without("dump.log"), "dump-log"),
+        "there is no dump.log, which containerd always writes"
+    );
+    archive.replace("dump.log", b"");
+    let verification = verified(&archive);
+    assert_eq!(of(&verification, "dump-log").outcome, Outcome::Failed(Effect::Incomplete));
+    let missed = of(&verification, "processes-missed");
+    assert_eq!(missed.outcome, Outcome::NotCheckable);
+    let why = "only CRIU's log would tell: dump.log is empty";
+    assert_eq!(missed.why.as_deref(), Some(why));
+}
+
 /// `pstree_entry` of a process without other threads.
 fn entry(pid: u32, ppid: u32) -> Message {
     Message::new().uint(1, pid).uint(2, ppid).uint(3, 1u32).uint(4, 1u32).uint(5, pid)
@@ -342,6 +389,33 @@ fn arguments_that_differ_are_shown_and_an_environment_that_differs_fails() {
     assert_eq!(check.outcome, Outcome::NotCheckable);
     assert_eq!(check.expected.as_deref(), Some("init --now"));
     assert_eq!(check.found.as_deref(), Some("nginx -g"));
+}
+
+#[test]
+fn the_root_path_of_a_runtime_has_the_id_of_the_container() {
+    let rooted = |path: &str| {
+        let mut archive = Archive::containerd(&rich());
+        let spec = String::from_utf8(archive.get("spec.dump").unwrap()).unwrap();
+        let id = Container::new("rich").id_str().to_owned();
+        let old = format!("/var/lib/containers/storage/overlay/{id}/merged");
+        assert!(spec.contains(&old));
+        archive.replace("spec.dump", spec.replace(&old, path).into_bytes());
+        of(&verified(&archive), "container-identity").clone()
+    };
+    let other = "0123456789abcdef".repeat(4);
+    let runtime = "/run/containerd/io.containerd.runtime.v2.task/k8s.io";
+    let check = rooted(&format!("{runtime}/{other}/rootfs"));
+    assert_eq!(check.outcome, Outcome::Failed(Effect::Remark), "{check:#?}");
+    assert!(check.troubles[0].what.starts_with("the root path is of container 0123"), "{check:#?}");
+    let own = Container::new("rich").id_str().to_owned();
+    let check = rooted(&format!("{runtime}/{own}/rootfs"));
+    assert_eq!(check.outcome, Outcome::Passed);
+    assert!(check.found.as_deref().unwrap().contains("the root path"), "{check:#?}");
+    // Layers have ids of their own.
+    for path in [format!("/var/lib/containers/storage/overlay/{other}/merged"), "rootfs".to_owned()]
+    {
+        assert_eq!(rooted(&path).outcome, Outcome::Passed, "{path}");
+    }
 }
 
 #[test]
