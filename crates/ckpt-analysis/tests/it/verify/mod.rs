@@ -370,7 +370,7 @@ fn identities_that_disagree_are_told() {
 }
 
 #[test]
-fn arguments_that_differ_are_shown_and_an_environment_that_differs_fails() {
+fn arguments_and_an_environment_that_differ_are_remarks() {
     let started = |argv: &[&str], env: &[&str]| {
         let mut dump = Dump::new();
         let container = Container::new("c").command(&["init", "--now"]).env(&["A=b", "A=c", "D=e"]);
@@ -386,9 +386,70 @@ fn arguments_that_differ_are_shown_and_an_environment_that_differs_fails() {
     assert!(check.troubles[0].what.contains("another D "), "{check:#?}");
     let verification = started(&["nginx", "-g"], &["A=c", "D=f"]);
     let check = of(&verification, "command-line");
-    assert_eq!(check.outcome, Outcome::NotCheckable);
+    assert_eq!(check.outcome, Outcome::Failed(Effect::Remark), "{check:#?}");
     assert_eq!(check.expected.as_deref(), Some("init --now"));
     assert_eq!(check.found.as_deref(), Some("nginx -g"));
+    assert_eq!(verification.verdict, Verdict::WholeWithRemarks);
+    // A script's interpreter stands in front of it.
+    let verification = started(&["/bin/sh", "/sbin/init", "--now"], &["A=c", "D=e"]);
+    assert_eq!(of(&verification, "command-line").outcome, Outcome::Passed);
+}
+
+#[test]
+fn variables_that_nobody_asked_for_are_named_without_their_values() {
+    let started = |env: &[String]| {
+        let mut dump = Dump::new();
+        let container = Container::new("c").command(&["init"]).env(&["A=b"]);
+        let env: Vec<&str> =
+            ["A=b", "HOME=/"].into_iter().chain(env.iter().map(|e| &**e)).collect();
+        dump.container(container).task(Task::new(1, 0).comm("init").argv(&["init"]).env(&env));
+        of(&verified(&Archive::podman(&dump)), "command-line").clone()
+    };
+    assert_eq!(started(&[]).outcome, Outcome::Passed);
+    let check = started(&["LD_PRELOAD=/tmp/.x.so".to_owned(), "A=c".to_owned()]);
+    assert_eq!(check.outcome, Outcome::Failed(Effect::Remark), "{check:#?}");
+    let [trouble] = check.troubles.as_slice() else { panic!("{check:#?}") };
+    assert_eq!(trouble.place, "process 1");
+    assert!(trouble.what.ends_with("2 variables that the spec does not ask for: A, LD_PRELOAD"));
+    // Many, long ones, and text that is no variable.
+    let mut many: Vec<String> =
+        (0..40).map(|n| format!("{n:02}{}=secret", "x".repeat(500))).collect();
+    many.push("0secret".to_owned());
+    let what = &started(&many).troubles[0].what;
+    assert!(what.len() < 1000 && !what.contains("secret"), "{what}");
+    assert!(what.ends_with(" and 31 more"), "{what}");
+}
+
+#[test]
+fn arguments_that_the_spec_explains_are_no_remark() {
+    let started = |asked: &[&str], argv: &[&str]| {
+        let mut dump = Dump::new();
+        dump.container(Container::new("c").command(asked)).task(Task::new(1, 0).argv(argv));
+        let check = of(&verified(&Archive::podman(&dump)), "command-line").clone();
+        assert!(check.found.as_ref().unwrap().len() < 500 && check.expected.is_some());
+        check.outcome
+    };
+    let script = "mkdir -p /run/x; exec httpd -f -p 80";
+    for (asked, argv) in [
+        (&["nginx", "-g", "daemon off;"][..], &["nginx: master process nginx -g daemon off;"][..]),
+        (&["/usr/bin/redis-server", "--port", "1"], &["/usr/bin/redis-server *:1", "", ""]),
+        (&["puma", "-b", "tcp"], &["", "", ""]),
+        (&["/docker-entrypoint.sh", "postgres", "-c", "x"], &["postgres", "-c", "x"]),
+        (&["sh", "-ec", script], &["httpd", "-f", "-p", "80"]),
+        (&["bash", "/srv/run"], &["java", "-jar", "/srv/app.jar"]),
+        (&["/start.sh"], &["java"]),
+    ] {
+        assert_eq!(started(asked, argv), Outcome::NotCheckable, "{asked:?} {argv:?}");
+    }
+    let long = "x".repeat(1 << 16);
+    for (asked, argv) in [
+        (&["nginx", "-g", "daemon off;"][..], &["[kworker/0:1]", "", ""][..]),
+        (&["/usr/sbin/sshd", "-D"], &["/tmp/.x", "-D"]),
+        (&["sh", "-c", script], &["xmrig", "-o", "pool"]),
+        (&["app"], &[&long, &long]),
+    ] {
+        assert_eq!(started(asked, argv), Outcome::Failed(Effect::Remark), "{asked:?}");
+    }
 }
 
 #[test]
