@@ -1,11 +1,12 @@
 //! References between descriptors, files, deleted files, mounts and shared memory.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ckpt_model::{Remap, fd_type};
 use criu_image::ImageKind;
 use criu_image::messages::{
     FdinfoEntry, FsEntry, IpcShmEntry, MemfdInodeEntry, MmEntry, MntEntry, RemapFilePathEntry,
+    TtyInfoEntry,
 };
 
 use super::check::{Check, Effect, Spec, count};
@@ -14,13 +15,13 @@ use super::reader::{Subject, listed};
 pub(super) const OPEN: Spec = Spec::coded(
     "C6",
     "open-files",
-    "the file of every descriptor, executable, directory and mapped file with the table of open files",
+    "the file of every descriptor, executable, directory and mapped file with the table of open files; terminals and named pipes with what they are opened by",
 );
 
 pub(super) const SHARED: Spec = Spec::coded(
     "C9",
     "shared-memory",
-    "every memfd, System V segment and shared anonymous mapping with the pagemap of its pages",
+    "every memfd, System V segment and shared anonymous mapping with what describes it and the pagemap of its pages",
 );
 
 pub(super) const DELETED: Spec = Spec::coded(
@@ -109,6 +110,29 @@ pub(super) fn open(subject: &Subject<'_>) -> Check {
             }
         }
     }
+    let terminals = subject.read::<TtyInfoEntry>(ImageKind::TtyInfo, None);
+    if !terminals.whole {
+        check.unreadable(subject.place(ImageKind::TtyInfo, None));
+    }
+    for file in files.all() {
+        if let Some(tty) = &file.tty {
+            references = references.saturating_add(1);
+            if terminals.whole && files.terminal(tty.tty_info_id).is_none() {
+                let what = format!("terminal {} of file {} is not in it", tty.tty_info_id, tty.id);
+                check.tell(Effect::Incomplete, subject.place(ImageKind::TtyInfo, None), what);
+            }
+        }
+        let tty = file.tty.as_ref().and_then(|tty| tty.regf_id);
+        let fifo = file.fifo.as_ref().and_then(|fifo| fifo.regf_id);
+        if let Some(path) = tty.or(fifo) {
+            references = references.saturating_add(1);
+            if files.get(fd_type::REG, path).is_none() {
+                let what =
+                    format!("file {} was opened by file {path}, which is in no image", file.id);
+                check.tell(Effect::Incomplete, subject.place(ImageKind::Files, None), what);
+            }
+        }
+    }
     if references == 0 && !check.has_failed() {
         return OPEN.not_applicable("no image refers to a file");
     }
@@ -133,6 +157,18 @@ pub(super) fn shared(subject: &Subject<'_>) -> Check {
         check.unreadable(subject.place(ImageKind::MemfdInode, None));
     }
     let mut missing: Vec<(u64, String)> = Vec::new();
+    let files = subject.checkpoint.files();
+    let mut opened: BTreeMap<u32, u32> = BTreeMap::new();
+    for file in files.all() {
+        let Some(memfd) = &file.memfd else { continue };
+        if memfds.whole && files.memfd_inode(memfd.id).is_none() {
+            opened.entry(memfd.inode_id).or_insert(memfd.id);
+        }
+    }
+    for (inode, file) in &opened {
+        let what = format!("memfd {inode}, which is file {file}, is not in it: name, size, pages");
+        check.tell(Effect::Incomplete, subject.place(ImageKind::MemfdInode, None), what);
+    }
     for memfd in &memfds.list {
         let id = u64::from(memfd.shmid);
         all.insert(id);
@@ -142,15 +178,17 @@ pub(super) fn shared(subject: &Subject<'_>) -> Check {
             missing.push((id, format!("{at}: a memfd of {} bytes", memfd.size)));
         }
     }
+    let mut segments: HashSet<(u64, u64)> = HashSet::new();
     for ns in subject.images.ids(ImageKind::IpcShm) {
-        let segments = subject.read::<IpcShmEntry>(ImageKind::IpcShm, Some(ns));
+        let entries = subject.read::<IpcShmEntry>(ImageKind::IpcShm, Some(ns));
         let at = subject.place(ImageKind::IpcShm, Some(ns));
-        if !segments.whole {
+        if !entries.whole {
             check.unreadable(&*at);
         }
-        for segment in segments.list {
+        for segment in entries.list {
             let id = u64::from(segment.desc.id);
             all.insert(id);
+            segments.insert((ns, id));
             // In dumps before CRIU 3 the bytes follow the entry.
             if segment.in_pagemaps == Some(true) && wanted.insert(id) && !has(id) {
                 let what = format!("{at}: a System V segment of {} bytes", segment.size);
@@ -158,9 +196,22 @@ pub(super) fn shared(subject: &Subject<'_>) -> Check {
             }
         }
     }
+    let ipc = ipc_namespaces(subject);
+    let mut undescribed: HashSet<u64> = HashSet::new();
     for id in subject.images.ids(ImageKind::Mm) {
         let Some(mm) = subject.one::<MmEntry>(ImageKind::Mm, id) else { continue };
         for vma in mm.vmas.iter().filter(|vma| vma.status & status::ANON_SHARED != 0) {
+            if vma.status & status::SYSVIPC != 0
+                && let Some(ns) = ipc.get(&id)
+                && !segments.contains(&(*ns, vma.shmid))
+                && undescribed.insert(vma.shmid)
+            {
+                let what = format!(
+                    "System V segment {}, which process {id} has mapped at {:#x}, is not in it",
+                    vma.shmid, vma.start
+                );
+                check.tell(Effect::Incomplete, subject.place(ImageKind::IpcShm, Some(*ns)), what);
+            }
             all.insert(vma.shmid);
             if vma.status & status::SYSVIPC == 0 && wanted.insert(vma.shmid) && !has(vma.shmid) {
                 let at = subject.place(ImageKind::Mm, Some(id));
@@ -173,18 +224,30 @@ pub(super) fn shared(subject: &Subject<'_>) -> Check {
         check.tell(Effect::Incomplete, subject.place(ImageKind::PagemapShmem, Some(id)), what);
     }
     for id in subject.images.ids(ImageKind::PagemapShmem) {
-        if !all.contains(&id) {
+        // One that no memfd refers to is that of a memfd without description.
+        if opened.is_empty() && !all.contains(&id) {
             let what = "no memfd, segment or mapping refers to it";
             check.tell(Effect::Remark, subject.place(ImageKind::PagemapShmem, Some(id)), what);
         }
     }
-    if all.is_empty() && !check.has_failed() && memfds.whole {
+    if all.is_empty() && opened.is_empty() && !check.has_failed() && memfds.whole {
         return SHARED.not_applicable("there is no shared memory");
     }
     check.end(
         count(wanted.len(), "segment with pages", "segments with pages"),
         count(subject.images.ids(ImageKind::PagemapShmem).len(), "pagemap", "pagemaps"),
     )
+}
+
+/// The IPC namespace of each process that has one of its own: CRIU leaves the one that it shares out.
+fn ipc_namespaces(subject: &Subject<'_>) -> HashMap<u64, u64> {
+    let tasks = subject.checkpoint.processes().tasks.iter();
+    tasks
+        .filter_map(|task| {
+            let ipc = task.namespaces.as_ref()?.ipc.filter(|ipc| !ipc.shared_with_criu)?;
+            Some((u64::from(task.pid.0), u64::from(ipc.id)))
+        })
+        .collect()
 }
 
 /// C10: files without a name.
@@ -197,10 +260,14 @@ pub(super) fn deleted(subject: &Subject<'_>) -> Check {
     }
     let files = subject.checkpoint.files();
     let mut ghosts: HashSet<u64> = HashSet::new();
+    let mut links: HashSet<u32> = HashSet::new();
     for remap in &remaps.list {
         let id = remap.orig_id;
         if files.by_id(id).next().is_none() {
             check.tell(Effect::Incomplete, &*at, format!("file {id} is in no image"));
+        }
+        if let (0, link) = remap.target() {
+            links.insert(link);
         }
         match remap.target() {
             (0, link) if files.get(fd_type::REG, link).is_none() => {
@@ -220,18 +287,28 @@ pub(super) fn deleted(subject: &Subject<'_>) -> Check {
         }
     }
     let kept = subject.images.ids(ImageKind::GhostFile);
-    for id in kept.iter().filter(|id| !ghosts.contains(id)) {
-        let what = "no deleted file refers to it: left from an earlier dump, perhaps";
-        check.tell(Effect::Remark, subject.place(ImageKind::GhostFile, Some(*id)), what);
+    // Ghosts that are older than the dump were set aside before: these are of it.
+    for id in kept.iter().filter(|id| remaps.whole && !ghosts.contains(id)) {
+        let ghost = subject.place(ImageKind::GhostFile, Some(*id));
+        let what =
+            format!("{ghost} is the content of a deleted file, and nothing in it tells which");
+        check.tell(Effect::Incomplete, &*at, what);
     }
-    if remaps.list.is_empty() && remaps.whole && kept.is_empty() {
+    let all = files.all();
+    let linked = all.iter().filter_map(|file| file.reg.as_ref()).filter(|reg| is_link(&reg.name));
+    let linked: Vec<u32> = linked.map(|reg| reg.id).filter(|id| !links.contains(id)).collect();
+    for id in linked.iter().filter(|_| remaps.whole) {
+        let what = format!("file {id} is a link that CRIU made, and nothing in it tells for which");
+        check.tell(Effect::Incomplete, &*at, what);
+    }
+    if remaps.list.is_empty() && remaps.whole && kept.is_empty() && linked.is_empty() {
         return DELETED.not_applicable("no open file had lost its name");
     }
-    let links = remaps
+    let others = remaps
         .list
         .iter()
-        .filter(|remap| files.remap(remap.orig_id) != Some(Remap::Ghost(remap.remap_id)));
-    let others = links.count();
+        .filter(|remap| files.remap(remap.orig_id) != Some(Remap::Ghost(remap.remap_id)))
+        .count();
     check.end(
         format!(
             "{}, {others} of them not a ghost",
@@ -239,6 +316,15 @@ pub(super) fn deleted(subject: &Subject<'_>) -> Check {
         ),
         count(kept.len(), "ghost", "ghosts"),
     )
+}
+
+/// Whether CRIU made a link of that name, to dump a file whose own name was deleted.
+///
+/// Source: `criu/files-reg.c`, `create_link_remap`.
+fn is_link(path: &[u8]) -> bool {
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    name.strip_prefix(b"link_remap.")
+        .is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
 }
 
 /// C11: the mounts of open files.

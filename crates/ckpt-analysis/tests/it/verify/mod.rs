@@ -221,7 +221,7 @@ fn every_contradiction_in_the_images_is_found_by_its_check() {
         ("open-files", Incomplete, |dump| {
             dump.image("fs-7.img", magic::FS, &[Message::new().uint(1, 4000u32).uint(2, 4001u32)])
         }),
-        ("socket-peers", Incomplete, |dump| dump.record("files.img", &unix(600, 601))),
+        ("socket-peers", Incomplete, |dump| dump.record("files.img", &unix(600, 601, 0))),
         ("socket-peers", Remark, |dump| {
             let stream = (1..=7).fold(Message::new(), |stream, field| stream.uint(field, 0u32));
             dump.image("tcp-stream-abc.img", magic::TCP_STREAM, &[stream])
@@ -267,6 +267,69 @@ fn every_contradiction_in_the_images_is_found_by_its_check() {
         assert!(!check.troubles.is_empty(), "case {number}: {check:#?}");
         assert_ne!(verification.verdict, Verdict::Whole, "case {number}");
     }
+}
+
+/// What is missing, a change that takes it away, and the check that must name it.
+type Missing = (&'static str, &'static str, fn(&mut Dump) -> &mut Dump);
+
+#[test]
+fn what_other_images_refer_to_is_missed_and_named() {
+    let cases: [Missing; 6] = [
+        ("remap-fpath.img", "deleted-files", |dump| dump.without("remap-fpath.img")),
+        ("remap-fpath.img", "deleted-files", |dump| {
+            let reg = Message::new().uint(1, 500u32).uint(2, 0u32).uint(3, 0u32);
+            let reg = reg.message(5, &zeros(5)).bytes(6, "/tmp/link_remap.4");
+            dump.record("files.img", &file(1, 500, 3, &reg))
+        }),
+        ("memfd.img", "shared-memory", |dump| dump.without("memfd.img")),
+        ("memfd.img", "shared-memory", |dump| {
+            let memfd = Message::new().uint(1, 500u32).uint(2, 2u32).uint(3, 0u32);
+            let memfd = memfd.message(4, &zeros(5)).uint(5, 4000u32);
+            dump.record("files.img", &file(18, 500, 20, &memfd))
+        }),
+        ("tty-info.img", "open-files", |dump| {
+            let tty = Message::new().uint(1, 500u32).uint(2, 9u32).uint(3, 2u32);
+            dump.record("files.img", &file(11, 500, 19, &tty.message(4, &zeros(5))))
+        }),
+        ("files.img", "open-files", |dump| {
+            let fifo = Message::new().uint(1, 500u32).uint(2, 60u32).uint(3, 4000u32);
+            dump.record("files.img", &file(3, 500, 17, &fifo))
+        }),
+    ];
+    for (number, (image, id, change)) in cases.into_iter().enumerate() {
+        let mut dump = rich();
+        change(&mut dump);
+        let verification = verified(&Archive::crio(&dump));
+        let check = of(&verification, id);
+        assert_eq!(check.outcome, Outcome::Failed(Effect::Incomplete), "case {number}: {check:#?}");
+        let [trouble] = check.troubles.as_slice() else { panic!("case {number}: {check:#?}") };
+        assert_eq!(trouble.place, format!("checkpoint/{image}"), "case {number}: {check:#?}");
+        assert_eq!(verification.verdict, Verdict::Incomplete, "case {number}");
+    }
+}
+
+/// A segment that is mapped has a description, unless its namespace is CRIU's own.
+#[test]
+fn mapped_system_v_segments_are_described() {
+    let mut dump = stories::shared_memory();
+    dump.without("ipcns-shm-11.img");
+    let verification = verified(&Archive::podman(&dump));
+    let check = of(&verification, "shared-memory");
+    assert_eq!(check.outcome, Outcome::Failed(Effect::Incomplete), "{check:#?}");
+    assert_eq!(check.troubles.len(), 1, "{check:#?}");
+    assert_eq!(check.troubles[0].place, "checkpoint/ipcns-shm-11.img");
+}
+
+/// A ghost that nothing refers to is of this dump, unless it is older.
+#[test]
+fn ghosts_of_an_earlier_dump_are_left_overs() {
+    let mut dump = rich();
+    dump.without("remap-fpath.img");
+    let mut archive = Archive::podman(&dump);
+    archive.mtime_of("checkpoint/ghost-file-1.img", Container::new("rich").mtime() - 60);
+    let verification = verified(&archive);
+    assert_eq!(of(&verification, "deleted-files").outcome, Outcome::NotApplicable);
+    assert_eq!(of(&verification, "stale-images").outcome, Outcome::Failed(Effect::Remark));
 }
 
 #[test]
@@ -331,11 +394,20 @@ fn fd(id: u32, kind: u32, number: u32) -> Message {
     Message::new().uint(1, id).uint(2, 0u32).uint(3, kind).uint(4, number)
 }
 
-/// A connected unix socket in `files.img`.
-fn unix(ino: u32, peer: u32) -> Message {
-    let zeros = |to: u32| (1..=to).fold(Message::new(), |all, field| all.uint(field, 0u32));
+/// A message with so many numbers, all of them 0.
+fn zeros(to: u32) -> Message {
+    (1..=to).fold(Message::new(), |all, field| all.uint(field, 0u32))
+}
+
+/// `file_entry`.
+fn file(kind: u32, id: u32, field: u32, message: &Message) -> Message {
+    Message::new().uint(1, kind).uint(2, id).message(field, message)
+}
+
+/// A connected unix socket in `files.img`, and the bytes of memory that what it sent takes.
+fn unix(ino: u32, peer: u32, sent: u32) -> Message {
     let socket = Message::new().uint(1, 700u32).uint(2, ino).uint(3, 1u32).uint(4, 1u32);
-    let socket = socket.uint(5, 0u32).uint(6, 0u32).uint(7, 0u32).uint(8, peer);
+    let socket = socket.uint(5, 0u32).uint(6, 0u32).uint(7, sent).uint(8, peer);
     let socket = socket.message(9, &zeros(5)).message(10, &zeros(6)).bytes(11, "");
     Message::new().uint(1, 5u32).uint(2, 700u32).message(16, &socket)
 }
