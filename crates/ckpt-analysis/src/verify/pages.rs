@@ -60,6 +60,13 @@ pub(super) fn checks(subject: &Subject<'_>) -> [Check; 5] {
     let mut owned = OWNED.begin();
     let (page_size, _) = subject.checkpoint.page_size();
     let facts = pass(subject, page_size, &mut stored, Some(&mut mapped));
+    for id in subject.images.ids(ImageKind::Mm) {
+        // CRIU writes a pagemap of every process that has memory, even if none of its pages is dumped.
+        if !subject.images.has(ImageKind::Pagemap, Some(id)) {
+            let at = subject.place(ImageKind::Pagemap, Some(id));
+            stored.tell(Effect::Incomplete, at, format!("the pages of process {id} are not there"));
+        }
+    }
     owners(subject.images, &facts, &mut owned);
     let mut parents = Facts::default();
     for images in subject.checkpoint.parents() {

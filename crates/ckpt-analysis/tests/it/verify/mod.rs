@@ -274,7 +274,7 @@ type Missing = (&'static str, &'static str, fn(&mut Dump) -> &mut Dump);
 
 #[test]
 fn what_other_images_refer_to_is_missed_and_named() {
-    let cases: [Missing; 6] = [
+    let cases: [Missing; 7] = [
         ("remap-fpath.img", "deleted-files", |dump| dump.without("remap-fpath.img")),
         ("remap-fpath.img", "deleted-files", |dump| {
             let reg = Message::new().uint(1, 500u32).uint(2, 0u32).uint(3, 0u32);
@@ -294,6 +294,9 @@ fn what_other_images_refer_to_is_missed_and_named() {
         ("files.img", "open-files", |dump| {
             let fifo = Message::new().uint(1, 500u32).uint(2, 60u32).uint(3, 4000u32);
             dump.record("files.img", &file(3, 500, 17, &fifo))
+        }),
+        ("pagemap-7.img", "pages-stored", |dump| {
+            dump.without("pagemap-7.img").without("pages-2.img")
         }),
     ];
     for (number, (image, id, change)) in cases.into_iter().enumerate() {
