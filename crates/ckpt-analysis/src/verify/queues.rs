@@ -1,10 +1,10 @@
 //! Sockets and their peers, connections and their queues, data that waits in pipes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ckpt_model::fd_type;
 use criu_image::ImageKind;
-use criu_image::messages::{PipeDataEntry, SkPacketEntry, TtyDataEntry, TtyInfoEntry};
+use criu_image::messages::{FileEntry, PipeDataEntry, SkPacketEntry, TtyDataEntry, TtyInfoEntry};
 
 use super::check::{Check, Effect, Spec, count};
 use super::reader::Subject;
@@ -91,6 +91,50 @@ pub(super) fn peers(subject: &Subject<'_>) -> Check {
     )
 }
 
+/// Pipes and named pipes with an end that reads, by their number. CRIU looks into each of them, and writes a record even
+/// when nothing waits; before it wrote one table of all files (3.4) nobody can tell.
+///
+/// Source: `criu/pipes.c`, `dump_one_pipe_data`.
+fn readers(subject: &Subject<'_>) -> (BTreeSet<u32>, BTreeSet<u32>) {
+    const ACCESS: u32 = 3;
+    const WRITE_ONLY: u32 = 1;
+    let (mut pipes, mut fifos) = (BTreeSet::new(), BTreeSet::new());
+    if !subject.images.has(ImageKind::Files, None) {
+        return (pipes, fifos);
+    }
+    let table = subject.checkpoint.files();
+    for file in table.all() {
+        if let Some(pipe) = file.pipe.as_ref().filter(|pipe| pipe.flags & ACCESS != WRITE_ONLY) {
+            pipes.insert(pipe.pipe_id);
+        }
+        let Some(fifo) = &file.fifo else { continue };
+        let path = table.get(fd_type::REG, fifo.regf_id.unwrap_or(fifo.id));
+        let path = path.and_then(|file| file.reg.as_ref());
+        if path.is_some_and(|path| path.flags & ACCESS != WRITE_ONLY) {
+            fifos.insert(fifo.pipe_id);
+        }
+    }
+    (pipes, fifos)
+}
+
+/// Files of unix sockets that must have something to read, each with the inode of the peer that sent it: of a connection,
+/// CRIU notes the memory that the sender's packets take until they are read.
+///
+/// Source: `criu/sk-unix.c`, `unix_sk_entry.backlog`.
+fn senders(files: &[&FileEntry]) -> BTreeMap<u32, u32> {
+    const STREAM: u32 = 1;
+    const SEQPACKET: u32 = 5;
+    let unix = || files.iter().filter_map(|file| file.usk.as_ref());
+    let receivers: HashMap<u32, u32> = unix()
+        .filter(|socket| socket.state != LISTEN && socket.uflags & EXTERN == 0)
+        .map(|socket| (socket.ino, socket.id))
+        .collect();
+    let sent = unix().filter(|socket| {
+        socket.backlog > 0 && socket.state != LISTEN && matches!(socket.r#type, STREAM | SEQPACKET)
+    });
+    sent.filter_map(|socket| Some((*receivers.get(&socket.peer)?, socket.ino))).collect()
+}
+
 /// C8: data on its way.
 pub(super) fn queued(subject: &Subject<'_>) -> Check {
     let mut check = QUEUED.begin();
@@ -100,6 +144,7 @@ pub(super) fn queued(subject: &Subject<'_>) -> Check {
         files.iter().filter_map(|file| Some(file.pipe.as_ref()?.pipe_id)).collect();
     let fifos: HashSet<u32> =
         files.iter().filter_map(|file| Some(file.fifo.as_ref()?.pipe_id)).collect();
+    let (read_pipes, read_fifos) = readers(subject);
     let mut queues = 0_usize;
     for (kind, known, name) in
         [(ImageKind::PipesData, &pipes, "pipe"), (ImageKind::FifoData, &fifos, "named pipe")]
@@ -108,6 +153,12 @@ pub(super) fn queued(subject: &Subject<'_>) -> Check {
         let at = subject.place(kind, None);
         if !data.whole {
             check.unreadable(&*at);
+        }
+        let told: HashSet<u32> = data.list.iter().map(|entry| entry.pipe_id).collect();
+        let readers = if kind == ImageKind::FifoData { &read_fifos } else { &read_pipes };
+        for id in readers.iter().filter(|id| data.whole && !told.contains(id)) {
+            let what = format!("what waited in {name} {id} is not in it");
+            check.tell(Effect::Incomplete, &*at, what);
         }
         for entry in data.list {
             queues = queues.saturating_add(1);
@@ -123,6 +174,15 @@ pub(super) fn queued(subject: &Subject<'_>) -> Check {
         check.unreadable(&*at);
     }
     let sockets = [fd_type::UNIXSK, fd_type::INETSK, fd_type::NETLINKSK, fd_type::PACKETSK];
+    let received: HashSet<u32> = packets.list.iter().map(|packet| packet.id_for).collect();
+    for (receiver, sender) in senders(&files) {
+        if packets.whole && !received.contains(&receiver) {
+            let what = format!(
+                "what unix socket {sender} had sent to file {receiver}, which had not read it, is not in it"
+            );
+            check.tell(Effect::Incomplete, &*at, what);
+        }
+    }
     for packet in packets.list {
         queues = queues.saturating_add(1);
         if !sockets.iter().any(|kind| table.get(*kind, packet.id_for).is_some()) {

@@ -104,8 +104,12 @@ impl FileTable {
                 return (id, kind::REG);
             }
             File::Pipe { id: pipe, write, unread } => {
-                if !unread.is_empty() && self.pipes.iter().all(|(known, _)| known != pipe) {
-                    self.pipes.push((*pipe, unread.clone()));
+                // CRIU writes a record of every pipe that somebody reads, empty ones too.
+                match self.pipes.iter_mut().find(|(known, _)| known == pipe) {
+                    Some((_, data)) if data.is_empty() => data.clone_from(unread),
+                    Some(_) => {}
+                    None if *write && unread.is_empty() => {}
+                    None => self.pipes.push((*pipe, unread.clone())),
                 }
                 let message = Message::new()
                     .uint(1, id) // id

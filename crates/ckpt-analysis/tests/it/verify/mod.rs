@@ -274,7 +274,7 @@ type Missing = (&'static str, &'static str, fn(&mut Dump) -> &mut Dump);
 
 #[test]
 fn what_other_images_refer_to_is_missed_and_named() {
-    let cases: [Missing; 7] = [
+    let cases: [Missing; 10] = [
         ("remap-fpath.img", "deleted-files", |dump| dump.without("remap-fpath.img")),
         ("remap-fpath.img", "deleted-files", |dump| {
             let reg = Message::new().uint(1, 500u32).uint(2, 0u32).uint(3, 0u32);
@@ -297,6 +297,15 @@ fn what_other_images_refer_to_is_missed_and_named() {
         }),
         ("pagemap-7.img", "pages-stored", |dump| {
             dump.without("pagemap-7.img").without("pages-2.img")
+        }),
+        ("pipes-data.img", "queued-data", |dump| dump.without("pipes-data.img")),
+        ("sk-queues.img", "queued-data", |dump| dump.record("files.img", &unix(600, 301, 768))),
+        ("fifo-data.img", "queued-data", |dump| {
+            let reg = Message::new().uint(1, 501u32).uint(2, 2u32).uint(3, 0u32);
+            let reg = reg.message(5, &zeros(5)).bytes(6, "/tmp/fifo");
+            let fifo = Message::new().uint(1, 500u32).uint(2, 60u32).uint(3, 501u32);
+            dump.record("files.img", &file(1, 501, 3, &reg));
+            dump.record("files.img", &file(3, 500, 17, &fifo))
         }),
     ];
     for (number, (image, id, change)) in cases.into_iter().enumerate() {
