@@ -50,7 +50,7 @@ pub struct Verification {
 }
 
 /// Checks that need an image directory.
-const OF_IMAGES: [Spec; 17] = [
+const OF_IMAGES: [Spec; 18] = [
     pages::COUNTED,
     pages::STORED,
     pages::OWNED,
@@ -66,6 +66,7 @@ const OF_IMAGES: [Spec; 17] = [
     identity::CONTAINER,
     command::COMMAND,
     pages::ELSEWHERE,
+    tasks::FILTERS,
     tasks::TREE,
     tasks::STALE,
 ];
@@ -128,6 +129,7 @@ fn of_images(subject: &Subject<'_>, checks: &mut Vec<Check>) {
         identity::container(subject),
         command::command(subject),
         elsewhere,
+        tasks::filters(subject),
         tasks::tree(subject),
         tasks::stale(subject),
     ]);

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ckpt_model::{Namespace, Staleness, TaskState};
+use ckpt_model::{Namespace, Staleness, Task, TaskState};
 use criu_image::ImageKind;
-use criu_image::messages::PstreeEntry;
+use criu_image::messages::{CoreEntry, NetnsEntry, PstreeEntry, SeccompEntry, SeccompFilter};
 
 use super::check::{Check, Effect, Spec, count};
 use super::reader::Subject;
@@ -19,6 +19,11 @@ pub(super) const THREADS: Spec = Spec::coded(
     "C13",
     "threads",
     "every thread of the process tree with its core image, and every core image with a thread",
+);
+
+pub(super) const FILTERS: Spec = Spec::of(
+    "seccomp-filters",
+    "the seccomp filters of every thread, and those installed before them, with the image that holds them",
 );
 
 pub(super) const TREE: Spec = Spec::of(
@@ -58,6 +63,18 @@ pub(super) fn namespaces(subject: &Subject<'_>) -> Check {
         }
     }
     let images = subject.images;
+    for task in subject.checkpoint.processes().by_pid() {
+        let id = Some(u64::from(task.pid.0));
+        let is_live = has_lived(subject, task);
+        if is_live && task.namespaces.is_none() && !images.has(ImageKind::Ids, id) {
+            let what = format!(
+                "nothing tells the namespaces and the descriptor table of process {}",
+                task.pid
+            );
+            check.tell(Effect::Incomplete, subject.place(ImageKind::Ids, id), what);
+        }
+    }
+    let has_network = NETWORK.iter().any(|kind| !images.ids(*kind).is_empty());
     for ((kind, id), pid) in &own {
         let number = Some(u64::from(*id));
         let wanted = match *kind {
@@ -68,16 +85,24 @@ pub(super) fn namespaces(subject: &Subject<'_>) -> Check {
             // All of them are in one image, whatever their number.
             "time" if !images.ids(ImageKind::Timens).is_empty() => continue,
             "time" => ImageKind::Timens,
-            // An engine that gives the container its network by itself (runc, docker) has CRIU leave all of it out.
-            "net" if !has_network(subject, number) => continue,
+            // An engine that gives the container its network by itself (runc, docker) has CRIU leave out all networks.
+            "net" if !has_network => continue,
             _ => ImageKind::Netns,
         };
+        if *kind == "net" && !is_external(subject, *id) {
+            for part in NETWORK.iter().filter(|part| !images.ids(**part).is_empty()) {
+                if *part != wanted && !images.has(*part, number) {
+                    let what = format!("the network namespace {id} of process {pid} lacks it");
+                    check.tell(Effect::Incomplete, subject.place(*part, number), what);
+                }
+            }
+        }
         if !images.has(wanted, number) {
             let what = format!("{kind} namespace {id} of process {pid} is not there");
             check.tell(Effect::Incomplete, subject.place(wanted, number), what);
         }
     }
-    if own.is_empty() {
+    if own.is_empty() && !check.has_failed() {
         return NAMESPACES.not_applicable("all processes were in the namespaces of CRIU itself");
     }
     let described = [
@@ -95,11 +120,24 @@ pub(super) fn namespaces(subject: &Subject<'_>) -> Check {
     )
 }
 
-/// Whether anything of a network namespace was dumped.
-fn has_network(subject: &Subject<'_>, id: Option<u64>) -> bool {
-    [ImageKind::Netns, ImageKind::Netdev, ImageKind::Ifaddr, ImageKind::Route]
-        .iter()
-        .any(|kind| subject.images.has(*kind, id))
+/// What CRIU writes of every network namespace that it dumps: where one has it, all have.
+const NETWORK: [ImageKind; 4] =
+    [ImageKind::Netns, ImageKind::Netdev, ImageKind::Ifaddr, ImageKind::Route];
+
+/// Whether a network namespace is one from outside, of which CRIU writes the key alone.
+fn is_external(subject: &Subject<'_>, id: u32) -> bool {
+    let netns = subject.one::<NetnsEntry>(ImageKind::Netns, id.into());
+    netns.is_some_and(|netns| netns.ext_key.is_some())
+}
+
+/// Whether a process was more than a zombie, of which there is a core image and nothing else.
+fn has_lived(subject: &Subject<'_>, task: &Task) -> bool {
+    let id = Some(u64::from(task.pid.0));
+    let kinds = [ImageKind::Ids, ImageKind::Mm, ImageKind::Fs, ImageKind::Pagemap];
+    match task.state {
+        Some(state) => state != TaskState::Zombie,
+        None => kinds.iter().any(|kind| subject.images.has(*kind, id)),
+    }
 }
 
 /// C13: threads and cores.
@@ -113,7 +151,8 @@ pub(super) fn threads(subject: &Subject<'_>) -> Check {
     if !tree.whole {
         check.unreadable(subject.place(ImageKind::Pstree, None));
     }
-    let dead = processes.tasks.iter().filter(|task| task.state == Some(TaskState::Zombie));
+    // A process without any image may have been a zombie too.
+    let dead = processes.tasks.iter().filter(|task| !has_lived(subject, task));
     let dead: HashSet<u32> = dead.map(|task| task.pid.0).collect();
     let mut wanted: HashSet<u64> = HashSet::new();
     let (mut zombies, mut threads) = (0_usize, 0_usize);
@@ -152,6 +191,56 @@ pub(super) fn threads(subject: &Subject<'_>) -> Check {
     )
 }
 
+/// Seccomp filters.
+pub(super) fn filters(subject: &Subject<'_>) -> Check {
+    let mut check = FILTERS.begin();
+    let at = subject.place(ImageKind::Seccomp, None);
+    let image = subject.read::<SeccompEntry>(ImageKind::Seccomp, None);
+    if !image.whole {
+        check.unreadable(&*at);
+    }
+    let filters: Vec<SeccompFilter> =
+        image.list.into_iter().flat_map(|entry| entry.seccomp_filters).collect();
+    let is_there = |index: u32| usize::try_from(index).is_ok_and(|index| index < filters.len());
+    let mut filtered = 0_usize;
+    let mut missing: BTreeMap<u32, String> = BTreeMap::new();
+    for thread in subject.checkpoint.processes().by_pid().into_iter().flat_map(|task| &task.threads)
+    {
+        let Some(index) = thread.core.as_ref().and_then(|core| last_filter(core)) else { continue };
+        filtered = filtered.saturating_add(1);
+        if !is_there(index) {
+            missing.entry(index).or_insert_with(|| format!("thread {}", thread.tid));
+        }
+    }
+    for (index, filter) in filters.iter().enumerate() {
+        if let Some(prev) = filter.prev.filter(|prev| !is_there(*prev)) {
+            missing.entry(prev).or_insert_with(|| format!("filter {index}"));
+        }
+    }
+    for (index, of) in missing.iter().filter(|_| image.whole) {
+        let what = format!("filter {index}, which {of} refers to, is not in it");
+        check.tell(Effect::Incomplete, &*at, what);
+    }
+    if filtered == 0 && filters.is_empty() && !check.has_failed() && image.whole {
+        return FILTERS.not_applicable("no thread has a seccomp filter");
+    }
+    check.end(
+        count(filtered, "filtered thread", "filtered threads"),
+        count(filters.len(), "filter", "filters"),
+    )
+}
+
+/// Index of the filter that a thread installed last.
+fn last_filter(core: &CoreEntry) -> Option<u32> {
+    const MODE_FILTER: u32 = 2;
+    let thread = core.thread_core.as_ref();
+    let (mode, filter) = match thread.and_then(|thread| thread.seccomp_mode) {
+        Some(mode) => (mode, thread?.seccomp_filter?),
+        None => (core.tc.as_ref()?.old_seccomp_mode?, core.tc.as_ref()?.old_seccomp_filter?),
+    };
+    (mode == MODE_FILTER).then_some(filter)
+}
+
 /// The tree itself: CRIU writes parents before their children, the root first.
 pub(super) fn tree(subject: &Subject<'_>) -> Check {
     if !subject.images.has(ImageKind::Pstree, None) {
@@ -171,14 +260,15 @@ pub(super) fn tree(subject: &Subject<'_>) -> Check {
         if *ppid == 0 {
             roots = roots.saturating_add(1);
             if roots > 1 {
-                check.tell(Effect::Remark, at(), format!("process {pid} is a second root"));
+                let what = format!("process {pid} is another root, and CRIU dumps one tree");
+                check.tell(Effect::Damaged, at(), what);
             }
         } else if !all.contains(ppid) {
             let what = format!("the parent of process {pid} is {ppid}, which is not in the tree");
             check.tell(Effect::Incomplete, at(), what);
         } else if !before.contains(ppid) {
             let what = format!("process {pid} stands before its parent {ppid}");
-            check.tell(Effect::Remark, at(), what);
+            check.tell(Effect::Damaged, at(), what);
         }
         if !before.insert(*pid) {
             check.tell(Effect::Damaged, at(), format!("process {pid} is there twice"));

@@ -6,7 +6,8 @@ use ckpt_analysis::verify::{Check, Effect, Outcome, Verdict, Verification, verif
 use ckpt_archive::{Evidence, Options};
 use ckpt_model::Checkpoint;
 use ckpt_synth::{
-    Archive, ByteOrder, Container, Dump, File, Framing, Image, Message, Task, Vma, magic, stories,
+    Archive, ByteOrder, Container, Dump, File, Framing, Image, Message, Task, Vma, magic, ns,
+    stories,
 };
 
 const AT: u64 = 0x7f00_0000_0000;
@@ -24,6 +25,7 @@ fn rich() -> Dump {
             Task::new(7, 1)
                 .comm("worker")
                 .thread(8, "helper")
+                .seccomp(&[(6, 0, 0, 0x7fff_0000)])
                 .fd(3, File::deleted("/tmp/gone", "content of a deleted file"))
                 .fd(4, File::memfd("scratch"))
                 .fd(5, File::tcp(0x2188a, LOCAL, REMOTE, "unread", ""))
@@ -255,7 +257,7 @@ fn every_contradiction_in_the_images_is_found_by_its_check() {
         ("threads", Incomplete, |dump| dump.without("core-8.img")),
         ("threads", Incomplete, |dump| dump.without("core-9.img")),
         ("process-tree", Incomplete, |dump| dump.record("pstree.img", &entry(10, 4000))),
-        ("process-tree", Remark, |dump| dump.record("pstree.img", &entry(10, 0))),
+        ("process-tree", Damaged, |dump| dump.record("pstree.img", &entry(10, 0))),
         ("process-tree", Damaged, |dump| dump.record("pstree.img", &entry(7, 1))),
     ];
     for (number, (id, effect, change)) in cases.into_iter().enumerate() {
@@ -274,7 +276,7 @@ type Missing = (&'static str, &'static str, fn(&mut Dump) -> &mut Dump);
 
 #[test]
 fn what_other_images_refer_to_is_missed_and_named() {
-    let cases: [Missing; 10] = [
+    let cases: [Missing; 14] = [
         ("remap-fpath.img", "deleted-files", |dump| dump.without("remap-fpath.img")),
         ("remap-fpath.img", "deleted-files", |dump| {
             let reg = Message::new().uint(1, 500u32).uint(2, 0u32).uint(3, 0u32);
@@ -295,9 +297,16 @@ fn what_other_images_refer_to_is_missed_and_named() {
             let fifo = Message::new().uint(1, 500u32).uint(2, 60u32).uint(3, 4000u32);
             dump.record("files.img", &file(3, 500, 17, &fifo))
         }),
+        ("seccomp.img", "seccomp-filters", |dump| dump.without("seccomp.img")),
+        ("seccomp.img", "seccomp-filters", |dump| {
+            let filter = Message::new().bytes(1, [6, 0, 0, 0, 0, 0, 0xff, 0x7f]).uint(2, 1u32);
+            dump.image("seccomp.img", magic::SECCOMP, &[Message::new().message(1, &filter)])
+        }),
+        ("ids-7.img", "namespaces", |dump| dump.without("ids-7.img")),
         ("pagemap-7.img", "pages-stored", |dump| {
             dump.without("pagemap-7.img").without("pages-2.img")
         }),
+        ("core-9.img", "threads", |dump| dump.without("core-9.img")),
         ("pipes-data.img", "queued-data", |dump| dump.without("pipes-data.img")),
         ("sk-queues.img", "queued-data", |dump| dump.record("files.img", &unix(600, 301, 768))),
         ("fifo-data.img", "queued-data", |dump| {
@@ -342,6 +351,52 @@ fn ghosts_of_an_earlier_dump_are_left_overs() {
     let verification = verified(&archive);
     assert_eq!(of(&verification, "deleted-files").outcome, Outcome::NotApplicable);
     assert_eq!(of(&verification, "stale-images").outcome, Outcome::Failed(Effect::Remark));
+}
+
+/// One network namespace that was dumped tells that CRIU was to dump networks.
+#[test]
+fn networks_are_left_out_together_or_not_at_all() {
+    let other = |change: fn(&mut Dump) -> &mut Dump| {
+        let mut dump = rich();
+        let mut ids: Vec<u32> = vec![4, 2, 4, 4, ns::PID, 88, ns::IPC, ns::UTS, ns::MNT];
+        ids.extend([ns::USER, ns::CGROUP, ns::TIME]);
+        let ids = (1u32..).zip(ids).fold(Message::new(), |ids, (field, id)| ids.uint(field, id));
+        dump.image("ids-7.img", magic::IDS, &[ids.clone()]);
+        change(&mut dump);
+        let check = of(&verified(&Archive::podman(&dump)), "namespaces").clone();
+        let places: Vec<String> = check.troubles.into_iter().map(|t| t.place).collect();
+        (check.outcome, places.join(" "))
+    };
+    let incomplete = Outcome::Failed(Effect::Incomplete);
+    let inside = "checkpoint/netdev-88.img checkpoint/ifaddr-88.img";
+    let (outcome, places) = other(|dump| dump);
+    assert_eq!((outcome, places), (incomplete, format!("{inside} checkpoint/netns-88.img")));
+    let (outcome, places) =
+        other(|dump| dump.image("netns-88.img", magic::NETNS, &[Message::new()]));
+    assert_eq!((outcome, places.as_str()), (incomplete, inside));
+    let (outcome, places) = other(|dump| {
+        let external = Message::new().bytes(8, "extRootNetNS");
+        dump.image("netns-88.img", magic::NETNS, &[external])
+    });
+    assert_eq!((outcome, places.as_str()), (Outcome::Passed, ""));
+    let (outcome, places) = other(|dump| {
+        for part in ["netns", "netdev", "ifaddr", "route"] {
+            dump.without(&format!("{part}-10.img"));
+        }
+        dump
+    });
+    assert_eq!((outcome, places.as_str()), (Outcome::Passed, ""));
+}
+
+/// Of a zombie there is a core image and nothing else; without it, its list of threads is no list of threads.
+#[test]
+fn a_zombie_without_its_core_has_no_made_up_threads() {
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0)).zombie(9, 1, 0x700, "done").without("core-9.img");
+    let check = of(&verified(&Archive::podman(&dump)), "threads").clone();
+    assert_eq!(check.outcome, Outcome::Failed(Effect::Incomplete), "{check:#?}");
+    assert_eq!(check.troubles.len(), 1, "{check:#?}");
+    assert_eq!(check.troubles[0].place, "checkpoint/core-9.img");
 }
 
 #[test]
