@@ -13,7 +13,7 @@ use super::layout::{Layout, Palette, escaped_once, paint, plain};
 const MOST_SHOWN: usize = 10;
 
 /// Where what belongs to a check begins.
-const INDENT: usize = 40;
+const INDENT: usize = 41;
 
 /// Writes the verdict, the checks, and what no check could miss.
 ///

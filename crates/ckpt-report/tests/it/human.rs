@@ -300,4 +300,21 @@ fn modules_keep_their_paths_in_a_narrow_terminal() {
     assert!(text.contains("files.img   /opt/folder/"), "{text}");
     assert!(text.contains("memory      (memory without a file)"), "{text}");
     assert_eq!(maps_in(Some(250), true), maps_in(None, true));
+
+/// The container's id is one word that is longer than the room for it.
+#[test]
+fn checks_fit_into_the_terminal() {
+    let archive = Archive::crio(&stories::looper());
+    let checkpoint = open_archive(&archive).expect("a checkpoint");
+    let verification =
+        ckpt_analysis::verify::verify(&checkpoint, &ckpt_archive::Options::default());
+    for width in [80, 100, 132] {
+        let mut out = Vec::new();
+        human::verify(&mut out, &checkpoint, &verification, &plain(Some(width))).expect("text");
+        let text = String::from_utf8(out).expect("UTF-8");
+        let checks = text.lines().skip_while(|line| *line != "Checks");
+        for line in checks {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+    }
 }
