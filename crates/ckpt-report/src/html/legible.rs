@@ -1,8 +1,7 @@
 //! Text of the evidence as a page may show it: redacted, visible, and no longer than a line or two.
 
-use ckpt_scan::secrets::SecretScanner;
+use ckpt_scan::secrets::Redactor;
 
-use super::redact;
 use crate::human::command::{FEW_EMPTY, quoted};
 use crate::human::escaped_once;
 
@@ -12,8 +11,8 @@ const WINDOW: usize = 64 << 10;
 /// Makes text of the evidence legible.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Legible<'a> {
-    /// Finds the secrets that are redacted; `None` where they are shown.
-    pub(super) secrets: Option<&'a SecretScanner>,
+    /// Redacts secrets; `None` where they are shown.
+    pub(super) secrets: Option<&'a Redactor>,
     /// Letters that are shown of a text.
     pub(super) most: usize,
 }
@@ -28,7 +27,7 @@ impl Legible<'_> {
     pub(super) fn within(&self, text: &str, most: usize) -> String {
         // A text of megabytes is cut before anything else is done with it. A secret at that end is behind what is shown.
         let head = text.get(..text.floor_char_boundary(WINDOW)).unwrap_or_default();
-        let redacted = self.secrets.map_or(head.into(), |secrets| redact::text(secrets, head));
+        let redacted = self.secrets.map_or(head.into(), |secrets| secrets.text(head));
         let mut visible = escaped_once(&redacted);
         let whole = head.len() == text.len();
         if whole && visible.len() <= most {
@@ -51,12 +50,9 @@ impl Legible<'_> {
     /// A variable of the environment, as name and value.
     pub(super) fn variable(&self, variable: &str) -> (String, String) {
         let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
-        let value = if self.secrets.is_some() && redact::is_secret_name(name) && !value.is_empty() {
-            redact::redacted(value)
-        } else {
-            self.text(value)
-        };
-        (self.text(name), value)
+        let value = value.get(..value.floor_char_boundary(WINDOW)).unwrap_or_default();
+        let value = self.secrets.map_or(value.into(), |secrets| secrets.value(name, value));
+        (self.text(name), self.text(&value))
     }
 
     /// Arguments of a program, at most so many, with those that are secret for what they stand behind redacted.
@@ -65,7 +61,7 @@ impl Legible<'_> {
         let Some(secrets) = self.secrets else {
             return argv.iter().map(|argument| self.text(argument.as_ref())).collect();
         };
-        let redacted = redact::arguments(secrets, argv);
+        let redacted = secrets.arguments(argv);
         redacted.iter().map(|argument| self.text(argument)).collect()
     }
 
@@ -104,7 +100,7 @@ mod tests {
 
     #[test]
     fn nothing_invisible_is_left_and_nothing_is_too_long() {
-        let scanner = SecretScanner::new();
+        let scanner = Redactor::new();
         let legible = Legible { secrets: Some(&scanner), most: 40 };
         assert_eq!(legible.text("a\u{202e}b\0\u{1b}[31m\n"), "a\\u{202e}b\\x00\\x1b[31m\\n");
         assert_eq!(legible.text("<script>"), "<script>");
@@ -116,7 +112,7 @@ mod tests {
 
     #[test]
     fn command_lines() {
-        let scanner = SecretScanner::new();
+        let scanner = Redactor::new();
         let legible = Legible { secrets: Some(&scanner), most: 40 };
         assert_eq!(
             legible.command(&["sh", "-c", "sleep 1; echo 'x'", ""]),
@@ -130,7 +126,7 @@ mod tests {
 
     #[test]
     fn variables() {
-        let scanner = SecretScanner::new();
+        let scanner = Redactor::new();
         let legible = Legible { secrets: Some(&scanner), most: 40 };
         assert_eq!(legible.variable("PATH=/bin"), ("PATH".into(), "/bin".into()));
         let (name, value) = legible.variable("DB_PASSWORD=hunter2");

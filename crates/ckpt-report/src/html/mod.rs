@@ -9,8 +9,7 @@
 //!
 //! # Limits
 //!
-//! Redaction goes by the names of variables and options, by the rules of [`ckpt_scan::secrets`], and by the values of
-//! password-like variables wherever else they stand. A secret that looks like nothing in particular stays; the page says so.
+//! Secrets are those that a [`Redactor`] knows. One that looks like nothing in particular stays; the page says so.
 
 mod artifacts;
 mod changes;
@@ -21,7 +20,6 @@ mod made;
 mod memory;
 mod page;
 mod processes;
-mod redact;
 mod shown;
 mod sockets;
 mod summary;
@@ -31,7 +29,7 @@ mod verdict;
 use std::io::{self, Write};
 
 use ckpt_analysis::timeline::Timeline;
-use ckpt_scan::secrets::SecretScanner;
+use ckpt_scan::secrets::Redactor;
 use serde::Serialize;
 
 pub use limits::Limits;
@@ -63,9 +61,8 @@ pub struct Sources<'a> {
     pub extract: ExtractDocument<'a>,
     /// Whether the evidence is whole.
     pub verify: VerifyDocument<'a>,
-    /// Finds secrets in texts: what its rules know, and the values of password-like variables of the processes, see
-    /// [`Environment::scanner`](ckpt_scan::secrets::Environment::scanner).
-    pub secrets: &'a SecretScanner,
+    /// Redacts secrets in texts; it should know the variables of the processes, see [`Redactor::of`].
+    pub secrets: &'a Redactor,
     /// How the report is made.
     pub about: About,
 }

@@ -10,7 +10,7 @@ use ckpt_model::artifacts::Artifacts;
 use ckpt_model::{ChangeFilter, Changes, ChangesOptions, Checkpoint, FileSources, MemoryMap};
 use ckpt_report::html::{About, Limits, Sources, write};
 use ckpt_report::json::{self, Examined, FilesOptions, FindingRecord, SeenRecord};
-use ckpt_scan::secrets::{Environment, SecretScanner};
+use ckpt_scan::secrets::Redactor;
 use ckpt_synth::{Archive, Container, Dump, File, Member, Task, stories};
 use proptest::prelude::*;
 
@@ -23,7 +23,7 @@ struct Examination {
     changes: Changes,
     times: Timeline,
     artifacts: Artifacts,
-    secrets: SecretScanner,
+    secrets: Redactor,
     verification: Verification,
 }
 
@@ -35,7 +35,7 @@ impl Examination {
             changes: checkpoint.changes(&ChangesOptions::default()).expect("changes"),
             times: timeline(&checkpoint, &options),
             artifacts: checkpoint.artifacts(&options),
-            secrets: Environment::of(&checkpoint.processes().tasks).scanner(),
+            secrets: Redactor::of(&checkpoint.processes().tasks),
             verification: verify(&checkpoint, &options),
             checkpoint,
         }

@@ -35,6 +35,7 @@ mod jwt;
 mod kubeconfig;
 mod logins;
 mod pem;
+mod redact;
 mod rows;
 mod rule;
 mod scanner;
@@ -47,6 +48,7 @@ mod view;
 
 pub use environment::{Environment, Variable};
 pub use folding::{FoldedSecret, Folding, Spot};
+pub use redact::{Redactor, redacted};
 pub use rule::{Confidence, SecretRule, rules};
 pub use scanner::{SecretScanner, Space};
 pub use secret::Secret;

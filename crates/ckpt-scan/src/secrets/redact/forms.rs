@@ -1,0 +1,98 @@
+//! Secrets that are known by what stands around them.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::names::is_secret;
+
+/// What is redacted in any text: the groups of each.
+const FORMS: [&str; 10] = [
+    // A private key, also where its end is missing.
+    r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----([\s\S]+?)(?:-----END|\z)",
+    // The password in a URL, also where the text was cut behind it; one may have slashes in it, but what follows a port is a
+    // path.
+    r#"(?i)\b[a-z][a-z0-9+.-]{1,20}://[^\s/?\#:@"'<>]*:(?:([^\s/?\#"'<>]+|[^\s/?\#"'<>]*[^\s/?\#"'<>0-9][^\s"'<>]*)@|([^\s/?\#@"'<>]*[^\s/?\#@"'<>0-9.][^\s/?\#@"'<>.]*)(?:\.\.\.|…)\z)"#,
+    // Tokens that say themselves what they are.
+    r"\b(gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|glpat-[\w-]{20,}|xox[abeprs]-[\w-]{10,}|[rs]k_(?:live|test)_\w{16,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+|AIza[\w-]{35}|(?:AKIA|ASIA)[0-9A-Z]{16})",
+    // Headers of HTTP.
+    r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9+/=_.~-]{8,})",
+    r#"(?i)\bauthorization\\?["']?\s*[:=]\s*\\?["']?(?:bearer|basic|token|digest|negotiate|apikey|api-key|key)\s+([^\s"',\\]+)"#,
+    r#"(?i)\b(?:set-)?cookie\\?["']?\s*[:=]\s*\\?["']?([^\s"'=;,]+=[^\r\n"']*)"#,
+    // Key and value in a connection string: `;Pwd=value;`
+    r#"(?i);\s*(?:pwd|password|accountkey|sharedaccesskey)\s*=\s*([^;"']+)"#,
+    // What is fed to programs that read a password.
+    r#"\b(?:echo|printf)\s+(?:-\w+\s+)*\\?["']?[\w.-]+:([^\s"'|\\]+)\S*\s*\|\s*(?:sudo\s+)?(?:\S*/)?chpasswd"#,
+    r#"\b(?:echo|printf)\s+(?:-\w+\s+)*\\?["']?([^\s"'|\\]+)[^\s|]*\s*\|\s*(?:sudo\s+-S|(?:sudo\s+)?(?:\S*/)?passwd\s+--stdin|[^|\n]{0,100}--(?:password-stdin|passphrase-fd))"#,
+    // `.pgpass`: host:port:database:user:password.
+    r"(?m)^[\w.*-]+:(?:\d{1,5}|\*):[\w.*-]+:[\w.*-]+:([^\s:]{4,})\s*$",
+];
+
+/// `NAME=`, `"name": "`, `'name' => '`: the name of a value, and what stands between them.
+const NAMED: &str = r#"(?i)([a-z0-9_.-]*(?:pass|pwd|pw|secret|token|credential|key|auth|cookie|jwt|psk|connection)[a-z0-9_.-]*)(\\?["']?\]?\s*(?:=>|:=|[:=])\s*(?:'\\''|\\?["'])?|(?:\\?["'])\s*,\s*\\?["'])"#;
+
+static COMPILED: LazyLock<Vec<Regex>> =
+    LazyLock::new(|| FORMS.iter().map(|form| compile(form)).collect());
+
+static COMPILED_NAMED: LazyLock<Regex> = LazyLock::new(|| compile(NAMED));
+
+#[expect(clippy::expect_used, reason = "constants, which the tests compile")]
+fn compile(form: &str) -> Regex {
+    Regex::new(form).expect("a regular expression")
+}
+
+/// Adds what is secret in a text for its form, or for the name that it stands behind.
+pub(super) fn secrets(text: &str, ranges: &mut Vec<Range<usize>>) {
+    for form in COMPILED.iter() {
+        for found in form.captures_iter(text) {
+            ranges.extend(found.iter().skip(1).flatten().map(|group| group.range()));
+        }
+    }
+    named(text, ranges);
+}
+
+/// Values that stand behind names of secrets.
+fn named(text: &str, ranges: &mut Vec<Range<usize>>) {
+    let mut place = 0;
+    while let Some(found) = COMPILED_NAMED.captures_at(text, place) {
+        let (Some(whole), Some(name), Some(between)) = (found.get(0), found.get(1), found.get(2))
+        else {
+            break;
+        };
+        place = whole.end();
+        let before = text.get(..name.start()).and_then(|before| before.chars().next_back());
+        let rest = text.get(place..).unwrap_or_default();
+        let value = value(rest, name.as_str(), between.as_str(), before);
+        if value.starts_with("--") || is_scheme(value) || !is_secret(name.as_str(), value) {
+            continue;
+        }
+        let end = place.saturating_add(value.len());
+        ranges.push(place..end);
+        place = end;
+    }
+}
+
+/// The value that a text begins with: to the quote that it began with, or to the end of the word.
+fn value<'a>(text: &'a str, name: &str, between: &str, before: Option<char>) -> &'a str {
+    let quotes = ["'\\''", "\\\"", "\\'", "\"", "'"];
+    let end = match quotes.iter().find(|quote| between.ends_with(*quote)) {
+        Some(quote) => text.find(quote),
+        None => {
+            let variable = between == "=" && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+            // `'NAME=value with blanks'`
+            let quote = before.filter(|quote| variable && matches!(quote, '"' | '\''));
+            let ends = if variable { "\"';&|" } else { "\"'&,;<>(){}" };
+            quote.and_then(|quote| text.find(quote)).or_else(|| {
+                text.find(|letter: char| letter.is_whitespace() || ends.contains(letter))
+            })
+        }
+    };
+    text.get(..end.unwrap_or(text.len())).unwrap_or_default()
+}
+
+/// Whether it is how somebody proves who they are, and the proof comes behind it.
+fn is_scheme(value: &str) -> bool {
+    let schemes = ["bearer", "basic", "token", "digest", "negotiate", "apikey", "api-key", "key"];
+    schemes.iter().any(|scheme| value.eq_ignore_ascii_case(scheme))
+}
