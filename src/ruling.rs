@@ -24,7 +24,7 @@ pub(crate) struct RuleArgs {
     #[arg(long, short = 'd', value_name = "NAME=VALUE", requires = "rules")]
     define: Vec<String>,
 
-    /// Stop with a process or file after so many seconds, and tell so.
+    /// Stop with a rule after so many seconds in one process or file, and tell so.
     #[arg(long, value_name = "SECONDS", requires = "rules")]
     timeout: Option<u64>,
 

@@ -154,7 +154,9 @@ pub(crate) fn run(args: &ScanArgs, context: &Context) -> Result<Outcome> {
             output::warn(&checkpoint.defects())
         }
     };
-    let cut_short = |(_, remark): &Remarked| matches!(remark, Remark::TimedOut | Remark::Failed);
+    let cut_short = |(_, remark): &Remarked| {
+        matches!(remark, Remark::TimedOut | Remark::RuleTimedOut { .. } | Remark::Failed)
+    };
     Ok(match outcome {
         _ if args.exit_code && hits > 0 => Outcome::Found,
         Outcome::Done if remarks.iter().any(cut_short) => Outcome::Defects,
@@ -208,7 +210,12 @@ fn told((whose, remark): &Remarked) -> String {
         Whose::Artifact(id) => id.clone(),
     };
     match remark {
-        Remark::TimedOut => format!("{whose}: time is up, matches may be missing"),
+        Remark::TimedOut => format!("{whose}: time is up, rules may be missing"),
+        Remark::RuleTimedOut { namespace, rule } => {
+            let name = format!("{namespace}: {rule}");
+            let name = ckpt::model::escape(name.as_bytes());
+            format!("{whose}: time is up for {name}, matches may be missing")
+        }
         Remark::InParts => {
             format!(
                 "{whose}: not whole, or large and in pieces: looked at as memory, without filesize"
@@ -217,7 +224,9 @@ fn told((whose, remark): &Remarked) -> String {
         Remark::TooManyMatches { namespace, rule, string } => {
             let name = format!("{namespace}: {rule}: {string}");
             let name = ckpt::model::escape(name.as_bytes());
-            format!("{whose}: {name}: more matches than are looked at, see --max-matches")
+            format!(
+                "{whose}: {name}: more matches than are looked at, and conditions count no further: see --max-matches"
+            )
         }
         _ => format!("{whose}: the engine failed, nothing is known of it"),
     }

@@ -266,7 +266,80 @@ fn limits_are_told_when_they_are_reached() {
     );
     let late = with_rules(&folder, &["hex.yara"], &["--timeout", "0", "--pid", "2", "--memory"]);
     assert_eq!(late.status, 3, "{}", late.transcript());
-    assert!(late.stderr.contains("process 2: time is up"), "{}", late.stderr);
+    assert!(late.stderr.contains("process 2: time is up for default: "), "{}", late.stderr);
+}
+
+fn with_text(folder: &TempDir, text: &[u8], more: &[&str]) -> Ran {
+    fs::write(folder.path().join("own.yar"), text).expect("written");
+    scan(folder, &[&["--rules", "own.yar"], more].concat())
+}
+
+#[test]
+fn a_slow_rule_is_named_and_the_others_are_told() {
+    let folder = folder();
+    let rules = "
+        private rule hidden { condition: true }
+        global rule everywhere { condition: filesize > 0 }
+        rule first { strings: $a = \"mark-\" condition: $a and hidden }
+        rule slow { condition: for any i in (1..2000000000) : (i < 0) } // }
+        rule needs { condition: slow or first }
+        rule needs_all { condition: any of (sl*) }
+        rule last { strings: $slow = \"busybox\" condition: (#slow > 0) /* } */ }
+        rule never { condition: false }";
+    for threads in ["1", "3"] {
+        let more = ["--format", "json", "--timeout", "1", "--threads", threads, "--artifacts"];
+        let ran = with_text(&folder, rules.as_bytes(), &more);
+        assert_eq!(ran.status, 3, "{}", ran.transcript());
+        let json = ran.json();
+        let of = |list: &str, path: &str| -> BTreeSet<(String, String)> {
+            let all = json[list].as_array().expect("an array").iter();
+            let here = all.filter(|one| one[path] == "/srv/mem" || one["artifact"].is_string());
+            let text = |one: &Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
+            here.map(|one| (text(one, "rule"), text(one, "what"))).collect()
+        };
+        let hits: BTreeSet<String> = of("hits", "path").into_iter().map(|(rule, _)| rule).collect();
+        assert!(hits.is_superset(&["everywhere", "first", "last"].map(str::to_owned).into()));
+        assert!(!hits.contains("never") && !hits.contains("slow"), "{hits:?}");
+        let slow = ["slow", "needs", "needs_all"].map(|rule| (rule.into(), "timed-out".into()));
+        assert_eq!(of("remarks", "path"), BTreeSet::from(slow));
+    }
+}
+
+#[test]
+fn strings_that_are_cut_are_told_whatever_looks_for_them() {
+    let folder = folder();
+    let rules = "rule any { strings: $a = /.*/ condition: $a }
+        rule many { strings: $b = /.*/ condition: #b > 20000 }";
+    let more = ["--pid", "1", "--memory", "--max-matches", "50", "--format"];
+    let json = with_text(&folder, rules.as_bytes(), &[&more[..], &["json"]].concat()).json();
+    assert_eq!(json["hits"].as_array().map(Vec::len), Some(50));
+    let remarks: Vec<_> = json["remarks"].as_array().expect("an array").iter().collect();
+    assert_eq!(remarks.len(), 2, "{remarks:?}");
+    assert!(remarks.iter().all(|one| one["what"] == "too-many-matches"));
+    assert_eq!((&remarks[0]["rule"], &remarks[1]["rule"]), (&"any".into(), &"many".into()));
+    let all = with_text(&folder, rules.as_bytes(), &["--pid", "1", "--memory"]);
+    assert!(all.stderr.contains("$a: more matches than are looked at"), "{}", all.stderr);
+}
+
+#[test]
+fn bytes_of_rule_files_need_not_be_utf8() {
+    let folder = folder();
+    let rules = b"/* caf\xe9 */ rule a { meta: m = \"\xfc\" strings: $a = \"mark-\xff\" $b = /mark-\xff./ condition: all of them }";
+    let ran = with_text(&folder, rules, &["--pid", "1", "--memory", "--format", "jsonl"]);
+    let hits: Vec<Hit> = records(&ran).iter().map(hit).collect();
+    assert_eq!(hits.len(), 2, "{}", ran.transcript());
+    assert!(hits.iter().all(|hit| hit.2 == AT + 5000), "{hits:?}");
+    let wrong = with_text(&folder, b"// \xe9\nrule a { condition: nowhere }", &[]);
+    assert_eq!(wrong.status, 2);
+    assert!(wrong.stderr.contains("own.yar:2:21"), "{}", wrong.stderr);
+}
+
+#[test]
+fn rule_files_that_include_each_other_end() {
+    let folder = folder();
+    let ran = with_text(&folder, b"include \"own.yar\"", &[]);
+    assert_eq!(ran.status, 2, "{}", ran.transcript());
+    assert!(ran.stderr.contains("include one another"), "{}", ran.stderr);
 }
 
 #[test]

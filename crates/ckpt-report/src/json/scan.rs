@@ -188,7 +188,7 @@ pub struct RemarkRecord<'a> {
     pub artifact: Option<&'a str>,
     /// `timed-out`, `too-many-matches`, `in-parts` or `engine-failed`.
     pub what: &'static str,
-    /// The rule with a string that has too many matches.
+    /// The rule that took too long, or with a string that has too many matches.
     pub rule: Option<&'a str>,
     /// Its namespace.
     pub namespace: Option<&'a str>,
@@ -204,6 +204,9 @@ impl<'a> RemarkRecord<'a> {
         match remark {
             Remark::TimedOut => plain("timed-out"),
             Remark::InParts => plain("in-parts"),
+            Remark::RuleTimedOut { namespace, rule } => {
+                Self { rule: Some(rule), namespace: Some(namespace), ..plain("timed-out") }
+            }
             Remark::TooManyMatches { namespace, rule, string } => Self {
                 rule: Some(rule),
                 namespace: Some(namespace),

@@ -47,8 +47,15 @@ pub struct Matched {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Remark {
-    /// It took too long: matches and rules may be missing.
+    /// It took too long: rules may not have been held against it.
     TimedOut,
+    /// A rule took too long by itself, or one that it needs: matches of it may be missing.
+    RuleTimedOut {
+        /// Namespace of the rule.
+        namespace: String,
+        /// The rule.
+        rule: String,
+    },
     /// A string has more matches than are kept.
     TooManyMatches {
         /// Namespace of its rule.

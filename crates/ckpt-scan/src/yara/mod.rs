@@ -20,12 +20,16 @@
 //! * Of each string so many matches are kept (`Limits::matches`); a [`Remark`] says where there were more.
 
 #[cfg(feature = "yara")]
+mod apart;
+#[cfg(feature = "yara")]
 mod fragments;
 mod matches;
 #[cfg(feature = "yara")]
 mod rules;
 #[cfg(feature = "yara")]
 mod scan;
+#[cfg(feature = "yara")]
+mod set;
 #[cfg(feature = "yara")]
 mod target;
 

@@ -6,13 +6,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
-use boreal::compiler::{AddRuleError, CompilerBuilder, CompilerParams};
+use boreal::compiler::{CompilerBuilder, CompilerParams};
 use boreal::module::Console;
 use boreal::{Compiler, Scanner};
-use codespan_reporting::files::SimpleFile;
-use codespan_reporting::term::{self, Config, termcolor::Buffer};
 use thiserror::Error;
+
+use super::set::{MOST_INCLUDED, RuleSet};
 
 /// Namespace of rules whose file is named, as YARA has it.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -89,6 +90,7 @@ pub struct Rules {
     scanner: Scanner,
     warnings: Vec<String>,
     count: usize,
+    set: Arc<RuleSet>,
 }
 
 /// A rule file, and the namespace of its rules.
@@ -103,24 +105,14 @@ impl Rules {
     ///
     /// Rules of a file that is named are in the namespace `default`; those of a file in a directory are in one of their own,
     /// its path from there, so that equal names in different files do no harm. A file of a directory that another one of it
-    /// includes is compiled there and not once more.
+    /// includes is compiled there and not once more. Bytes that are no UTF-8 stand for themselves.
     ///
     /// # Errors
     ///
     /// When a file cannot be read or has an error. All files are tried, and each tells its first one.
     pub fn compile(paths: &[PathBuf], definitions: &[Definition]) -> Result<Self, RulesError> {
-        // What rules log is not for anybody here.
-        let console = Console::with_callback(|_| {});
-        let mut compiler = CompilerBuilder::new().add_module(console).build();
-        compiler.set_params(CompilerParams::default().disable_unknown_escape_warning(true));
-        for Definition { name, value } in definitions {
-            match value {
-                Value::Integer(value) => compiler.define_symbol(name, *value),
-                Value::Float(value) => compiler.define_symbol(name, *value),
-                Value::Boolean(value) => compiler.define_symbol(name, *value),
-                Value::Text(value) => compiler.define_symbol(name, value.as_str()),
-            };
-        }
+        let mut set = RuleSet::new(definitions);
+        let mut compiler = compiler(definitions);
         let (mut warnings, mut reports) = (Vec::new(), Vec::new());
         for path in paths {
             match sources(path) {
@@ -128,8 +120,16 @@ impl Rules {
                     reports.push(format!("error: {}: no *.yar or *.yara below it", path.display()));
                 }
                 Ok(sources) => {
-                    for source in sources {
-                        add(&mut compiler, &source, &mut warnings, &mut reports);
+                    for Source { path, namespace } in sources {
+                        let first = set.items.len();
+                        let added = set.add_file(&path, &namespace.into(), MOST_INCLUDED);
+                        let compiled = added.and_then(|()| {
+                            let items = set.items.get(first..).unwrap_or_default();
+                            items.iter().try_for_each(|item| {
+                                set.compile(&mut compiler, item).map(|told| warnings.extend(told))
+                            })
+                        });
+                        reports.extend(compiled.err());
                     }
                 }
                 Err(error) => reports.push(format!("error: {}: {error}", path.display())),
@@ -140,7 +140,7 @@ impl Rules {
         }
         let scanner = compiler.finalize();
         let count = scanner.rules().filter(|rule| !rule.is_private).count();
-        Ok(Self { scanner, warnings, count })
+        Ok(Self { scanner, warnings, count, set: Arc::new(set) })
     }
 
     /// How many rules there are, private ones not counted.
@@ -159,32 +159,28 @@ impl Rules {
     pub(super) fn scanner(&self) -> Scanner {
         self.scanner.clone()
     }
-}
 
-fn add(
-    compiler: &mut Compiler,
-    source: &Source,
-    warnings: &mut Vec<String>,
-    reports: &mut Vec<String>,
-) {
-    match compiler.add_rules_file_in_namespace(&source.path, &source.namespace) {
-        Ok(status) => warnings.extend(status.warnings().map(report)),
-        Err(error) => reports.push(report(&error)),
+    /// What they were compiled from.
+    pub(super) fn set(&self) -> &RuleSet {
+        &self.set
     }
 }
 
-/// The compiler's report, with the lines that it is about.
-fn report(error: &AddRuleError) -> String {
-    let Some(path) = &error.path else { return error.to_string() };
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let file = SimpleFile::new(path.display().to_string(), text);
-    let mut out = Buffer::no_color();
-    let told =
-        term::emit_to_write_style(&mut out, &Config::default(), &file, &error.to_diagnostic());
-    match told {
-        Ok(()) => String::from_utf8_lossy(out.as_slice()).trim_end().to_owned(),
-        Err(_) => error.to_string(),
+/// A compiler that knows the external variables.
+pub(super) fn compiler(definitions: &[Definition]) -> Compiler {
+    // What rules log is not for anybody here.
+    let console = Console::with_callback(|_| {});
+    let mut compiler = CompilerBuilder::new().add_module(console).build();
+    compiler.set_params(CompilerParams::default().disable_unknown_escape_warning(true));
+    for Definition { name, value } in definitions {
+        match value {
+            Value::Integer(value) => compiler.define_symbol(name, *value),
+            Value::Float(value) => compiler.define_symbol(name, *value),
+            Value::Boolean(value) => compiler.define_symbol(name, *value),
+            Value::Text(value) => compiler.define_symbol(name, value.as_str()),
+        };
     }
+    compiler
 }
 
 /// The rule files that a path stands for, sorted.

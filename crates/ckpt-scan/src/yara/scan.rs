@@ -13,6 +13,7 @@ use boreal::scanner::{
 };
 use boreal::{MetadataValue, Scanner};
 
+use super::apart::Engine;
 use super::fragments::Cursor;
 use super::matches::{Matched, Meta, Remark, RuleMatch};
 use super::rules::Rules;
@@ -23,7 +24,8 @@ use super::target::{Contents, Target, Targets};
 pub struct Limits {
     /// Threads, each with a target of its own.
     pub threads: usize,
-    /// Time for one target. Looked at between fragments and while conditions are evaluated.
+    /// Time for one target and all rules, and where that is not enough for each rule by itself. Looked at between fragments and
+    /// while conditions are evaluated.
     pub timeout: Option<Duration>,
     /// Most matches of one string in one target. Conditions do not see further ones either.
     pub matches: u32,
@@ -48,10 +50,10 @@ pub fn scan<'t, 'a, E>(
     limits: &Limits,
     mut deliver: impl FnMut(&'t Target<'a>, Vec<RuleMatch>, Vec<Remark>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let scanner = scanner(rules, limits);
+    let engine = Engine::new(rules, limits);
     if limits.threads <= 1 {
         return targets.list.iter().try_for_each(|target| {
-            let (matches, remarks) = one(&scanner, target, limits);
+            let (matches, remarks) = one(&engine, target);
             deliver(target, matches, remarks)
         });
     }
@@ -64,7 +66,7 @@ pub fn scan<'t, 'a, E>(
         for _ in 0..limits.threads {
             scope.spawn(|| {
                 while let Some((target, out)) = take(&left, &stop) {
-                    let (matches, remarks) = one(&scanner, target, limits);
+                    let (matches, remarks) = one(&engine, target);
                     // Nobody waits any more when the scan has ended.
                     let _ = out.send((target, matches, remarks));
                 }
@@ -111,14 +113,19 @@ fn take<'t, 'a>(
     taken
 }
 
-fn scanner(rules: &Rules, limits: &Limits) -> Scanner {
-    let mut scanner = rules.scanner();
-    let events = CallbackEvents::RULE_MATCH | CallbackEvents::STRING_REACHED_MATCH_LIMIT;
+/// A scanner that keeps to limits.
+pub(super) fn with_limits(mut scanner: Scanner, limits: &Limits) -> Scanner {
+    let events = CallbackEvents::RULE_MATCH
+        | CallbackEvents::RULE_NO_MATCH
+        | CallbackEvents::STRING_REACHED_MATCH_LIMIT;
     scanner.set_scan_params(
         ScanParams::default()
             .compute_full_matches(true)
+            // A string may have too many matches for its rule to match.
+            .include_not_matched_rules(true)
             .fragmented_scan_mode(FragmentedScanMode::legacy())
-            .string_max_nb_matches(limits.matches)
+            // One more shows that there are more.
+            .string_max_nb_matches(limits.matches.saturating_add(1))
             .match_max_length(limits.bytes)
             .timeout_duration(limits.timeout)
             .callback_events(events),
@@ -127,51 +134,73 @@ fn scanner(rules: &Rules, limits: &Limits) -> Scanner {
 }
 
 /// One target. The engine parses what an attacker wrote: should it panic, this target is told to have failed.
-fn one(scanner: &Scanner, target: &Target<'_>, limits: &Limits) -> (Vec<RuleMatch>, Vec<Remark>) {
-    let scanned = catch_unwind(AssertUnwindSafe(|| look(scanner, target, limits)));
-    scanned.unwrap_or_else(|_| (Vec::new(), vec![Remark::Failed]))
+fn one(engine: &Engine<'_>, target: &Target<'_>) -> (Vec<RuleMatch>, Vec<Remark>) {
+    let looked = catch_unwind(AssertUnwindSafe(|| {
+        let contents = target.contents();
+        let (matches, mut remarks) = engine.look(&contents);
+        if matches!(contents, Contents::Parts(_)) {
+            remarks.push(Remark::InParts);
+        }
+        remarks.sort();
+        remarks.dedup();
+        (matches, remarks)
+    }));
+    looked.unwrap_or_else(|_| (Vec::new(), vec![Remark::Failed]))
 }
 
-fn look(scanner: &Scanner, target: &Target<'_>, limits: &Limits) -> (Vec<RuleMatch>, Vec<Remark>) {
+/// What a scanner finds, and whether it was stopped before it was done.
+pub(super) fn gather(
+    scanner: &Scanner,
+    contents: &Contents<'_>,
+    limits: &Limits,
+) -> (Gathered, bool) {
     let mut gathered = Gathered::default();
     let late = Arc::new(AtomicBool::new(false));
     let deadline = limits.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let contents = target.contents();
-    let done = match &contents {
+    let most = limits.matches;
+    let done = match contents {
         Contents::File(bytes) => {
-            scanner.scan_mem_with_callback(bytes, |event| gathered.take(scanner, event))
+            scanner.scan_mem_with_callback(bytes, |event| gathered.take(scanner, most, event))
         }
         Contents::Memory(fragments) => {
             let mut scanner = scanner.clone();
             scanner.set_scan_params(scanner.scan_params().clone().process_memory(true));
             let cursor = Cursor::new(fragments, deadline, Arc::clone(&late));
-            let take = |event: ScanEvent<'_, '_>| gathered.take(&scanner, event);
+            let take = |event: ScanEvent<'_, '_>| gathered.take(&scanner, most, event);
             scanner.scan_fragmented_with_callback(cursor, take)
         }
         Contents::Parts(fragments) => {
-            gathered.remarks.push(Remark::InParts);
             let cursor = Cursor::new(fragments, deadline, Arc::clone(&late));
-            scanner.scan_fragmented_with_callback(cursor, |event| gathered.take(scanner, event))
+            let take = |event: ScanEvent<'_, '_>| gathered.take(scanner, most, event);
+            scanner.scan_fragmented_with_callback(cursor, take)
         }
     };
-    if done.is_err() || late.load(Ordering::Relaxed) {
-        gathered.remarks.push(Remark::TimedOut);
-    }
-    gathered.remarks.sort();
-    (gathered.matches, gathered.remarks)
+    let late = done.is_err() || late.load(Ordering::Relaxed);
+    (gathered, late)
 }
 
 /// What the engine tells while it scans.
 #[derive(Debug, Default)]
-struct Gathered {
-    matches: Vec<RuleMatch>,
-    remarks: Vec<Remark>,
+pub(super) struct Gathered {
+    pub(super) matches: Vec<RuleMatch>,
+    pub(super) remarks: Vec<Remark>,
 }
 
 impl Gathered {
-    fn take(&mut self, scanner: &Scanner, event: ScanEvent<'_, '_>) -> ScanCallbackResult {
+    fn take(
+        &mut self,
+        scanner: &Scanner,
+        most: u32,
+        event: ScanEvent<'_, '_>,
+    ) -> ScanCallbackResult {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
         match event {
-            ScanEvent::RuleMatch(rule) => self.matches.push(rule_match(scanner, rule)),
+            ScanEvent::RuleMatch(mut rule) => {
+                self.cut(most, &mut rule);
+                self.matches.push(rule_match(scanner, rule));
+            }
+            ScanEvent::RuleNoMatch(mut rule) => self.cut(most, &mut rule),
+            // Of strings and rules that are private.
             ScanEvent::StringReachedMatchLimit(string) => {
                 self.remarks.push(Remark::TooManyMatches {
                     namespace: string.rule_namespace.to_owned(),
@@ -182,6 +211,18 @@ impl Gathered {
             _ => {}
         }
         ScanCallbackResult::Continue
+    }
+
+    /// Leaves of each string no more matches than are kept, and remarks where there were more.
+    fn cut(&mut self, most: usize, rule: &mut EvaluatedRule<'_>) {
+        for string in rule.matches.iter_mut().filter(|string| string.matches.len() > most) {
+            string.matches.truncate(most);
+            self.remarks.push(Remark::TooManyMatches {
+                namespace: rule.namespace.to_owned(),
+                rule: rule.name.to_owned(),
+                string: format!("${}", string.name),
+            });
+        }
     }
 }
 
