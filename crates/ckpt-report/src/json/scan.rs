@@ -61,6 +61,8 @@ pub enum MetaValue<'a> {
 pub struct StringMatchRecord<'a> {
     /// The string, as `$a`.
     pub pattern: &'a str,
+    /// How the bytes are to be read: `ascii`, `utf8` or `bytes`.
+    pub encoding: &'static str,
     /// Bytes that match.
     pub length: u64,
     /// The first of them, those that are not UTF-8 as `\xff`.
@@ -89,6 +91,7 @@ impl<'a> RuleMatchRecord<'a> {
         });
         let matched = matched.map(|one| StringMatchRecord {
             pattern: &one.string,
+            encoding: Encoding::of(&one.bytes).word(),
             length: one.length,
             text: lossless(&one.bytes),
             text_base64: base64(&one.bytes),
@@ -137,6 +140,8 @@ pub struct SecretRecord<'a> {
     pub redacted: String,
     /// The first 8 digits of its SHA-256: equal secrets have the same.
     pub sha256_prefix: String,
+    /// How its bytes are to be read: `ascii`, `utf8` or `bytes`.
+    pub encoding: &'static str,
     /// Bytes.
     pub length: u64,
     /// The secret, only when that was asked for.
@@ -172,6 +177,7 @@ impl<'a> SecretRecord<'a> {
             detail: secret.detail(),
             redacted: secret.redacted(),
             sha256_prefix: secret.mark(),
+            encoding: Encoding::of(secret.value()).word(),
             length: secret.value().len() as u64,
             text,
             text_base64,
