@@ -62,7 +62,10 @@ impl Environment {
         let (name, value) = (line.get(..equals).unwrap_or_default(), equals.saturating_add(1));
         let mut found = scanner.in_bytes(line);
         found.retain(|(offset, secret)| {
-            *offset >= value && secret.confidence() >= Confidence::Medium
+            // Of what a name assigns, more is known here.
+            *offset >= value
+                && secret.confidence() >= Confidence::Medium
+                && secret.kind() != Rule::ConfigSecret
         });
         if found.is_empty()
             && let Some(secret) = named(name, line.get(value..).unwrap_or_default())

@@ -29,6 +29,7 @@
 mod aws;
 mod azure;
 mod card;
+mod config;
 mod environment;
 mod folding;
 mod jwt;

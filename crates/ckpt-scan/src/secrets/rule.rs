@@ -83,6 +83,7 @@ pub(super) enum Rule {
     BearerToken,
     PaymentCard,
     EnvSecret,
+    ConfigSecret,
 }
 
 impl Rule {
@@ -104,7 +105,7 @@ const fn rule(id: &'static str, title: &'static str, check: &'static str) -> Sec
     SecretRule { id, title, check }
 }
 
-static RULES: [SecretRule; 36] = [
+static RULES: [SecretRule; 37] = [
     rule(
         "private-key",
         "Private key",
@@ -184,5 +185,10 @@ static RULES: [SecretRule; 36] = [
         "env-secret",
         "Password-like environment variable",
         "name, and a value that is no placeholder, path or flag",
+    ),
+    rule(
+        "config-secret",
+        "Password or key in a configuration",
+        "assigned to its name; letters and digits as if drawn at random",
     ),
 ];

@@ -8,7 +8,7 @@ use super::rule::{Confidence, Rule};
 use super::secret::Secret;
 use super::tokens::{TOKENS, Token};
 use super::view::{AFTER, BEFORE, Check, Find, SPREAD, View};
-use super::{aws, azure, card, jwt, kubeconfig, logins, pem, url};
+use super::{aws, azure, card, config, jwt, kubeconfig, logins, pem, url};
 use crate::anchors::{Anchor, Anchors};
 use crate::driver::Hit;
 use crate::part::{Part, offset, position};
@@ -16,7 +16,7 @@ use crate::scanner::{Found, Reach, Report, Scanner};
 use crate::strings::Encoding;
 
 /// What a secret stands at, and the rule that looks there; those of tokens stand in their table.
-static ANCHORS: [(&str, Check); 19] = [
+static ANCHORS: [(&str, Check); 20] = [
     ("AKIA", aws::key_id),
     ("ASIA", aws::key_id),
     ("aws_secret_access_key", aws::secret_by_name),
@@ -36,6 +36,13 @@ static ANCHORS: [(&str, Check); 19] = [
     ("Bearer ", logins::bearer),
     ("bearer ", logins::bearer),
     ("Q~", azure::client_secret),
+    (":5432:", config::pgpass),
+];
+
+/// What names of secrets in configurations have in them.
+pub(super) static CONFIG_ANCHORS: [&str; 12] = [
+    "assword", "ASSWORD", "asswd", "ASSWD", "ecret", "ECRET", "oken", "TOKEN", "pi_key", "PI_KEY",
+    "piKey", "_PASS",
 ];
 
 /// Fewest and most bytes of a known value that is sought.
@@ -59,7 +66,7 @@ pub(super) struct Known {
 /// same secrets however it is cut into parts.
 #[derive(Debug)]
 pub struct SecretScanner {
-    /// What is sought: the literals of [`ANCHORS`], the prefixes of [`TOKENS`], known values, words.
+    /// What is sought: the literals of [`ANCHORS`], [`CONFIG_ANCHORS`], the prefixes of [`TOKENS`], known values, words.
     anchors: Anchors,
     known: Vec<Known>,
 }
@@ -110,11 +117,12 @@ impl SecretScanner {
 
     fn of(known: Vec<Known>, words: &[&str]) -> Self {
         let rules = ANCHORS.iter().map(|(literal, _)| literal.as_bytes());
+        let names = CONFIG_ANCHORS.iter().map(|name| name.as_bytes());
         let tokens = TOKENS.iter().map(|token| token.prefix.as_bytes());
         let values = known.iter().map(|one| one.value.as_slice());
         let others = words.iter().map(|word| word.as_bytes());
-        let anchors = Anchors::new(rules.chain(tokens).chain(values).chain(others), false);
-        Self { anchors, known }
+        let literals = rules.chain(names).chain(tokens).chain(values).chain(others);
+        Self { anchors: Anchors::new(literals, false), known }
     }
 
     /// Which of the words a hit is, by its place among them; `None` when it is a secret.
@@ -210,6 +218,10 @@ impl SecretScanner {
             return Some(Meaning::Rule(*check));
         }
         let number = number.checked_sub(ANCHORS.len())?;
+        if number < CONFIG_ANCHORS.len() {
+            return Some(Meaning::Rule(config::assigned));
+        }
+        let number = number.checked_sub(CONFIG_ANCHORS.len())?;
         if let Some(token) = TOKENS.get(number) {
             return Some(Meaning::Token(token));
         }
