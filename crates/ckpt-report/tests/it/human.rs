@@ -300,6 +300,7 @@ fn modules_keep_their_paths_in_a_narrow_terminal() {
     assert!(text.contains("files.img   /opt/folder/"), "{text}");
     assert!(text.contains("memory      (memory without a file)"), "{text}");
     assert_eq!(maps_in(Some(250), true), maps_in(None, true));
+}
 
 /// The container's id is one word that is longer than the room for it.
 #[test]

@@ -263,7 +263,8 @@ fn one_text(matches: &mut Vec<Match>, own: &Range<usize>, base: u64) {
             has(one.start.checked_sub(1), one.pattern, other)
                 || has(one.start.checked_add(1), one.pattern, other)
         };
-        !(is_odd && beside()) && !(is_big && has(Some(one.start), one.pattern, other))
+        let is_the_same = || is_big && has(Some(one.start), one.pattern, other);
+        !(is_odd && beside() || is_the_same())
     };
     let begins = |one: &&Match| own.contains(&(one.start as usize));
     *matches = matches.iter().filter(begins).filter(is_meant).copied().collect();

@@ -361,7 +361,7 @@ fn networks_are_left_out_together_or_not_at_all() {
         let mut ids: Vec<u32> = vec![4, 2, 4, 4, ns::PID, 88, ns::IPC, ns::UTS, ns::MNT];
         ids.extend([ns::USER, ns::CGROUP, ns::TIME]);
         let ids = (1u32..).zip(ids).fold(Message::new(), |ids, (field, id)| ids.uint(field, id));
-        dump.image("ids-7.img", magic::IDS, &[ids.clone()]);
+        dump.image("ids-7.img", magic::IDS, std::slice::from_ref(&ids));
         change(&mut dump);
         let check = of(&verified(&Archive::podman(&dump)), "namespaces").clone();
         let places: Vec<String> = check.troubles.into_iter().map(|t| t.place).collect();
