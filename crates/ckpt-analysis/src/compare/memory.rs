@@ -206,17 +206,22 @@ impl Work<'_> {
     fn count(&self, a: &AddressSpace, b: &AddressSpace, targets: &[Target]) -> Vec<PageCounts> {
         let total = targets.iter().fold(0_u64, |sum, one| sum.saturating_add(one.stretch.len));
         let part = (total / MAX_PARTS).next_power_of_two().max(PART);
-        let known = |target: &Target| {
+        // Asked once: meanwhile other processes add what they counted.
+        let known: Vec<Option<PageCounts>> = {
             let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-            target.shared.and_then(|key| shared.get(&key).copied())
+            let of = |target: &Target| shared.get(&target.shared?).copied();
+            targets.iter().map(of).collect()
         };
         let mut counts: Vec<PageCounts> =
-            targets.iter().map(|target| known(target).unwrap_or_default()).collect();
+            known.iter().map(|pages| pages.unwrap_or_default()).collect();
         let units: Vec<(usize, Stretch)> = targets
             .iter()
+            .zip(&known)
             .enumerate()
-            .filter(|(_, target)| known(target).is_none())
-            .flat_map(|(index, target)| target.stretch.parts(part).map(move |part| (index, part)))
+            .filter(|(_, (_, pages))| pages.is_none())
+            .flat_map(|(index, (target, _))| {
+                target.stretch.parts(part).map(move |part| (index, part))
+            })
             .collect();
         let counted: Vec<PageCounts> =
             units.par_iter().map(|(_, stretch)| count(a, b, *stretch, self.page)).collect();
