@@ -120,6 +120,9 @@ fn assignment(rest: &[u8]) -> Option<Assigned> {
         _ => return None,
     };
     // `=>` and `:=`, but neither `==` nor `::`.
+    if rest.get(sign) == rest.get(at) {
+        return None;
+    }
     if is(at, b'>') || (is(sign, b':') && is(at, b'=')) {
         at = at.saturating_add(1);
     }

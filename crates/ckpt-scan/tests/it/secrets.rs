@@ -79,7 +79,7 @@ fn found() -> Vec<(&'static str, Confidence, String, String)> {
         ("config-secret", Medium, "SECRET_KEY=[9f2c4e1ab7d86053¦9f2c4e1ab7d86054]\n"),
         ("config-secret", Medium, "  password: \"[hT7vK2pQ¦9xZr4LmW]\"\n"),
         ("config-secret", Medium, "define('DB_PASSWORD', '[hT7vK2pQ¦9xZr4LmW]');"),
-        ("config-secret", Medium, "[client]\nuser = app\npassword = [hT7vK2pQ¦9xZr4LmW]\n"),
+        ("config-secret", Medium, "user = app\npassword = [hT7vK2pQ¦9xZr4LmW]\n"),
         ("config-secret", Medium, "db:5432:shop:app:[hT7vK2pQ¦9xZr4LmW]\n"),
         ("config-secret", Medium, "spring.datasource.password=[hT7vK2pQ¦9xZr4LmW]\n"),
         ("config-secret", Medium, "'password' => '[hT7vK2pQ¦9xZr4LmW]',"),

@@ -11,6 +11,7 @@ mod words;
 pub(super) use names::is_secret;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -29,7 +30,10 @@ const LONG: usize = 8;
 const SHORTEST: usize = 4;
 
 /// Most values that are sought.
-const MOST: usize = 256;
+const MOST: usize = 4096;
+
+/// Most bytes of one.
+const LONGEST: usize = 4 << 10;
 
 /// Bytes of the beginning of a value by which it is known where a text was cut in it.
 const CUT: usize = 4;
@@ -42,7 +46,7 @@ const CUT: usize = 4;
 /// A value of a variable that is shorter than 8 bytes is sought as a word by itself only, one of letters or digits alone also
 /// not in paths, and not at all where it is the name of a program or user, shorter than 4 bytes, or a number of less than 8
 /// digits. A secret that looks like nothing in particular and stands behind nothing stays.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Redactor {
     scanner: SecretScanner,
     known: Option<AhoCorasick>,
@@ -50,7 +54,7 @@ pub struct Redactor {
 }
 
 /// The value of a variable, as it stands in texts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Value {
     text: String,
     stands: Stands,
@@ -202,13 +206,20 @@ impl Redactor {
     }
 }
 
+/// Without the values: what is printed while something is sought in the program itself stays somewhere.
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").field("values", &self.values.len()).finish_non_exhaustive()
+    }
+}
+
 /// Where a value is to be sought; `None` when it could be anything.
 fn stands(value: &str) -> Option<Stands> {
     let all = |class: fn(&u8) -> bool| value.as_bytes().iter().all(class);
     let number = all(u8::is_ascii_digit);
     let least = if number { LONG } else { SHORTEST };
     let users = ["root", "admin", "nobody", "daemon", "localhost"];
-    if value.len() < least || users.contains(&value) {
+    if value.len() < least || value.len() > LONGEST || users.contains(&value) {
         return None;
     }
     Some(if number || all(u8::is_ascii_alphabetic) && !mixed(value) {
