@@ -1,5 +1,6 @@
 //! Memory as hexadecimal digits and characters.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use ckpt_memory::{AddrRange, AddressSpace, Mapping, Origin, Span, VirtAddr};
@@ -32,7 +33,7 @@ pub fn hexdump<W: Write>(
     let palette = Palette::of(layout);
     let mut lines = Lines::default();
     let mut named: Option<VirtAddr> = None;
-    let mut origin: Option<Origin> = None;
+    let mut origin: Option<Shown> = None;
     for span in space.spans(range.start, range.len()) {
         let mapping = space.mapping_at(span.start());
         if let Some(mapping) = mapping
@@ -45,6 +46,7 @@ pub fn hexdump<W: Write>(
         }
         match span {
             Span::Bytes { start, bytes, origin: from } => {
+                let from = Shown::From(from);
                 if origin.as_ref() != Some(&from) {
                     lines.forget();
                     writeln!(out, "{}", paint(palette.dim, &format!("-- {from}")))?;
@@ -53,6 +55,12 @@ pub fn hexdump<W: Write>(
                 lines.write(out, start, &bytes)?;
             }
             Span::Zero { start, len } if len <= SHORT.len() as u64 => {
+                if origin != Some(Shown::Zeros) {
+                    lines.forget();
+                    let text = format!("-- {}", Shown::Zeros);
+                    writeln!(out, "{}", paint(palette.dim, &text))?;
+                    origin = Some(Shown::Zeros);
+                }
                 let len = usize::try_from(len).unwrap_or(0);
                 lines.write(out, start, SHORT.get(..len).unwrap_or_default())?;
             }
@@ -71,6 +79,22 @@ pub fn hexdump<W: Write>(
         }
     }
     Ok(())
+}
+
+/// What the lines under an origin are.
+#[derive(PartialEq)]
+enum Shown {
+    From(Origin),
+    Zeros,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::From(origin) => origin.fmt(f),
+            Self::Zeros => f.write_str("zeros, never written"),
+        }
+    }
 }
 
 /// Names a process above its dump.
@@ -138,30 +162,43 @@ impl Lines {
             }
             self.last = Some(*line);
             self.folded = false;
-            out.write_all(&text(start.0.saturating_add(number.saturating_mul(16)), line))?;
+            let at = start.0.saturating_add(number.saturating_mul(16));
+            out.write_all(narrow(at, &text(at, line)))?;
         }
         if !rest.is_empty() {
             self.forget();
             let at = start.0.saturating_add(whole.as_flattened().len() as u64);
-            out.write_all(&short(at, rest))?;
+            out.write_all(narrow(at, &short(at, rest)))?;
         }
         Ok(())
     }
 }
 
-/// Address, two spaces, digits, a space and a bar, characters, a bar and a newline.
-const TEXT: usize = LINE + 2 + DIGITS + 2 + LINE + 2;
+/// Digits of an address that fits no fewer.
+const ADDRESS: usize = 16;
+
+/// Digits of an address of user space, which most are: a line of them has 80 columns.
+const SHORT_ADDRESS: usize = 12;
+
+/// Address, a space, digits, a bar, characters, a bar and a newline.
+const TEXT: usize = ADDRESS + 1 + DIGITS + 1 + LINE + 2;
+
+/// A line without the leading digits of an address that does not need them.
+fn narrow(at: u64, line: &[u8]) -> &[u8] {
+    let unneeded = if at >> (4 * SHORT_ADDRESS) == 0 { ADDRESS - SHORT_ADDRESS } else { 0 };
+    line.get(unneeded..).unwrap_or_default()
+}
 
 /// A whole line.
 fn text(at: u64, line: &[u8; LINE]) -> [u8; TEXT] {
     let mut text = [b' '; TEXT];
-    let (address, rest) = text.split_at_mut(LINE);
+    let (address, rest) = text.split_at_mut(ADDRESS);
     for (digits, byte) in address.chunks_exact_mut(2).zip(at.to_be_bytes()) {
         digits.copy_from_slice(HEX.get(usize::from(byte)).unwrap_or(&[b'?'; 2]));
     }
-    let (digits, characters) = rest.split_at_mut(2 + DIGITS + 2);
-    let (left, right) = digits.split_at_mut(2 + LINE / 2 * 3 + 1);
-    let cells = left.get_mut(2..).unwrap_or_default().chunks_exact_mut(3);
+    let (digits, characters) = rest.split_at_mut(1 + DIGITS + 1);
+    let (left, right) = digits.split_at_mut(1 + LINE / 2 * 3 + 1);
+    let cells = left.get_mut(1..).unwrap_or_default().chunks_exact_mut(3);
     let cells = cells.take(LINE / 2).chain(right.chunks_exact_mut(3));
     for (cell, byte) in cells.zip(line) {
         if let ([high, low, _], Some([a, b])) = (cell, HEX.get(usize::from(*byte))) {
@@ -189,8 +226,8 @@ fn short(at: u64, bytes: &[u8]) -> Vec<u8> {
     let mut text = text(at, &line).to_vec();
     let gap = usize::from(bytes.len() > LINE / 2);
     let digits =
-        LINE.saturating_add(2).saturating_add(bytes.len().saturating_mul(3)).saturating_add(gap);
-    let bar = LINE + 2 + DIGITS + 1;
+        ADDRESS.saturating_add(1).saturating_add(bytes.len().saturating_mul(3)).saturating_add(gap);
+    let bar = ADDRESS + 1 + DIGITS;
     for (place, byte) in text.iter_mut().enumerate() {
         if place >= digits && place < bar {
             *byte = b' ';
@@ -216,9 +253,11 @@ mod tests {
         let bytes: Vec<u8> = (b'A'..=b'P').chain([0, 0x1b, 0xff]).collect();
         assert_eq!(
             lines(0x7f00_1000, &bytes),
-            "000000007f001000  41 42 43 44 45 46 47 48  49 4a 4b 4c 4d 4e 4f 50  |ABCDEFGHIJKLMNOP|\n\
-             000000007f001010  00 1b ff                                          |...|\n"
+            "00007f001000 41 42 43 44 45 46 47 48  49 4a 4b 4c 4d 4e 4f 50 |ABCDEFGHIJKLMNOP|\n\
+             00007f001010 00 1b ff                                         |...|\n"
         );
+        assert_eq!(lines(0x7fff_ffff_f000, &bytes[..16]).trim_end().len(), 80);
+        assert!(lines(0xffff_ffff_ff60_0000, &bytes).starts_with("ffffffffff600000 41 42"));
     }
 
     #[test]
@@ -228,16 +267,16 @@ mod tests {
         bytes[63] = 1;
         let text = lines(0, &bytes);
         let mut told = text.lines();
-        assert!(told.next().unwrap().starts_with("0000000000000000  00 00"));
+        assert!(told.next().unwrap().starts_with("000000000000 00 00"));
         assert_eq!(told.next(), Some("*"));
-        assert!(told.next().unwrap().starts_with("0000000000000030  00 00"));
+        assert!(told.next().unwrap().starts_with("000000000030 00 00"));
     }
 
     #[test]
     fn every_length_of_a_last_line_is_aligned() {
         for len in 1..=16 {
             let text = lines(0, &vec![b'x'; len]);
-            assert_eq!(text.find('|'), Some(LINE + 2 + DIGITS + 1), "{text}");
+            assert_eq!(text.find('|'), Some(SHORT_ADDRESS + 1 + DIGITS), "{text}");
             assert_eq!(text.matches('x').count(), len);
             assert_eq!(text.matches("78").count(), len);
         }
