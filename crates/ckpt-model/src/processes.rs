@@ -200,7 +200,10 @@ impl Reader<'_> {
 
     fn threads(&self, task: &mut Task, entry: &PstreeEntry, has_tree: bool) {
         let mut seen = BTreeSet::new();
-        let tids = std::iter::once(entry.pid).chain(entry.threads.iter().copied());
+        // A list without the process itself is not of its threads: CRIU leaves an uninitialised one for a zombie.
+        let foreign = !entry.threads.is_empty() && !entry.threads.contains(&entry.pid);
+        let listed = entry.threads.iter().copied().filter(|_| !foreign);
+        let tids = std::iter::once(entry.pid).chain(listed);
         for tid in tids.filter(|tid| seen.insert(*tid)).map(Pid) {
             let core = if tid == task.pid {
                 task.core.clone()
@@ -218,11 +221,13 @@ impl Reader<'_> {
                 },
             ));
         }
-        let foreign = entry.threads.iter().all(|tid| *tid != entry.pid);
-        if has_tree && foreign && !entry.threads.is_empty() {
+        if has_tree && foreign {
             let place = self.images.place(ImageKind::Pstree, None);
-            self.defects
-                .suspect(place, format!("process {} is not among its own threads", task.pid));
+            let what = format!(
+                "process {} is not among its own threads: a zombie, or its list of threads is wrong",
+                task.pid
+            );
+            self.defects.suspect(place, what);
         }
     }
 
