@@ -152,7 +152,10 @@ impl Checkpoint {
     pub fn descriptors(&self) -> &Descriptors {
         self.descriptors.get_or_init(|| {
             let Some(images) = self.images() else { return Descriptors::default() };
-            let reader = Reader { images, files: self.files(), defects: self.told() };
+            // In old dumps an image of descriptors has the pid in its name.
+            let per_id = self.inventory().is_some_and(|one| one.fdinfo_per_id == Some(true));
+            let by_pid = !per_id && images.ids(ImageKind::Ids).is_empty();
+            let reader = Reader { images, files: self.files(), by_pid, defects: self.told() };
             reader.read(&self.processes().by_pid())
         })
     }
@@ -161,6 +164,7 @@ impl Checkpoint {
 struct Reader<'a> {
     images: &'a Images,
     files: &'a FileTable,
+    by_pid: bool,
     defects: &'a Defects,
 }
 
@@ -173,8 +177,10 @@ impl Reader<'_> {
             if task.is_zombie() || all.of.contains_key(&task.pid) {
                 continue;
             }
-            // Before descriptor tables had ids, the image had the pid in its name.
-            let id = task.files_id.unwrap_or(task.pid.0);
+            let Some(id) = task.files_id.or(self.by_pid.then_some(task.pid.0)) else {
+                self.tell_unknown(task);
+                continue;
+            };
             let index = *by_id.entry(id).or_insert_with(|| {
                 all.tables.push(self.table(id, task));
                 all.tables.len().saturating_sub(1)
@@ -197,6 +203,15 @@ impl Reader<'_> {
             all.of.insert(task.pid, index);
         }
         all
+    }
+
+    /// Tells of a process whose table nothing names. An image of ids that is broken has been told.
+    fn tell_unknown(&self, task: &Task) {
+        let id = Some(u64::from(task.pid.0));
+        if task.state.is_some() && !self.images.has(ImageKind::Ids, id) {
+            let what = format!("nothing tells which descriptors are those of process {}", task.pid);
+            self.defects.missing(self.images.place(ImageKind::Ids, id), what);
+        }
     }
 
     fn place(&self, id: u32) -> String {
