@@ -107,7 +107,8 @@ pub(crate) fn find(images: &Images, tree: &[PstreeEntry], seconds: i64) -> Vec<S
     stale
 }
 
-/// The pages files and descriptor tables that this dump refers to; `None` where an image that would tell is broken.
+/// The pages files and descriptor tables that this dump refers to; `None` where an image that would tell is broken or
+/// missing.
 struct References {
     pages: Option<HashSet<u64>>,
     descriptors: Option<HashSet<u64>>,
@@ -120,19 +121,29 @@ impl References {
         let head = |kind, id| {
             images.one::<PagemapHead>(kind, Some(id), &quiet).map(|head| head.pages_id.into())
         };
-        let tasks = images.ids(ImageKind::Pagemap).into_iter().filter(|pid| pids.contains(pid));
+        let of_tree = |kind| images.ids(kind).into_iter().filter(|pid| pids.contains(pid));
+        // Without its pagemap or ids a process refers to what nothing tells.
+        let all_have = |kinds: &[ImageKind], what| {
+            let mut tasks = kinds.iter().flat_map(|kind| of_tree(*kind));
+            tasks.all(|pid| images.has(what, Some(pid)))
+        };
+        let tasks = of_tree(ImageKind::Pagemap);
         let shared = images.ids(ImageKind::PagemapShmem).into_iter();
-        let pages = tasks
+        let pages: Option<HashSet<u64>> = tasks
             .map(|pid| head(ImageKind::Pagemap, pid))
             .chain(shared.map(|id| head(ImageKind::PagemapShmem, id)))
             .collect();
-        let ids = images.ids(ImageKind::Ids).into_iter().filter(|pid| pids.contains(pid));
-        let descriptors: Option<HashSet<u64>> = ids
+        let descriptors: Option<HashSet<u64>> = of_tree(ImageKind::Ids)
             .map(|pid| images.one::<TaskKobjIdsEntry>(ImageKind::Ids, Some(pid), &quiet))
             .map(|ids| ids.map(|ids| ids.files_id.into()))
             .collect();
         // Old dumps keep the ids in the core images and have no others.
-        Self { pages, descriptors: descriptors.filter(|known| !known.is_empty()) }
+        Self {
+            pages: pages.filter(|_| all_have(&[ImageKind::Mm], ImageKind::Pagemap)),
+            descriptors: descriptors
+                .filter(|known| !known.is_empty())
+                .filter(|_| all_have(&[ImageKind::Mm, ImageKind::Fs], ImageKind::Ids)),
+        }
     }
 
     /// Whether nothing refers to a pages file or descriptor table.
