@@ -72,8 +72,10 @@ pub enum Defect {
         /// Bytes there.
         found: u64,
     },
-    /// The pages file is longer than its pagemap says.
-    #[error("pages-{pages_id}.img has {found} bytes where the pagemap uses {expected}")]
+    /// The pages file is longer than its pagemap says: that pagemap ends early, or bytes were added.
+    #[error(
+        "pages-{pages_id}.img has {found} bytes where the pagemap uses {expected}: it ends early, or bytes were added"
+    )]
     PagesLong {
         /// N of `pages-N.img`.
         pages_id: u32,
@@ -96,10 +98,37 @@ pub enum Defect {
         /// Where it starts.
         start: VirtAddr,
     },
+    /// A mapping holds no byte: it ends where it starts, or before that.
+    #[error("the mapping at {start} ends at {end}: it holds nothing")]
+    MappingEmpty {
+        /// Where it starts.
+        start: VirtAddr,
+        /// Where it ends.
+        end: VirtAddr,
+    },
+    /// A pagemap has pages outside of every mapping.
+    #[error("no mapping covers {bytes} bytes of dumped memory, the first of them at {start}")]
+    NotListed {
+        /// Where the first of them is.
+        start: VirtAddr,
+        /// Bytes.
+        bytes: u64,
+    },
     /// Pages lie in a parent dump that was not given.
     #[error("{pages} pages are in a parent checkpoint that is not here")]
     ParentMissing {
         /// Pages that only the parent holds.
         pages: u64,
     },
+}
+
+impl Defect {
+    /// Whether it is of the list of mappings, and not of a pagemap and its pages.
+    #[must_use]
+    pub fn is_of_mappings(&self) -> bool {
+        matches!(
+            self,
+            Self::MappingsOverlap { .. } | Self::MappingEmpty { .. } | Self::NotListed { .. }
+        )
+    }
 }

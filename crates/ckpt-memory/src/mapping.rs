@@ -87,6 +87,8 @@ pub enum MappingKind {
     ShadowStack,
     /// Memory of a device, kept by a plugin of CRIU.
     Device,
+    /// Pages that a pagemap has, and that no mapping covers as far as the images tell.
+    Unknown,
 }
 
 impl MappingKind {
@@ -112,6 +114,7 @@ impl MappingKind {
             Self::Uprobes => "uprobes",
             Self::ShadowStack => "shadow-stack",
             Self::Device => "device",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -228,6 +231,16 @@ impl Mapping {
         }
     }
 
+    /// Of pages that no mapping covers: nothing is known of it but where it lies.
+    pub(crate) fn unknown(start: VirtAddr, end: VirtAddr) -> Self {
+        let vma = VmaEntry { start: start.0, end: end.0, ..VmaEntry::default() };
+        Self {
+            kind: MappingKind::Unknown,
+            backing: Backing::Unavailable(Missing::NotListed),
+            ..Self::new(vma)
+        }
+    }
+
     /// Bytes.
     #[allow(clippy::len_without_is_empty)] // an address space has no empty mapping
     #[must_use]
@@ -253,10 +266,10 @@ impl Mapping {
         self.start <= addr && addr < self.end
     }
 
-    /// Whether it can be read.
+    /// Whether it can be read. Of a mapping that is not listed nobody knows, and it counts as one that can.
     #[must_use]
     pub fn readable(&self) -> bool {
-        self.vma.prot & prot::READ != 0
+        self.vma.prot & prot::READ != 0 || self.kind == MappingKind::Unknown
     }
 
     /// Whether it can be written.
@@ -299,6 +312,7 @@ impl Mapping {
     #[must_use]
     pub fn perms(&self) -> Perms {
         Perms {
+            known: self.kind != MappingKind::Unknown,
             readable: self.readable(),
             writable: self.writable(),
             executable: self.executable(),
@@ -307,9 +321,11 @@ impl Mapping {
     }
 }
 
-/// Permissions of a mapping; shown as `rw-p`.
+/// Permissions of a mapping; shown as `rw-p`, or as `????` where they are not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Perms {
+    /// Whether the images tell them.
+    pub known: bool,
     /// `r`.
     pub readable: bool,
     /// `w`.
@@ -322,6 +338,9 @@ pub struct Perms {
 
 impl fmt::Display for Perms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.known {
+            return f.pad("????");
+        }
         let letter = |set, letter| if set { letter } else { '-' };
         let text: String = [
             letter(self.readable, 'r'),

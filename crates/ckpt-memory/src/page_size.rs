@@ -26,11 +26,14 @@ pub fn derive_page_size<'a>(
     default: u64,
 ) -> (u64, PageSizeSource) {
     for (pagemap, size) in pagemaps {
-        if let Some(stored) = pagemap.stored_pages()
+        // A pagemap without its end counts too few pages, which makes them seem too large.
+        if !pagemap.broken
+            && let Some(stored) = pagemap.stored_pages()
             && stored > 0
             && size.checked_rem(stored) == Some(0)
             && let Some(page) = size.checked_div(stored)
             && is_page_size(page)
+            && pagemap.entries.iter().all(|record| record.entry.vaddr.is_multiple_of(page))
         {
             return (page, PageSizeSource::PagesFile);
         }

@@ -16,6 +16,8 @@ pub struct PagemapImage {
     pub pages_id: u32,
     /// The entries, in file order.
     pub entries: Vec<PagemapRecord>,
+    /// Whether the image ends in something that is no entry, so that entries are missing behind the last one.
+    pub broken: bool,
 }
 
 impl PagemapImage {
@@ -27,11 +29,14 @@ impl PagemapImage {
     pub fn read(image: &Image) -> Result<(Self, Option<ImageError>), ImageError> {
         let mut records = image.records();
         let head: PagemapHead = records.next().ok_or(ImageError::Empty)??.decode()?;
-        let mut pagemap = Self { pages_id: head.pages_id, entries: Vec::new() };
+        let mut pagemap = Self { pages_id: head.pages_id, ..Self::default() };
         for entry in PagemapRecord::entries(records) {
             match entry {
                 Ok(entry) => pagemap.entries.push(entry),
-                Err(error) => return Ok((pagemap, Some(error))),
+                Err(error) => {
+                    pagemap.broken = true;
+                    return Ok((pagemap, Some(error)));
+                }
             }
         }
         Ok((pagemap, None))
@@ -64,14 +69,16 @@ impl PagemapImage {
     /// The runs in address order and where each lies in the pages file, for pages of `page_size` bytes.
     #[must_use]
     pub fn layout(&self, page_size: u64) -> Pagemap {
-        let mut layout = Layout { page_size, offset: 0, runs: Vec::new(), defects: Vec::new() };
+        let mut layout = Layout::of(page_size);
+        let mut broken = self.broken;
         for (index, record) in self.entries.iter().enumerate() {
             if layout.push(index, record).is_none() {
                 // Where one entry's bytes end is where the next one's begin: past this one every offset is a guess.
+                broken = true;
                 break;
             }
         }
-        layout.finish(self.pages_id)
+        Pagemap { broken, ..layout.finish(self.pages_id) }
     }
 }
 
@@ -84,6 +91,11 @@ pub struct Pagemap {
     pub runs: Vec<Run>,
     /// Bytes that the stored runs take in the pages file.
     pub stored_bytes: u64,
+    /// Whether entries are missing: the image is damaged behind the runs.
+    pub broken: bool,
+    /// Where entries that are missing could lie: behind the last run, as CRIU writes them by address; anywhere when these
+    /// are not in that order.
+    pub behind: VirtAddr,
     /// What is wrong with the entries.
     pub defects: Vec<Defect>,
 }
@@ -154,11 +166,16 @@ pub struct CompressedRun {
 struct Layout {
     page_size: u64,
     offset: u64,
+    ordered: bool,
     runs: Vec<Run>,
     defects: Vec<Defect>,
 }
 
 impl Layout {
+    fn of(page_size: u64) -> Self {
+        Self { page_size, offset: 0, ordered: true, runs: Vec::new(), defects: Vec::new() }
+    }
+
     /// Takes one entry in; `None` when where its bytes end cannot be told.
     fn push(&mut self, index: usize, record: &PagemapRecord) -> Option<()> {
         let entry = &record.entry;
@@ -177,13 +194,18 @@ impl Layout {
             self.defects.push(Defect::Contradiction { index, start, flags });
         }
         let kind = if record.stored() {
-            self.stored(index, record, start, len)?
+            let Some(stored) = self.stored(index, record, start, len) else {
+                self.defects.push(Defect::Overflow { index, start, pages });
+                return None;
+            };
+            stored
         } else if record.in_parent() {
             RunKind::Parent
         } else {
             RunKind::Lazy
         };
         if self.runs.last().is_some_and(|last| start < last.end) {
+            self.ordered = false;
             self.defects.push(Defect::Disorder { index, start });
         }
         if len > 0 {
@@ -235,7 +257,8 @@ impl Layout {
     /// Sorts by address and cuts what overlaps, so that every address has one run: of two that start together the one
     /// named first in the file. Runs that go on where the one before ends, in memory and in the file, become one.
     fn finish(self, pages_id: u32) -> Pagemap {
-        let Self { mut runs, offset, defects, .. } = self;
+        let Self { mut runs, offset, ordered, defects, .. } = self;
+        let last = runs.last().filter(|_| ordered).map(|run| run.end);
         runs.sort_by_key(|run| run.start);
         let mut end = VirtAddr(0);
         runs.retain(|run| {
@@ -246,6 +269,7 @@ impl Layout {
             keep
         });
         runs.dedup_by(|next, run| run.absorb(next));
-        Pagemap { pages_id, runs, stored_bytes: offset, defects }
+        let behind = last.unwrap_or_default();
+        Pagemap { pages_id, runs, stored_bytes: offset, broken: false, behind, defects }
     }
 }

@@ -75,13 +75,13 @@ impl PagesFile {
     pub(crate) fn piece(&self, offset: u64, len: u64) -> Piece {
         match self {
             Self::Content(content) => content.piece(offset, len),
-            Self::Missing => Piece::Missing(len, Missing::PagesTruncated),
+            Self::Missing => Piece::Missing(len, Missing::PagesMissing),
         }
     }
 
     /// `len` bytes from `offset`, all or none.
     pub(crate) fn slice(&self, offset: u64, len: u64) -> Result<Bytes, Missing> {
-        let Self::Content(content) = self else { return Err(Missing::PagesTruncated) };
+        let Self::Content(content) = self else { return Err(Missing::PagesMissing) };
         content.slice(offset..offset.saturating_add(len)).map_err(|error| match error {
             ContentError::NotKept { .. } => Missing::NotKept,
             _ => Missing::PagesTruncated,

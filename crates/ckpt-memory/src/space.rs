@@ -30,12 +30,20 @@ impl Link {
             Some(found) if found < expected => {
                 defects.push(Defect::PagesShort { pages_id, expected, found });
             }
-            Some(found) if found > expected => {
+            // A pagemap that is known to be broken has told so itself.
+            Some(found) if found > expected && !self.pagemap.broken => {
                 defects.push(Defect::PagesLong { pages_id, expected, found });
             }
             _ => {}
         }
         defects
+    }
+
+    /// Whether the pagemap would not tell of a page that none of its runs has: entries are missing, and could be of it.
+    /// That a pagemap was cut between two entries shows only in a pages file that is longer than it says.
+    fn is_silent_on(&self, at: VirtAddr) -> bool {
+        let Pagemap { stored_bytes, broken, behind, .. } = self.pagemap;
+        behind <= at && (broken || self.pages.len().is_some_and(|len| len > stored_bytes))
     }
 }
 
@@ -49,8 +57,10 @@ pub struct AddressSpace {
     /// This dump first, then its parents, nearest first.
     links: Arc<[Link]>,
     page_size: u64,
-    /// Mappings that overlapped an earlier one.
-    overlaps: Vec<Defect>,
+    /// Whether there is a list of mappings, so that what it leaves out was not mapped.
+    listed: bool,
+    /// What is wrong with the mappings.
+    defects: Vec<Defect>,
 }
 
 impl AddressSpace {
@@ -60,14 +70,31 @@ impl AddressSpace {
     pub fn new(mappings: Vec<Mapping>, links: Vec<Link>, page_size: u64) -> Self {
         let (guards, mappings): (Vec<_>, Vec<_>) =
             mappings.into_iter().partition(|mapping| mapping.kind == MappingKind::Guard);
-        let mut overlaps = Vec::new();
+        let mut defects = Vec::new();
         Self {
-            mappings: disjoint(mappings, &mut overlaps).into(),
-            guards: disjoint(guards, &mut Vec::new()).into(),
+            mappings: disjoint(mappings, &mut defects).into(),
+            guards: disjoint(guards, &mut defects).into(),
             links: links.into(),
             page_size,
-            overlaps,
+            listed: true,
+            defects,
         }
+    }
+
+    /// Takes the runs of this dump that no mapping covers as mappings of [`MappingKind::Unknown`]: what the evidence holds
+    /// can be read wherever the list of mappings has holes, and where it is missing altogether.
+    #[must_use]
+    pub fn with_unlisted(mut self) -> Self {
+        let runs = self.links.first().map(|link| link.pagemap.runs.as_slice()).unwrap_or_default();
+        let unlisted = uncovered(&self.mappings, runs);
+        let Some(first) = unlisted.first() else { return self };
+        let bytes = unlisted.iter().fold(0, |sum: u64, one| sum.saturating_add(one.len()));
+        self.defects.push(Defect::NotListed { start: first.start, bytes });
+        self.listed = !self.mappings.is_empty();
+        let mut mappings: Vec<Mapping> = self.mappings.iter().cloned().chain(unlisted).collect();
+        mappings.sort_by_key(|mapping| mapping.start);
+        self.mappings = mappings.into();
+        self
     }
 
     /// The mappings by address, disjoint, without guard ranges.
@@ -97,7 +124,7 @@ impl AddressSpace {
     /// What is wrong with the mappings, the runs and the pages files, this dump's and its parents'.
     #[must_use]
     pub fn defects(&self) -> Vec<Defect> {
-        self.overlaps.iter().cloned().chain(self.links.iter().flat_map(Link::defects)).collect()
+        self.defects.iter().cloned().chain(self.links.iter().flat_map(Link::defects)).collect()
     }
 
     /// `len` bytes from `start`, in order, split where the origin changes. Stops at the end of the address space.
@@ -183,7 +210,11 @@ impl AddressSpace {
             What::Compressed { link, run, blocks, .. } => {
                 let block = Block::of(run, blocks, at);
                 let there = block.is_zero() || block.is_there(&link.pages);
-                let why = (!there).then_some(Missing::PagesTruncated);
+                let lost = match link.pages {
+                    PagesFile::Content(_) => Missing::PagesTruncated,
+                    PagesFile::Missing => Missing::PagesMissing,
+                };
+                let why = (!there).then_some(lost);
                 return (len.min(block.left()), why);
             }
             What::Stored { link, offset, .. } => link.pages.piece(offset, len),
@@ -206,7 +237,8 @@ impl AddressSpace {
             Ok(mapping) => mapping,
             Err(next) => {
                 let end = next.map_or(end, |next| next.min(end));
-                return Place::missing(at, end, Missing::Unmapped);
+                let why = if self.listed { Missing::Unmapped } else { Missing::NotListed };
+                return Place::missing(at, end, why);
             }
         };
         let mut end = end.min(mapping.end);
@@ -228,6 +260,9 @@ impl AddressSpace {
                 Ok(run) => run,
                 Err(next) => {
                     let end = next.map_or(end, |next| next.min(end));
+                    if link.is_silent_on(at) {
+                        return Ok(Place::missing(at, end, Missing::PagemapDamaged));
+                    }
                     // The first link decides what exists. A parent that lacks a page its child looks for is damaged.
                     return if depth == 0 {
                         Err(end)
@@ -369,16 +404,42 @@ impl Place<'_> {
     }
 }
 
+/// What of the runs no mapping covers, as mappings by address; those that touch are one. Both lists are by address and
+/// disjoint.
+fn uncovered(mappings: &[Mapping], runs: &[Run]) -> Vec<Mapping> {
+    let mut found: Vec<AddrRange> = Vec::new();
+    let mut add = |start: VirtAddr, end: VirtAddr| match found.last_mut() {
+        _ if start >= end => {}
+        Some(last) if last.end == start => last.end = end,
+        _ => found.push(AddrRange { start, end }),
+    };
+    let mut mappings = mappings.iter().peekable();
+    for run in runs {
+        let mut at = run.start;
+        while let Some(mapping) = mappings.peek().filter(|mapping| mapping.start < run.end) {
+            add(at, mapping.start);
+            at = at.max(mapping.end);
+            if mapping.end > run.end {
+                break;
+            }
+            mappings.next();
+        }
+        add(at, run.end);
+    }
+    found.into_iter().map(|range| Mapping::unknown(range.start, range.end)).collect()
+}
+
 /// Sorts by address, leaves out what is empty, and cuts from each mapping what an earlier one has already.
-fn disjoint(mut mappings: Vec<Mapping>, overlaps: &mut Vec<Defect>) -> Vec<Mapping> {
+fn disjoint(mut mappings: Vec<Mapping>, defects: &mut Vec<Defect>) -> Vec<Mapping> {
     mappings.sort_by_key(|mapping| mapping.start);
     let mut end = VirtAddr(0);
     mappings.retain_mut(|mapping| {
         if mapping.start >= mapping.end {
+            defects.push(Defect::MappingEmpty { start: mapping.start, end: mapping.end });
             return false;
         }
         if mapping.start < end {
-            overlaps.push(Defect::MappingsOverlap { start: mapping.start });
+            defects.push(Defect::MappingsOverlap { start: mapping.start });
             mapping.start = end;
         }
         end = end.max(mapping.end);

@@ -56,6 +56,8 @@ impl fmt::Display for Origin {
 pub enum Missing {
     /// No mapping covers the address.
     Unmapped,
+    /// Nothing tells whether it was mapped: the list of mappings is not there, and the pagemap has no page of it.
+    NotListed,
     /// A clean page of a mapped file: it is in the file, and CRIU does not dump it.
     FileBacked,
     /// As [`FileBacked`](Self::FileBacked), and the file that was found for it is another one.
@@ -76,7 +78,11 @@ pub enum Missing {
     Lazy,
     /// The process has no pagemap, so that nothing tells which of its pages were dumped.
     NoPagemap,
-    /// The pages file ends before it, or is missing.
+    /// The pagemap is damaged, or ends, before an entry that could be of it: nothing tells whether it was dumped.
+    PagemapDamaged,
+    /// The pages file is missing.
+    PagesMissing,
+    /// The pages file ends before it.
     PagesTruncated,
     /// It passed by in a compressed archive, and was not kept because nobody had asked for it.
     NotKept,
@@ -90,6 +96,7 @@ impl Missing {
     pub fn word(self) -> &'static str {
         match self {
             Self::Unmapped => "unmapped",
+            Self::NotListed => "not-listed",
             Self::FileBacked => "file-backed",
             Self::FileDiffers => "file-differs",
             Self::BeyondEnd => "beyond-end",
@@ -100,6 +107,8 @@ impl Missing {
             Self::InParent => "in-parent",
             Self::Lazy => "lazy",
             Self::NoPagemap => "no-pagemap",
+            Self::PagemapDamaged => "pagemap-damaged",
+            Self::PagesMissing => "pages-missing",
             Self::PagesTruncated => "pages-truncated",
             Self::NotKept => "not-kept",
             Self::Damaged => "damaged",
@@ -111,6 +120,7 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unmapped => "not mapped",
+            Self::NotListed => "not known: no dumped page, and the list of mappings is not there",
             Self::FileBacked => "not captured: a clean page of the mapped file",
             Self::FileDiffers => {
                 "not captured: a clean page of the mapped file, and the file given for it is another one"
@@ -123,6 +133,8 @@ impl fmt::Display for Missing {
             Self::InParent => "not captured: in the parent checkpoint",
             Self::Lazy => "not captured: left behind for lazy migration",
             Self::NoPagemap => "not known: the process has no pagemap",
+            Self::PagemapDamaged => "not known: the pagemap is damaged or ends before it",
+            Self::PagesMissing => "not there: the pages file is missing",
             Self::PagesTruncated => "not there: the pages file ends before it",
             Self::NotKept => "not kept while the compressed archive was read",
             Self::Damaged => "damaged: a compressed block does not expand",

@@ -70,11 +70,14 @@ impl Tally {
             | Missing::Guard
             | Missing::Droppable
             | Missing::BeyondEnd
-            | Missing::Unmapped => Self { never: count, ..Self::default() },
+            | Missing::Unmapped
+            | Missing::NotListed => Self { never: count, ..Self::default() },
             Missing::Shared
             | Missing::InParent
             | Missing::Lazy
             | Missing::NoPagemap
+            | Missing::PagemapDamaged
+            | Missing::PagesMissing
             | Missing::PagesTruncated
             | Missing::NotKept
             | Missing::Damaged => Self { missing: count, ..Self::default() },

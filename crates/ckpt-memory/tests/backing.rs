@@ -88,7 +88,7 @@ fn link(pages: &[(u64, Vec<u8>)]) -> Link {
         };
         PagemapRecord { entry, blocks: None }
     });
-    let image = PagemapImage { pages_id: 1, entries: entries.collect() };
+    let image = PagemapImage { pages_id: 1, entries: entries.collect(), ..PagemapImage::default() };
     let stored: Vec<u8> = pages.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
     let pages = PagesFile::Content(Content::from(Bytes::from(stored)));
     Link { pagemap: image.layout(PAGE), pages }

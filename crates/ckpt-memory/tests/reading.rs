@@ -13,7 +13,8 @@
 use bytes::Bytes;
 use ckpt_archive::Content;
 use ckpt_memory::{
-    AddressSpace, Defect, Link, Mapping, Missing, Origin, PagemapImage, PagesFile, Span, VirtAddr,
+    AddressSpace, Defect, Link, Mapping, MappingKind, Missing, Origin, PageSizeSource,
+    PagemapImage, PagesFile, Span, VirtAddr, derive_page_size,
 };
 use criu_image::messages::{PagemapEntry, VmaEntry};
 use criu_image::{BlockLayout, Blocks, PagemapRecord};
@@ -41,7 +42,7 @@ fn entry(vaddr: u64, pages: u64, flags: u32) -> PagemapRecord {
 }
 
 fn link(entries: Vec<PagemapRecord>, pages: Vec<u8>) -> Link {
-    let image = PagemapImage { pages_id: 1, entries };
+    let image = PagemapImage { pages_id: 1, entries, ..PagemapImage::default() };
     Link {
         pagemap: image.layout(PAGE),
         pages: PagesFile::Content(Content::from(Bytes::from(pages))),
@@ -111,7 +112,8 @@ fn the_end_of_the_address_space_is_an_end() {
 
 #[test]
 fn hostile_entries_are_defects() {
-    let image = |entries| PagemapImage { pages_id: 3, entries }.layout(PAGE);
+    let image =
+        |entries| PagemapImage { pages_id: 3, entries, ..PagemapImage::default() }.layout(PAGE);
     let overflow = image(vec![entry(0x1000, 1 << 63, PRESENT)]);
     assert!(
         matches!(overflow.defects[..], [Defect::Overflow { index: 0, pages, .. }] if pages == 1 << 63)
@@ -135,6 +137,141 @@ fn hostile_entries_are_defects() {
     let space = AddressSpace::new(vec![vma(0x1000, 0x4000, ANON_PRIVATE)], vec![short], PAGE);
     let (bytes, why) = space.read_prefix(VirtAddr(0x1000), 3 * PAGE);
     assert_eq!((bytes.len() as u64, why), (2 * PAGE, Some(Missing::PagesTruncated)));
+}
+
+/// What lies in a range: where from, and why not.
+fn told(space: &AddressSpace, start: u64, len: u64) -> Vec<(u64, &'static str)> {
+    let spans = space.spans(VirtAddr(start), len).map(|span| match span {
+        Span::Bytes { start, origin: Origin::Dumped, .. } => (start.0, "dumped"),
+        Span::Bytes { start, .. } => (start.0, "elsewhere"),
+        Span::Zero { start, .. } => (start.0, "zero"),
+        Span::Missing { start, why, .. } => (start.0, why.word()),
+    });
+    spans.collect()
+}
+
+#[test]
+fn behind_the_last_entry_of_a_broken_pagemap_nothing_is_known() {
+    let vmas = || vec![vma(0x1000, 0x6000, ANON_PRIVATE), vma(0x6000, 0x8000, FILE_PRIVATE)];
+    let good = || vec![entry(0x1000, 1, PRESENT), entry(0x3000, 1, PRESENT)];
+    let expected = [
+        (0x1000, "dumped"),
+        (0x2000, "zero"),
+        (0x3000, "dumped"),
+        (0x4000, "pagemap-damaged"),
+        (0x6000, "pagemap-damaged"),
+    ];
+    let of = |image: &PagemapImage, pages: u64| {
+        let pages = PagesFile::Content(Content::from(Bytes::from(stored(pages, 1))));
+        Link { pagemap: image.layout(PAGE), pages }
+    };
+    let image = |entries, broken| PagemapImage { pages_id: 1, entries, broken };
+    // The image ends in what is no entry.
+    let broken = of(&image(good(), true), 3);
+    assert_eq!(broken.defects(), [], "whoever decoded it has told");
+    // It ends between two entries, and the pages file has more.
+    let cut = of(&image(good(), false), 3);
+    assert!(matches!(cut.defects()[..], [Defect::PagesLong { .. }]), "{:?}", cut.defects());
+    // An entry that cannot be placed hides those behind it.
+    let mut entries = good();
+    entries.extend([entry(0x4000, 1 << 63, PRESENT), entry(0x5000, 1, PRESENT)]);
+    let overflow = of(&image(entries, false), 3);
+    assert!(matches!(overflow.defects()[..], [Defect::Overflow { index: 2, .. }]));
+    for link in [broken, cut, overflow] {
+        let space = AddressSpace::new(vmas(), vec![link], PAGE);
+        assert_eq!(told(&space, 0x1000, 0x7000), expected);
+        let tally = space.tally(space.mapping_at(VirtAddr(0x1000)).expect("the first"));
+        assert_eq!((tally.dumped, tally.zero, tally.missing), (2, 1, 2));
+        assert_eq!(space.gaps(VirtAddr(0x1000), 0x5000).count(), 1);
+    }
+    let whole = of(&image(good(), false), 2);
+    let space = AddressSpace::new(vmas(), vec![whole], PAGE);
+    assert_eq!(told(&space, 0x4000, 0x4000), [(0x4000, "zero"), (0x6000, "file-backed")]);
+    // Entries that are in no order say nothing of where the lost ones were.
+    let entries = vec![entry(0x5000, 1, PRESENT), entry(0x1000, 1, PRESENT)];
+    let space = AddressSpace::new(vmas(), vec![of(&image(entries, true), 2)], PAGE);
+    assert_eq!(told(&space, 0x2000, 0x2000), [(0x2000, "pagemap-damaged")]);
+    // A parent whose pagemap is broken is not one that lacks the page.
+    let child = link(vec![entry(0x4000, 1, PARENT)], Vec::new());
+    let space = AddressSpace::new(vmas(), vec![child, of(&image(good(), true), 2)], PAGE);
+    assert_eq!(told(&space, 0x4000, 0x1000), [(0x4000, "pagemap-damaged")]);
+}
+
+#[test]
+fn a_cut_pagemap_does_not_tell_the_page_size() {
+    let image =
+        |broken| PagemapImage { pages_id: 1, entries: vec![entry(0x40_0000, 2, PRESENT)], broken };
+    let auxv = Some(PAGE);
+    let found = derive_page_size([(&image(false), 2 * PAGE)], auxv, PAGE);
+    assert_eq!(found, (PAGE, PageSizeSource::PagesFile));
+    // As many bytes as two pages of 16 KiB.
+    let found = derive_page_size([(&image(true), 8 * PAGE)], auxv, PAGE);
+    assert_eq!(found, (PAGE, PageSizeSource::Auxv));
+    // No page of 16 KiB begins there.
+    let odd = PagemapImage { entries: vec![entry(0x40_1000, 2, PRESENT)], ..image(false) };
+    let found = derive_page_size([(&odd, 8 * PAGE)], auxv, PAGE);
+    assert_eq!(found, (PAGE, PageSizeSource::Auxv));
+}
+
+#[test]
+fn runs_that_no_mapping_covers_can_be_read() {
+    let entries =
+        || vec![entry(0x1000, 4, PRESENT), entry(0x5000, 1, LAZY), entry(0x9000, 1, PRESENT)];
+    // Without any list, what no run has is not known.
+    let space = AddressSpace::new(Vec::new(), vec![link(entries(), stored(5, 1))], PAGE);
+    assert_eq!(told(&space, 0x1000, 0x1000), [(0x1000, "unmapped")]);
+    let space = space.with_unlisted();
+    let ranges: Vec<_> = space.mappings().iter().map(|one| (one.start.0, one.end.0)).collect();
+    assert_eq!(ranges, [(0x1000, 0x6000), (0x9000, 0xa000)]);
+    let first = &space.mappings()[0];
+    assert_eq!((first.kind, first.perms().to_string().as_str()), (MappingKind::Unknown, "????"));
+    assert!(first.readable() && !first.writable() && !first.executable());
+    assert_eq!(
+        told(&space, 0x1000, 0xa000),
+        [
+            (0x1000, "dumped"),
+            (0x5000, "lazy"),
+            (0x6000, "not-listed"),
+            (0x9000, "dumped"),
+            (0xa000, "not-listed")
+        ]
+    );
+    assert_eq!(space.read(VirtAddr(0x1000), 4 * PAGE).expect("bytes"), stored(5, 1)[..0x4000]);
+    let start = VirtAddr(0x1000);
+    assert_eq!(space.defects(), [Defect::NotListed { start, bytes: 6 * PAGE }]);
+    // With a list that has holes, its word counts where it has one.
+    let vmas = vec![vma(0x2000, 0x3000, ANON_PRIVATE), vma(0x9000, 0xa000, ANON_PRIVATE)];
+    let space = AddressSpace::new(vmas, vec![link(entries(), stored(5, 1))], PAGE).with_unlisted();
+    let kinds: Vec<_> = space.mappings().iter().map(|one| (one.start.0, one.kind.word())).collect();
+    assert_eq!(
+        kinds,
+        [(0x1000, "unknown"), (0x2000, "anon"), (0x3000, "unknown"), (0x9000, "anon")]
+    );
+    assert_eq!(told(&space, 0x5000, 0x2000), [(0x5000, "lazy"), (0x6000, "unmapped")]);
+    // A sound dump has none.
+    let vmas = vec![vma(0x1000, 0xa000, ANON_PRIVATE)];
+    let space = AddressSpace::new(vmas, vec![link(entries(), stored(5, 1))], PAGE).with_unlisted();
+    assert_eq!((space.mappings().len(), space.defects().len()), (1, 0));
+}
+
+#[test]
+fn a_mapping_of_nothing_is_told() {
+    let vmas = vec![vma(0x5000, 0x4000, ANON_PRIVATE), vma(0x6000, 0x7000, ANON_PRIVATE)];
+    let space = AddressSpace::new(vmas, Vec::new(), PAGE);
+    let defects = space.defects();
+    let (start, end) = (VirtAddr(0x5000), VirtAddr(0x4000));
+    assert_eq!(defects, [Defect::MappingEmpty { start, end }]);
+    assert!(defects.iter().all(Defect::is_of_mappings));
+    assert_eq!(space.mappings().len(), 1);
+}
+
+#[test]
+fn a_pages_file_that_is_missing_is_not_one_that_ends() {
+    let pagemap =
+        PagemapImage { entries: vec![entry(0x1000, 1, PRESENT)], ..PagemapImage::default() };
+    let link = Link { pagemap: pagemap.layout(PAGE), pages: PagesFile::Missing };
+    let space = AddressSpace::new(vec![vma(0x1000, 0x2000, ANON_PRIVATE)], vec![link], PAGE);
+    assert_eq!(told(&space, 0x1000, PAGE), [(0x1000, "pages-missing")]);
 }
 
 #[test]
@@ -269,7 +406,8 @@ proptest! {
     ) {
         let vmas = vmas.into_iter().map(|(start, len, status)| vma(start, start.saturating_add(len), status)).collect();
         let entries = entries.into_iter().map(|(vaddr, pages, flags)| entry(vaddr, pages, flags)).collect();
-        let space = AddressSpace::new(vmas, vec![link(entries, stored(4, 0))], PAGE);
+        let space = AddressSpace::new(vmas, vec![link(entries, stored(4, 0))], PAGE).with_unlisted();
+        prop_assert!(space.mappings().windows(2).all(|pair| pair[0].end <= pair[1].start));
         let mut at = start;
         for span in space.spans(VirtAddr(start), len) {
             let (from, bytes) = match span {

@@ -74,5 +74,5 @@ fn area(space: &AddressSpace, start: u64, end: u64, what: &str) -> Area {
 
 fn told(what: &str, start: u64, len: u64, read: u64, why: Missing) -> String {
     let at = VirtAddr(start.saturating_add(read));
-    format!("{what}: {} of {len} bytes from {at} are not there: {why}", len.saturating_sub(read))
+    format!("{what}: {} of {len} bytes, from {at} on, are {why}", len.saturating_sub(read))
 }

@@ -186,6 +186,11 @@ impl Images {
         content.slice(0..len).map_err(|error| error.to_string())
     }
 
+    /// Whether the evidence ends within an image.
+    pub(crate) fn is_cut(&self, kind: ImageKind, id: Option<u64>) -> bool {
+        self.content(kind, id).is_some_and(|content| content.captured_len() < content.len())
+    }
+
     /// The path of an image, safe for a terminal, whether it is there or not.
     pub(crate) fn place(&self, kind: ImageKind, id: Option<u64>) -> String {
         match self.member(kind, id) {

@@ -65,7 +65,8 @@ impl Memory {
         self.order
     }
 
-    /// The address space of the task that owns a memory map, of mappings that somebody made of it.
+    /// The address space of the task that owns a memory map, of mappings that somebody made of it; of the pagemap alone
+    /// where they do not reach.
     pub(crate) fn space(
         &self,
         owner: Pid,
@@ -100,7 +101,7 @@ impl Memory {
                 break;
             }
         }
-        AddressSpace::new(mappings, links, self.page_size)
+        AddressSpace::new(mappings, links, self.page_size).with_unlisted()
     }
 
     /// Shared memory number `shmid` as an address space of its own: from address 0, `size` bytes.
@@ -145,7 +146,6 @@ impl Memory {
             MemoryDefect::PagesMissing { .. } | MemoryDefect::ParentMissing { .. } => {
                 DefectKind::Missing
             }
-            MemoryDefect::PagesLong { .. } => DefectKind::Suspect,
             _ => DefectKind::Damaged,
         };
         defects.tell(kind, place, defect.to_string());
@@ -178,10 +178,12 @@ pub(crate) fn pagemap(
 ) -> Option<PagemapImage> {
     let (place, image) = images.open(kind, id, defects)?;
     match PagemapImage::read(&image) {
-        Ok((pagemap, broken)) => {
+        Ok((mut pagemap, broken)) => {
             if let Some(error) = broken {
                 defects.damaged(place, error.to_string());
             }
+            // An archive can end between two records, and then nothing is wrong with those that are there.
+            pagemap.broken |= images.is_cut(kind, id);
             Some(pagemap)
         }
         Err(error) => {

@@ -280,22 +280,26 @@ impl Reader<'_> {
     fn memory(&self, task: &mut Task, owners: &Owners, left: &mut u64) {
         let owner = owners.mm(task.pid);
         let id = Some(u64::from(owner.0));
-        if !self.images.has(ImageKind::Mm, id) {
-            if task.state.is_some() {
-                let place = self.images.place(ImageKind::Mm, id);
-                self.defects.missing(place, format!("no memory map of process {}", task.pid));
-            }
-            return;
+        let has_map = self.images.has(ImageKind::Mm, id);
+        if !has_map && task.state.is_some() {
+            let place = self.images.place(ImageKind::Mm, id);
+            self.defects.missing(place, format!("no memory map of process {}", task.pid));
         }
-        let Some(mm) = self.mm(owner) else { return };
-        task.mm_owner = Some(owner);
-        task.exe = self.path(mm.exe_file_id, task.pid, "executable");
+        let mm = if has_map { self.mm(owner) } else { None };
         // Arguments and environment lie in private memory: what is behind other mappings is not asked for.
-        let mappings = mm.vmas.iter().cloned().map(Mapping::new).collect();
-        let space = self.memory.space(owner, mappings, self.defects);
+        let vmas = mm.iter().flat_map(|mm| &mm.vmas);
+        let space =
+            self.memory.space(owner, vmas.cloned().map(Mapping::new).collect(), self.defects);
+        if mm.is_some() || !space.mappings().is_empty() {
+            task.mm_owner = Some(owner);
+        }
+        if task.pid == owner {
+            self.tell_memory(owner, &space, mm.is_some());
+        }
+        let Some(mm) = mm else { return };
+        task.exe = self.path(mm.exe_file_id, task.pid, "executable");
         task.argv = self.strings(task.pid, cmdline::argv(&space, &mm), left);
         task.env = self.strings(task.pid, cmdline::environ(&space, &mm), left);
-        self.tell_memory(task, &space, owner);
         task.mm = Some(Arc::new(mm));
     }
 
@@ -310,13 +314,24 @@ impl Reader<'_> {
         Some(mm)
     }
 
-    fn tell_memory(&self, task: &Task, space: &AddressSpace, owner: Pid) {
-        if task.pid != owner {
-            return;
+    /// Tells what is wrong with the memory of a task that owns it. `mapped`: whether its memory map is there.
+    fn tell_memory(&self, owner: Pid, space: &AddressSpace, mapped: bool) {
+        let id = Some(u64::from(owner.0));
+        let pagemap = self.images.place(ImageKind::Pagemap, id);
+        if mapped && !self.images.has(ImageKind::Pagemap, id) {
+            let what =
+                format!("no pagemap: nothing tells which pages of process {owner} were dumped");
+            self.defects.missing(pagemap.clone(), what);
         }
-        let place = self.images.place(ImageKind::Pagemap, Some(u64::from(owner.0)));
+        let old = self.images.has(ImageKind::Vmas, id);
+        let map = self.images.place(if old { ImageKind::Vmas } else { ImageKind::Mm }, id);
         for defect in space.defects() {
-            self.memory.tell(&place, &defect, self.defects);
+            let of_mappings = defect.is_of_mappings();
+            // What a map leaves out that is not there has been told by that.
+            if mapped || !of_mappings {
+                let place = if of_mappings { &map } else { &pagemap };
+                self.memory.tell(place, &defect, self.defects);
+            }
         }
     }
 
@@ -383,7 +398,10 @@ impl Owners {
             for (what, object) in objects(&ids) {
                 owners.first.entry((what, object)).or_insert(pid);
                 let has_image = match what {
-                    Shared::Vm => reader.images.has(ImageKind::Mm, id),
+                    Shared::Vm => {
+                        let images = reader.images;
+                        images.has(ImageKind::Mm, id) || images.has(ImageKind::Pagemap, id)
+                    }
                     Shared::Fs => reader.images.has(ImageKind::Fs, id),
                     Shared::Files | Shared::Sighand => true,
                 };

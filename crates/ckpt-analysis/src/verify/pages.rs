@@ -374,7 +374,10 @@ fn elsewhere(subject: &Subject<'_>, facts: &Facts) -> Check {
                 let why = match why {
                     Missing::InParent => "only in a parent dump that is not here",
                     Missing::Lazy => "left behind for lazy migration, in no image",
-                    Missing::PagesTruncated | Missing::Damaged => "broken in a parent dump",
+                    Missing::PagesMissing
+                    | Missing::PagesTruncated
+                    | Missing::PagemapDamaged
+                    | Missing::Damaged => "broken in a parent dump",
                     // Pages outside of every mapping are the business of another check.
                     _ => continue,
                 };

@@ -53,7 +53,7 @@ pub(crate) fn space(mappings: Vec<Mapping>, runs: &[(u64, u64, u32)]) -> Address
     });
     let stored = runs.iter().filter(|run| run.2 & PRESENT != 0).map(|run| run.1).sum::<u64>();
     let bytes: Vec<u8> = (0..stored * PAGE).map(|at| (at / PAGE + at % 251 + 1) as u8).collect();
-    let image = PagemapImage { pages_id: 1, entries: entries.collect() };
+    let image = PagemapImage { pages_id: 1, entries: entries.collect(), ..PagemapImage::default() };
     let link = Link {
         pagemap: image.layout(PAGE),
         pages: PagesFile::Content(Content::from(Bytes::from(bytes))),

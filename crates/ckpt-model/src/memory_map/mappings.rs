@@ -14,8 +14,8 @@ use crate::{Checkpoint, Pid};
 const ZERO_DEVICE: &[u8] = b"/dev/zero (deleted)";
 
 impl Checkpoint {
-    /// The address space of a process; `None` when it has no memory map. Pages that the dump left in mapped files are
-    /// missing.
+    /// The address space of a process; `None` when the images have neither a memory map nor a page of it. Pages that the
+    /// dump left in mapped files are missing.
     pub fn memory(&self, pid: Pid) -> Option<AddressSpace> {
         self.space_of(pid, None)
     }
@@ -27,9 +27,11 @@ impl Checkpoint {
 
     fn space_of(&self, pid: Pid, files: Option<&FileSources>) -> Option<AddressSpace> {
         let task = self.processes().get(pid)?;
-        let mm: &MmEntry = task.mm.as_deref()?;
-        let mapper = Mapper { checkpoint: self, shared: self.shared_table(), files, mm };
-        let mappings = mm.vmas.iter().map(|vma| mapper.mapping(vma)).collect();
+        let mapped = |mm: &MmEntry| {
+            let mapper = Mapper { checkpoint: self, shared: self.shared_table(), files, mm };
+            mm.vmas.iter().map(|vma| mapper.mapping(vma)).collect()
+        };
+        let mappings = task.mm.as_deref().map(mapped).unwrap_or_default();
         // What is wrong with the pagemaps was told when the processes were read.
         let quiet = crate::defect::Defects::default();
         Some(self.chained_memory().space(task.mm_owner?, mappings, &quiet))

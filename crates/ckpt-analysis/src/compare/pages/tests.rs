@@ -97,7 +97,7 @@ fn space(cells: &[Cell], page: u64) -> AddressSpace {
             entries.push(PagemapRecord { entry, blocks: None });
         }
     }
-    let pagemap = PagemapImage { pages_id: 1, entries }.layout(page);
+    let pagemap = PagemapImage { pages_id: 1, entries, ..PagemapImage::default() }.layout(page);
     let pages = PagesFile::Content(Content::from(Bytes::from(stored)));
     AddressSpace::new(mappings, vec![Link { pagemap, pages }], page)
 }
