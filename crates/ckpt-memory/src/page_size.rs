@@ -18,13 +18,15 @@ pub enum PageSizeSource {
 const POSSIBLE: std::ops::RangeInclusive<u32> = 12..=16;
 
 /// The page size in bytes and how it was found: from `(pagemap, size of its pages file in bytes)` pairs, else from
-/// `at_pagesz` (auxv key 6), else `default`. Compressed pagemaps say nothing of it and are passed over.
+/// `at_pagesz` (auxv key 6), else `default`. Compressed pagemaps say nothing of it and are passed over, as are those by
+/// which pages are larger than `at_pagesz`: they were cut, and count too few.
 #[must_use]
 pub fn derive_page_size<'a>(
     pagemaps: impl IntoIterator<Item = (&'a PagemapImage, u64)>,
     at_pagesz: Option<u64>,
     default: u64,
 ) -> (u64, PageSizeSource) {
+    let at_pagesz = at_pagesz.filter(|page| is_page_size(*page));
     for (pagemap, size) in pagemaps {
         // A pagemap without its end counts too few pages, which makes them seem too large.
         if !pagemap.broken
@@ -33,14 +35,15 @@ pub fn derive_page_size<'a>(
             && size.checked_rem(stored) == Some(0)
             && let Some(page) = size.checked_div(stored)
             && is_page_size(page)
+            && at_pagesz.is_none_or(|told| page <= told)
             && pagemap.entries.iter().all(|record| record.entry.vaddr.is_multiple_of(page))
         {
             return (page, PageSizeSource::PagesFile);
         }
     }
     match at_pagesz {
-        Some(page) if is_page_size(page) => (page, PageSizeSource::Auxv),
-        _ => (default, PageSizeSource::Architecture),
+        Some(page) => (page, PageSizeSource::Auxv),
+        None => (default, PageSizeSource::Architecture),
     }
 }
 

@@ -207,10 +207,13 @@ fn a_cut_pagemap_does_not_tell_the_page_size() {
     // As many bytes as two pages of 16 KiB.
     let found = derive_page_size([(&image(true), 8 * PAGE)], auxv, PAGE);
     assert_eq!(found, (PAGE, PageSizeSource::Auxv));
+    // Cut between two entries, which the kernel's own word gives away.
+    let found = derive_page_size([(&image(false), 8 * PAGE)], auxv, PAGE);
+    assert_eq!(found, (PAGE, PageSizeSource::Auxv));
     // No page of 16 KiB begins there.
     let odd = PagemapImage { entries: vec![entry(0x40_1000, 2, PRESENT)], ..image(false) };
-    let found = derive_page_size([(&odd, 8 * PAGE)], auxv, PAGE);
-    assert_eq!(found, (PAGE, PageSizeSource::Auxv));
+    let found = derive_page_size([(&odd, 8 * PAGE)], None, PAGE);
+    assert_eq!(found, (PAGE, PageSizeSource::Architecture));
 }
 
 #[test]

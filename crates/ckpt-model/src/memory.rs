@@ -204,6 +204,7 @@ fn page_size(
     default: u64,
     defects: &Defects,
 ) -> (PageSize, Option<(u64, PagemapImage)>) {
+    let auxv = auxv_page_size(chain);
     for (depth, images) in chain.iter().enumerate() {
         for id in images.ids(ImageKind::Pagemap) {
             let quiet = Defects::default();
@@ -214,23 +215,13 @@ fn page_size(
             else {
                 continue;
             };
-            let found = derive_page_size([(&pagemap, pages.size)], None, default);
+            let found = derive_page_size([(&pagemap, pages.size)], auxv, default);
             if found.1 == PageSizeSource::PagesFile {
                 let whole = depth == 0 && quiet.list().is_empty();
                 return (found, whole.then_some((id, pagemap)));
             }
         }
     }
-    let quiet = Defects::default();
-    let auxv = chain.iter().find_map(|images| {
-        images.ids(ImageKind::Mm).into_iter().find_map(|id| {
-            let mm: MmEntry = images.one(ImageKind::Mm, Some(id), &quiet)?;
-            mm.mm_saved_auxv.chunks_exact(2).find_map(|pair| match pair {
-                [AT_PAGESZ, size] => Some(*size),
-                _ => None,
-            })
-        })
-    });
     let found = derive_page_size([], auxv, default);
     if found.1 == PageSizeSource::Architecture
         && chain.iter().any(|images| !images.ids(ImageKind::Pagemap).is_empty())
@@ -241,4 +232,18 @@ fn page_size(
         );
     }
     (found, None)
+}
+
+/// What the kernel told the first task that has kept it.
+fn auxv_page_size(chain: &[Images]) -> Option<u64> {
+    let quiet = Defects::default();
+    chain.iter().find_map(|images| {
+        images.ids(ImageKind::Mm).into_iter().find_map(|id| {
+            let mm: MmEntry = images.one(ImageKind::Mm, Some(id), &quiet)?;
+            mm.mm_saved_auxv.chunks_exact(2).find_map(|pair| match pair {
+                [AT_PAGESZ, size] => Some(*size),
+                _ => None,
+            })
+        })
+    })
 }
