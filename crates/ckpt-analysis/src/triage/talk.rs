@@ -9,7 +9,8 @@ use super::subject::Subject;
 /// Sockets of one process that are told one by one.
 const MOST_TOLD: usize = 4;
 
-/// `TCP_LISTEN` and `TCP_CLOSE` of `include/net/tcp_states.h`.
+/// `TCP_ESTABLISHED`, `TCP_LISTEN` and `TCP_CLOSE` of `include/net/tcp_states.h`.
+pub(super) const ESTABLISHED: u32 = 1;
 pub(super) const LISTEN: u32 = 10;
 const CLOSE: u32 = 7;
 
@@ -75,6 +76,18 @@ pub(crate) fn reaches_out(subject: &Subject<'_>, task: &Task) -> bool {
         (is_conversation(socket) && !is_loopback(socket.remote.as_ref()))
             || (is_listener(socket) && !is_loopback(socket.local.as_ref()))
     })
+}
+
+/// Whether a process has a connection to somebody outside of the container that did not come to a listener.
+pub(crate) fn calls_out(subject: &Subject<'_>, task: &Task) -> bool {
+    subject.sockets_of(task.pid).iter().any(|(_, socket)| is_outgoing(subject, socket))
+}
+
+/// Whether somebody outside of the container was called: no listener of the dump has the port.
+pub(crate) fn is_outgoing(subject: &Subject<'_>, socket: &Socket) -> bool {
+    is_conversation(socket)
+        && !is_loopback(socket.remote.as_ref())
+        && !subject.links.listens_at_port_of(socket)
 }
 
 /// The connections and listeners of a process.

