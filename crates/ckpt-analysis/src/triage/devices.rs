@@ -2,7 +2,7 @@
 //!
 //! Source: `Documentation/admin-guide/devices.txt` of the kernel.
 
-use ckpt_model::{FileType, SpecDevice};
+use ckpt_model::{Confinement, FileType, SpecDevice};
 
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::group::Group;
@@ -27,17 +27,31 @@ const RAW_MEMORY: [u32; 3] = [1, 2, 4];
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut group = Group::default();
-    for file in written(subject) {
+    let confinement = subject.checkpoint.container().confinement.as_ref();
+    for file in written(subject).filter(|file| !is_given(file, confinement)) {
         if let Some(finding) = made(&file) {
             group.push(finding);
         }
     }
     group.finish(findings);
-    if let Some(confinement) = &subject.checkpoint.container().confinement {
+    if let Some(confinement) = confinement {
         let given =
             confinement.devices.iter().filter_map(|device| given(device, &confinement.source));
         findings.extend(given);
     }
+}
+
+/// Whether the engine was told to give a device, or all of them: those lie in `/dev`.
+fn is_given(file: &Written<'_>, confinement: Option<&Confinement>) -> bool {
+    let Some(confinement) = confinement else { return false };
+    let in_dev = below(file.path.as_bytes(), b"/dev").is_some();
+    let block = file.kind == FileType::BlockDevice;
+    let same = |device: &SpecDevice| {
+        let number = (u32::try_from(device.major).ok(), u32::try_from(device.minor).ok());
+        device.block == block
+            && file.device.map(|(major, minor)| (Some(major), Some(minor))) == Some(number)
+    };
+    in_dev && (confinement.all_devices || confinement.devices.iter().any(same))
 }
 
 /// A node that the container has and its engine did not ask for.

@@ -1,7 +1,7 @@
 //! What confines the container, by its runtime spec and its mounts.
 
 use ckpt_analysis::triage::{Finding, Severity};
-use ckpt_synth::{Archive, File, Message, ROOT_MOUNT, Task, ns};
+use ckpt_synth::{Archive, File, Kind, Member, Message, ROOT_MOUNT, Task, ns};
 
 use crate::triage::findings;
 use crate::{dump, init, open};
@@ -171,6 +171,30 @@ fn what_holds_back() {
     severity(&Spec { uid: 0, ..honest() }, "runs-as-root", Severity::Info);
     let nodes = r#"{"path":"/dev/sda","type":"b","major":8,"minor":0}"#;
     severity(&Spec { nodes, ..honest() }, "device-node", Severity::Medium);
+}
+
+/// A disk that the engine was told to give lies in `/dev`, too: that is told once. Another one was made.
+#[test]
+fn devices_that_were_given_are_not_made() {
+    let severities = |nodes, devices, major, minor| {
+        let mut tmpfs = Archive::new();
+        tmpfs.dir("./").push(Member::new("./sdb", Kind::BlockDevice(major, minor)));
+        let mut dump = dump([init()]);
+        dump.raw("tmpfs-dev-134.tar.gz.img", tmpfs.tar_gz());
+        let mut archive = Archive::podman(&dump);
+        let spec = Spec { nodes, devices, ..Spec::honest() };
+        archive.replace("spec.dump", spec.json().into_bytes());
+        let found = findings(&open(&archive));
+        let of = found.iter().filter(|one| one.rule.id == "device-node");
+        of.map(|one| one.severity).collect::<Vec<_>>()
+    };
+    let given = r#"{"path":"/dev/sdb","type":"b","major":8,"minor":16}"#;
+    let few = Spec::honest().devices;
+    let all = r#"{"allow":true,"access":"rwm"}"#;
+    assert_eq!(severities(given, few, 8, 16), [Severity::Medium]);
+    assert_eq!(severities(given, few, 8, 0), [Severity::High, Severity::Medium]);
+    assert_eq!(severities("", few, 8, 16), [Severity::High]);
+    assert!(severities("", all, 8, 16).is_empty());
 }
 
 /// A spec of which nothing about Linux can be read says nothing about what is missing in it.
