@@ -97,6 +97,8 @@ fn judge(subject: &Subject<'_>, task: &Task, words: &Words<'_>) -> Option<Findin
         usize::from(port.is_some()),
         usize::from(foreign),
     ];
+    let setting = ["an option of miners", "an algorithm of miners"];
+    let configured = pool && setting.iter().any(|word| words.contains_key(word));
     let points = points.iter().fold(0_usize, |sum, points| sum.saturating_add(*points));
     // Without a word of the trade, neither a port nor a deleted program makes a miner.
     let severity = match (told.is_some(), points) {
@@ -104,6 +106,8 @@ fn judge(subject: &Subject<'_>, task: &Task, words: &Words<'_>) -> Option<Findin
         (true, _) => Severity::Medium,
         (false, _) if words.is_empty() => return None,
         (false, 5..) if protocol > 0 && (port.is_some() || foreign) => Severity::High,
+        // Pools of Monero speak another protocol; a file tells the miner whom to call.
+        (false, _) if configured && foreign && talk::calls_out(subject, task) => Severity::High,
         (false, 3..) if port.is_some() || foreign => Severity::Medium,
         (false, 3..) => Severity::Low,
         _ => return None,

@@ -140,3 +140,13 @@ fn miners() {
     let mention = app().map(Vma::anon(AT, 0x1000)).pages(AT, b"stratum+tcp:// is a scheme");
     none(&found([mention]), "crypto-miner");
 }
+    // What a configuration says, of a pool that speaks another protocol.
+    let told = b"\"url\":\"stratum+tcp://h:443\",\"algo\":\"rx/0\" donate-level".to_vec();
+    let configured = |exe: &str, remote| {
+        let task = Task::new(2, 1).exe(exe).map(Vma::anon(AT, 0x4000)).pages(AT, told.clone());
+        let call = File::tcp(9, ([10, 0, 0, 1], 40_000), (remote, 443), "", "");
+        one(&found([task.fd(4, call)]), "crypto-miner", 2).severity
+    };
+    assert_eq!(configured("/opt/.m/x", [192, 0, 2, 7]), Severity::High);
+    assert_eq!(configured("/opt/.m/x", [127, 0, 0, 1]), Severity::Medium);
+    assert_eq!(configured("/opt/m/x", [192, 0, 2, 7]), Severity::Low);
