@@ -102,22 +102,28 @@ fn kernel(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     };
     let bracketed = inside(title.as_bytes()).or_else(|| inside(first)).or_else(|| inside(comm));
     let runs = base_name(task.exe.as_ref().map(|exe| exe.path.as_bytes()).unwrap_or_default());
-    let own = |name: &[u8]| runs.starts_with(name);
+    // A program may be called as it likes, provided that the image has it so.
+    let foreign = subject.is_foreign(task);
+    let own = |name: &[u8]| !foreign && runs.starts_with(name);
     let known = bracketed.as_deref().is_some_and(is_kernel_thread)
         || (is_kernel_thread(comm) && !own(comm))
         || (is_kernel_thread(first) && !own(first));
     let wordy = |name: &[u8]| name.is_empty() || name.contains(&b' ');
     let severity = match (&bracketed, known) {
-        (_, true) if subject.is_foreign(task) => Severity::Critical,
+        (_, true) if foreign => Severity::Critical,
         (_, true) => Severity::High,
         (Some(name), false) if !wordy(name) && !own(name) => match () {
-            () if subject.is_foreign(task) => Severity::Critical,
+            () if foreign => Severity::Critical,
             () if same(comm, name) => Severity::High,
             () => Severity::Medium,
         },
         // ps shows the name of a process without arguments in brackets.
         (None, false) if title.is_empty() && task.argv.is_some() && !comm.is_empty() => {
-            if subject.is_foreign(task) { Severity::High } else { Severity::Low }
+            if foreign {
+                Severity::High
+            } else {
+                Severity::Low
+            }
         }
         _ => return None,
     };

@@ -300,6 +300,10 @@ fn commands_that_were_asked_for() {
         one(&looked(&Archive::podman(&dump)), "suspicious-command", 2).severity
     };
     let shell = ["sh", "-c", line];
+    // A name of one's own is no excuse where the image has no such program.
+    let renamed = Task::new(2, 1).exe("/usr/sbin/kworkerds").comm("kworkerds").argv(&["kworkerds"]);
+    let renamed = found_with_diff(renamed, &[("usr/sbin/kworkerds", LATER)]);
+    assert_eq!(one(&renamed, "name-poses-as-kernel-thread", 2).severity, Severity::Critical);
     assert_eq!(severity(&shell, &shell), Severity::Medium);
     assert_eq!(severity(&["tini", "--", "sh", "-c", line], &shell), Severity::Medium);
     assert_eq!(severity(&["sh", "-c", "app"], &shell), Severity::High);
