@@ -242,38 +242,6 @@ fn command_lines() {
     let talks = python("import x")
         .fd(5, File::tcp(9, ([10, 0, 0, 1], 40_000), ([192, 0, 2, 7], 443), "", ""));
     assert_eq!(one(&found([talks]), "suspicious-command", 2).severity, Severity::Medium);
-}
-
-#[test]
-fn programs_of_a_package_weigh_less() {
-    let mut diff = Archive::new();
-    diff.push(Member::file("usr/bin/tool", b"\x7fELF").mode(0o755).mtime(LATER))
-        .push(Member::file("var/lib/dpkg/status", b"Package: tool\n").mtime(LATER))
-        .push(Member::file("var/lib/dpkg/info/tool.list", b"/.\n/usr/bin/tool\n").mtime(LATER));
-    let mut archive = Archive::podman(&dump([Task::new(2, 1).exe("/usr/bin/tool")]));
-    archive.replace("rootfs-diff.tar", diff.tar());
-    let findings = looked(&archive);
-    assert_eq!(one(&findings, "executable-not-from-image", 2).severity, Severity::Low);
-}
-
-#[test]
-fn forks_are_told_once() {
-    let worker = |pid, ppid| Task::new(pid, ppid).exe("/opt/.w/worker").argv(&["worker"]);
-    let forks = |count: u32| {
-        let findings = found((2..2 + count).map(|pid| worker(pid, if pid == 2 { 1 } else { 2 })));
-        let of = findings.into_iter().filter(|one| one.rule.id == "executable-in-odd-place");
-        of.collect::<Vec<_>>()
-    };
-    assert_eq!(forks(4).len(), 4);
-    let folded = forks(30);
-    assert_eq!(folded.len(), 1, "{}", told(&folded));
-    assert_eq!(folded[0].pid.map(|pid| pid.0), Some(2));
-    let last = &folded[0].evidence.last().expect("evidence").what;
-    assert!(last.contains("(pid 3)") && last.contains("and 13 more"), "{last}");
-    // Children of the first process are no family: each was started by itself.
-    let started = found((2..12).map(|pid| worker(pid, 1)));
-    assert_eq!(started.iter().filter(|one| one.rule.id == "executable-in-odd-place").count(), 10);
-}
     // After curl | python3 - the program is nowhere but in memory.
     let fed = |argv: &[&str]| Task::new(2, 1).exe("/usr/bin/python3").argv(argv).fd(5, calls());
     for argv in [&["python3"][..], &["python3", "-"], &["/usr/bin/python3", "-u"]] {
@@ -307,3 +275,45 @@ fn commands_that_were_asked_for() {
     assert_eq!(severity(&shell, &shell), Severity::Medium);
     assert_eq!(severity(&["tini", "--", "sh", "-c", line], &shell), Severity::Medium);
     assert_eq!(severity(&["sh", "-c", "app"], &shell), Severity::High);
+}
+
+#[test]
+fn programs_of_a_package_weigh_less() {
+    let mut diff = Archive::new();
+    diff.push(Member::file("usr/bin/tool", b"\x7fELF").mode(0o755).mtime(LATER))
+        .push(Member::file("var/lib/dpkg/status", b"Package: tool\n").mtime(LATER))
+        .push(Member::file("var/lib/dpkg/info/tool.list", b"/.\n/usr/bin/tool\n").mtime(LATER));
+    let mut archive = Archive::podman(&dump([Task::new(2, 1).exe("/usr/bin/tool")]));
+    archive.replace("rootfs-diff.tar", diff.tar());
+    let findings = looked(&archive);
+    assert_eq!(one(&findings, "executable-not-from-image", 2).severity, Severity::Low);
+}
+
+#[test]
+fn forks_are_told_once() {
+    let worker = |pid, ppid| Task::new(pid, ppid).exe("/opt/.w/worker").argv(&["worker"]);
+    let forks = |count: u32| {
+        let findings = found((2..2 + count).map(|pid| worker(pid, if pid == 2 { 1 } else { 2 })));
+        let of = findings.into_iter().filter(|one| one.rule.id == "executable-in-odd-place");
+        of.collect::<Vec<_>>()
+    };
+    assert_eq!(forks(4).len(), 4);
+    let folded = forks(30);
+    assert_eq!(folded.len(), 1, "{}", told(&folded));
+    assert_eq!(folded[0].pid.map(|pid| pid.0), Some(2));
+    let last = &folded[0].evidence.last().expect("evidence").what;
+    assert!(last.contains("(pid 3)") && last.contains("and 13 more"), "{last}");
+    // Children of one process: the first of them tells of the others, and of theirs.
+    let started = |count: u32| {
+        let children = (2..2 + count).map(|pid| worker(pid, 1));
+        let findings = found(children.chain([worker(60, 3)]));
+        let of = findings.into_iter().filter(|one| one.rule.id == "executable-in-odd-place");
+        of.collect::<Vec<_>>()
+    };
+    assert_eq!(started(3).len(), 4);
+    let folded = started(30);
+    assert_eq!(folded.len(), 1, "{}", told(&folded));
+    assert_eq!(folded[0].pid.map(|pid| pid.0), Some(2));
+    let last = &folded[0].evidence.last().expect("evidence").what;
+    assert!(last.contains("(pid 3)") && last.contains("and 14 more"), "{last}");
+}
