@@ -4,6 +4,7 @@ use ckpt_memory::{Mapping, MappingKind, Span, VirtAddr};
 use ckpt_model::{Examined, MappingMark, MemoryMap, Pid, Task};
 use criu_image::ImageKind;
 
+use super::commands::is_asked_for;
 use super::compilers::{self, Compiler};
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::libraries::begins_as_elf;
@@ -126,8 +127,10 @@ impl Process<'_, '_> {
         let (mapping, _, at) = runs.or_else(|| noticed.first())?;
         let executable = mapping.executable();
         let severity = match () {
-            () if executable && self.compiler.is_some() => Severity::Medium,
+            () if executable && self.compiler.is_some_and(|one| one.whole) => Severity::Medium,
             () if executable && self.subject.is_foreign(self.task()) => Severity::Critical,
+            // A program of the image that unpacked itself, where nothing else is loaded.
+            () if executable && compilers::is_alone(self.map) => Severity::Medium,
             () if executable => Severity::High,
             () => Severity::Low,
         };
@@ -156,7 +159,14 @@ impl Process<'_, '_> {
         let running = self.running(noticed);
         let (severity, confidence) = match self.compiler {
             Some(Compiler { whole: true, .. }) => (Severity::Info, Confidence::High),
+            // A little code of regular expressions or closures is seldom met running.
+            Some(Compiler { whole: false, .. }) if running.is_some() => {
+                (Severity::Medium, Confidence::Medium)
+            }
             Some(Compiler { whole: false, .. }) => (Severity::Low, Confidence::Medium),
+            None if running.is_some() && self.may_compile(noticed) => {
+                (Severity::Medium, Confidence::Medium)
+            }
             None if running.is_some() => (Severity::High, Confidence::High),
             None if self.subject.is_foreign(self.task()) => (Severity::High, Confidence::Medium),
             None => (Severity::Medium, Confidence::Medium),
@@ -176,7 +186,7 @@ impl Process<'_, '_> {
             finding = finding.seen(Seen::new(what).member(self.subject.mm(self.task())));
         }
         let mut finding = self.with(finding, noticed, "no file");
-        if let Some((thread, at)) = running.filter(|_| self.compiler.is_none()) {
+        if let Some((thread, at)) = running.filter(|_| self.compiler.is_none_or(|one| !one.whole)) {
             let what = format!("thread {thread} is running there, at {at}");
             let core = self.subject.image(ImageKind::Core, u64::from(thread.0));
             finding = finding.seen(Seen::new(what).member(core));
@@ -187,6 +197,19 @@ impl Process<'_, '_> {
             finding.evidence.extend(exe.seen.iter().cloned());
         }
         Some(finding)
+    }
+
+    /// Whether it may be a compiler that is not known: the container's own program, as the image has it, with code that it
+    /// cannot write to where it runs.
+    fn may_compile(&self, noticed: &[Noticed<'_>]) -> bool {
+        let own = self.subject.first().is_some_and(|first| first.pid == self.task().pid)
+            || is_asked_for(self.subject, self.task());
+        own && !self.subject.is_foreign(self.task())
+            && noticed.iter().all(|(mapping, ..)| {
+                let memfd =
+                    matches!(mapping.kind, MappingKind::MemfdPrivate | MappingKind::MemfdShared);
+                memfd || !mapping.writable()
+            })
     }
 
     /// The first thread that is about to run code of one of these mappings, and where.

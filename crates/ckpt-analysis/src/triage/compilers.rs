@@ -26,8 +26,10 @@ const PROGRAM: &str = "the program is known to";
 const MODULE: &str = "its library is mapped";
 const CLOSURES: &str = "its library is mapped, and the code is its closures";
 
+const REGULAR: &str = "regular expressions (PCRE)";
+
 /// Programs, without version.
-const PROGRAMS: [(&[u8], &str); 30] = [
+const PROGRAMS: [(&[u8], &str); 32] = [
     (b"node", "V8"),
     (b"nodejs", "V8"),
     (b"deno", "V8"),
@@ -35,6 +37,7 @@ const PROGRAMS: [(&[u8], &str); 30] = [
     (b"chrome", "V8"),
     (b"chromium", "V8"),
     (b"headless_shell", "V8"),
+    (b"chrome-headless-shell", "V8"),
     (b"mongod", "SpiderMonkey"),
     (b"mongo", "SpiderMonkey"),
     (b"firefox", "SpiderMonkey"),
@@ -46,6 +49,7 @@ const PROGRAMS: [(&[u8], &str); 30] = [
     (b"mono-sgen", "Mono"),
     (b"pwsh", ".NET"),
     (b"pypy", "PyPy"),
+    (b"ruby", "Ruby's YJIT"),
     (b"luajit", "LuaJIT"),
     (b"julia", "Julia"),
     (b"beam.smp", "the Erlang machine"),
@@ -60,8 +64,11 @@ const PROGRAMS: [(&[u8], &str); 30] = [
     (b"qemu-user", "QEMU"),
 ];
 
+/// Programs that may have a library of [`LIBRARIES`] within them that needs a little code.
+const BUNDLES: [&[u8]; 4] = [b"php", b"php-fpm", b"php-cgi", b"frankenphp"];
+
 /// Libraries, by how their names begin.
-const LIBRARIES: [(&[u8], &str, bool); 38] = [
+const LIBRARIES: [(&[u8], &str, bool); 40] = [
     (b"libjvm.so", "the Java virtual machine", true),
     (b"libj9jit", "the Java virtual machine", true),
     (b"libcoreclr.so", ".NET", true),
@@ -88,6 +95,8 @@ const LIBRARIES: [(&[u8], &str, bool); 38] = [
     (b"libdnnl", "oneDNN", true),
     (b"libmkldnn", "oneDNN", true),
     (b"libtensorflow", "TensorFlow", true),
+    (b"libjax_common", "XLA", true),
+    (b"xla_extension", "XLA", true),
     (b"libopenvino", "OpenVINO", true),
     (b"libgccjit", "GCC", true),
     (b"libtcc.so", "TCC", true),
@@ -96,11 +105,16 @@ const LIBRARIES: [(&[u8], &str, bool); 38] = [
     (b"libgallium", "Mesa", true),
     (b"swrast_dri.so", "Mesa", true),
     (b"liborc-0", "ORC", true),
-    (b"libpcre", "regular expressions (PCRE)", false),
+    (b"libpcre", REGULAR, false),
     (b"libffi", "foreign function calls (libffi)", false),
     (b"_cffi_backend", "foreign function calls (libffi)", false),
     (b"_ctypes", "foreign function calls (libffi)", false),
 ];
+
+/// What the compiler of PCRE takes from the system at once, bytes.
+///
+/// Source: `pcre2/deps/sljit/sljit_src/allocator_src/sljitExecAllocatorCore.c`, `CHUNK_SIZE`.
+const CHUNK: u64 = 64 << 10;
 
 /// How closures of libffi begin on x86-64, with and without `endbr64`.
 ///
@@ -137,18 +151,30 @@ pub(super) fn of(subject: &Subject<'_>, map: &MemoryMap<'_>) -> Option<Compiler>
             return Some(Compiler { name: called, whole: true, because: MODULE });
         }
         let closures = called.contains("libffi");
-        if small.is_none() && is_little(map) && (!closures || holds_closures(subject, map)) {
+        let fits = if closures { holds_closures(subject, map) } else { is_of_chunks(map) };
+        if small.is_none() && is_little(map) && fits {
             let because = if closures { CLOSURES } else { MODULE };
             small = Some(Compiler { name: called, whole: false, because });
         }
     }
-    small
+    let bundles = BUNDLES.contains(&program) || BUNDLES.contains(&stem(program));
+    small.or_else(|| {
+        let regular = bundles && is_little(map) && is_of_chunks(map);
+        regular.then_some(Compiler { name: REGULAR, whole: false, because: PROGRAM })
+    })
 }
 
 fn is_of_image(subject: &Subject<'_>, mapping: &Mapping, path: &[u8]) -> bool {
     let Ok(file_id) = u32::try_from(mapping.vma.shmid) else { return false };
     let file = FileRef { path: Text::from(path), deleted: mapping.deleted, memfd: false, file_id };
     !Provenance::of_file(subject, &file).is_foreign()
+}
+
+/// Whether no code of a file is mapped but the program's own.
+pub(super) fn is_alone(map: &MemoryMap<'_>) -> bool {
+    let exe = map.task.exe.as_ref().map(|exe| exe.path.as_bytes());
+    let mut code = map.space.mappings().iter().filter(|mapping| mapping.executable());
+    code.all(|mapping| !mapping.kind.is_file() || mapping.name.as_deref() == exe)
 }
 
 /// Executable memory without a file.
@@ -161,6 +187,11 @@ fn unexplained<'m>(map: &'m MemoryMap<'_>) -> impl Iterator<Item = &'m Mapping> 
 
 fn is_little(map: &MemoryMap<'_>) -> bool {
     unexplained(map).fold(0_u64, |sum, mapping| sum.saturating_add(mapping.len())) <= SMALL
+}
+
+/// Whether all of it is as long as the compiler of PCRE would have it.
+fn is_of_chunks(map: &MemoryMap<'_>) -> bool {
+    unexplained(map).all(|mapping| mapping.len().checked_rem(CHUNK) == Some(0))
 }
 
 /// Whether all of it begins as closures do; on other machines than x86-64 that there is little of it is enough.

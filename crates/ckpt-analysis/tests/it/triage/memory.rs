@@ -1,7 +1,7 @@
 //! Code in memory that no file explains, and words of miners.
 
 use ckpt_analysis::triage::Severity;
-use ckpt_synth::{Archive, File, Task, Vma, stories};
+use ckpt_synth::{Archive, Container, Dump, File, Task, Vma, stories};
 
 use super::*;
 
@@ -42,6 +42,19 @@ fn code_without_a_file() {
     assert_eq!(severity(with(node, 5, b"\x90")), Severity::Info);
     let java = app().map(Vma::file(0x7f10_0000_0000, 0x1000, "/opt/jdk/lib/server/libjvm.so", 0));
     assert_eq!(severity(with(java, 5, b"\x90")), Severity::Info);
+    // What was linked into one program, and a compiler that nobody knows: the container's own command.
+    let ruby = Task::new(2, 1).exe("/usr/local/bin/ruby").argv(&["ruby", "a.rb"]);
+    assert_eq!(severity(with(ruby, 5, b"\x90")), Severity::Info);
+    let own = |prot| {
+        let mut dump = Dump::new();
+        dump.container(Container::new("app").command(&["tini", "--", "/srv/app", "serve"]));
+        let task = Task::new(2, 1).exe("/srv/app").argv(&["/srv/app", "serve"]);
+        let task = with(task, prot, b"\x90").registers(AT + 0x10, 0x7fff_0000);
+        let findings = looked(&Archive::podman(dump.task(init()).task(task)));
+        let mut of = findings.iter().filter(|one| one.address.is_some_and(|at| at.0 == AT));
+        of.next().map(|one| one.severity)
+    };
+    assert_eq!((own(5), own(7)), (Some(Severity::Medium), Some(Severity::High)));
     // A name costs nothing: this node is not the image's.
     let fake = Task::new(2, 1).exe("/opt/.n/node").argv(&["node"]);
     assert_eq!(severity(with(fake, 5, b"\x90")), Severity::High);
@@ -62,12 +75,38 @@ fn closures_are_known_by_their_code() {
     assert_eq!(severity(b"\x31\xc0\x48\xbb\xd1\x9d\x96\x91"), Severity::Medium);
 }
 
+/// Regular expressions need a little code, of a certain length, and are seldom met running.
+#[test]
+fn code_of_regular_expressions() {
+    let nginx = |exe: &str, library: &str, len| {
+        let task = Task::new(2, 1).exe(exe).argv(&["nginx"]);
+        let task = task.map(Vma::file(0x7f10_0000_0000, 0x1000, library, 0));
+        task.map(Vma::anon(AT, len).prot(7)).pages(AT, b"\x90")
+    };
+    let severity = |task| one(&found([task]), "writable-executable-mapping", 2).severity;
+    let (exe, pcre) = ("/usr/sbin/nginx", "/usr/lib/libpcre2-8.so.0");
+    assert_eq!(severity(nginx(exe, pcre, 0x1_0000)), Severity::Low);
+    assert_eq!(severity(nginx(exe, pcre, 0x4000)), Severity::Medium);
+    let running = nginx(exe, pcre, 0x1_0000).registers(AT + 0x10, 0x7fff_0000);
+    assert_eq!(severity(running), Severity::Medium);
+    let bundled = nginx("/usr/local/sbin/php-fpm", "/usr/lib/libc.so.6", 0x1_0000);
+    assert_eq!(severity(bundled), Severity::Low);
+    let elf =
+        nginx(exe, pcre, 0x1_0000).map(Vma::file(0x7f20_0000_0000, 0x1000, pcre, 0x1000).prot(5));
+    let elf = found([elf.pages(AT + 0x1000, b"\x7fELF\x02\x01\x01")]);
+    assert_eq!(one(&elf, "elf-in-anonymous-memory", 2).severity, Severity::High);
+}
+
 #[test]
 fn elf_files_without_a_file() {
     let mut bytes = vec![0; 0x1000];
     bytes.extend_from_slice(b"\x7fELF\x02\x01\x01");
+    let library = Vma::file(0x7f10_0000_0000, 0x1000, "/usr/lib/libc.so.6", 0).prot(5);
+    // A program that unpacks itself has nothing else loaded.
+    let alone = found([with(app(), 5, &bytes)]);
+    assert_eq!(one(&alone, "elf-in-anonymous-memory", 2).severity, Severity::Medium);
     for prot in [5, 7] {
-        let findings = found([with(app(), prot, &bytes)]);
+        let findings = found([with(app().map(library.clone()), prot, &bytes)]);
         let finding = one(&findings, "elf-in-anonymous-memory", 2);
         assert_eq!(finding.severity, Severity::High);
         assert_eq!(finding.address.map(|at| at.0), Some(AT + 0x1000));
@@ -131,15 +170,6 @@ fn miners() {
     assert_eq!(finding.address.map(|at| at.0 >> 12), Some(AT >> 12));
     let foreign = found([quiet(Task::new(2, 1).exe("/tmp/.m/x")).fd(4, pool.clone())]);
     assert_eq!(one(&foreign, "crypto-miner", 2).severity, Severity::High);
-    // A list of rules has the words, and nothing else does.
-    assert_eq!(one(&found([quiet(app())]), "crypto-miner", 2).severity, Severity::Low);
-    let wallet = format!("4{}", "9AbC".repeat(24).get(..94).expect("ascii"));
-    let wallet = Task::new(2, 1).exe("/usr/bin/w").argv(&["w", "-u", &wallet]);
-    assert_eq!(one(&found([wallet]), "crypto-miner", 2).severity, Severity::Medium);
-    none(&found([app().fd(4, pool)]), "crypto-miner");
-    let mention = app().map(Vma::anon(AT, 0x1000)).pages(AT, b"stratum+tcp:// is a scheme");
-    none(&found([mention]), "crypto-miner");
-}
     // What a configuration says, of a pool that speaks another protocol.
     let told = b"\"url\":\"stratum+tcp://h:443\",\"algo\":\"rx/0\" donate-level".to_vec();
     let configured = |exe: &str, remote| {
@@ -150,3 +180,12 @@ fn miners() {
     assert_eq!(configured("/opt/.m/x", [192, 0, 2, 7]), Severity::High);
     assert_eq!(configured("/opt/.m/x", [127, 0, 0, 1]), Severity::Medium);
     assert_eq!(configured("/opt/m/x", [192, 0, 2, 7]), Severity::Low);
+    // A list of rules has the words, and nothing else does.
+    assert_eq!(one(&found([quiet(app())]), "crypto-miner", 2).severity, Severity::Low);
+    let wallet = format!("4{}", "9AbC".repeat(24).get(..94).expect("ascii"));
+    let wallet = Task::new(2, 1).exe("/usr/bin/w").argv(&["w", "-u", &wallet]);
+    assert_eq!(one(&found([wallet]), "crypto-miner", 2).severity, Severity::Medium);
+    none(&found([app().fd(4, pool)]), "crypto-miner");
+    let mention = app().map(Vma::anon(AT, 0x1000)).pages(AT, b"stratum+tcp:// is a scheme");
+    none(&found([mention]), "crypto-miner");
+}
