@@ -97,7 +97,7 @@ fn judge(
         () if exe.deleted && (odd || exe.store == Store::Memory) => {
             (&DELETED, Severity::Critical, Confidence::High)
         }
-        () if exe.deleted && exe.replaced => (&DELETED, Severity::Medium, Confidence::High),
+        () if exe.deleted && exe.updated() => (&DELETED, Severity::Medium, Confidence::High),
         () if exe.deleted => (&DELETED, Severity::High, Confidence::High),
         () if exe.written.is_some() && odd => {
             (&NOT_FROM_IMAGE, Severity::Critical, Confidence::High)
@@ -120,7 +120,7 @@ fn judge(
     };
     let how = match () {
         () if exe.memfd => "which never was in a file system",
-        () if exe.replaced => "which was deleted, and another file has its name",
+        () if exe.updated() => "which was deleted, and another file has its name",
         () if exe.deleted => "which was deleted",
         () if exe.packaged => "of a package that was installed since",
         () if exe.written.is_some() => "which is not as in the image",
@@ -181,7 +181,7 @@ fn interpreted(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
 }
 
 /// A path as it stands on a command line, from the root on; `None` when it is certainly none.
-fn absolute(task: &Task, path: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn absolute(task: &Task, path: &[u8]) -> Option<Vec<u8>> {
     if path.starts_with(b"/") {
         return Some(path.to_vec());
     }

@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use ckpt_memory::{Mapping, MappingKind};
 use ckpt_model::{FileRef, MemoryMap, Strings, Task, Text, escape};
 
+use super::executables::absolute;
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
+use super::places::split;
 use super::programs::{program, stem};
-use super::provenance::{Provenance, Store, Written};
+use super::provenance::{Provenance, Store, Written, in_system};
 use super::quote::quote;
 use super::subject::{Subject, base_name, named};
 
@@ -33,16 +35,35 @@ static PRELOADED: Rule = Rule {
 };
 
 /// Variables that name code to load, and what separates the names.
-const LOADERS: [(&[u8], Form); 9] = [
+const LOADERS: [(&[u8], Form); 11] = [
     (b"LD_PRELOAD", Form::List),
     (b"LD_AUDIT", Form::List),
     (b"NODE_OPTIONS", Form::Options(&[b"--require", b"-r", b"--import", b"--loader"])),
     (b"JAVA_TOOL_OPTIONS", Form::Options(&[b"-javaagent", b"-agentpath"])),
     (b"JDK_JAVA_OPTIONS", Form::Options(&[b"-javaagent", b"-agentpath"])),
-    (b"PERL5OPT", Form::Options(&[b"-I"])),
+    (b"_JAVA_OPTIONS", Form::Options(&[b"-javaagent", b"-agentpath"])),
+    (b"PERL5OPT", Form::Options(&[b"-I", b"-Mlib"])),
     (b"RUBYOPT", Form::Options(&[b"-r", b"-I"])),
     (b"BASH_ENV", Form::List),
+    (b"ENV", Form::List),
     (b"PYTHONSTARTUP", Form::List),
+];
+
+/// Variables that name folders where code is looked for first.
+const FOLDERS: [&[u8]; 4] = [b"LD_LIBRARY_PATH", b"PYTHONPATH", b"PERL5LIB", b"RUBYLIB"];
+
+/// Files that somebody keeps at home to start shells and interpreters with.
+const OF_HOME: [&[u8]; 10] = [
+    b".bash_env",
+    b".bashrc",
+    b".bash_profile",
+    b".profile",
+    b".shinit",
+    b".shrc",
+    b".env",
+    b".pythonrc",
+    b".pythonrc.py",
+    b".pystartup",
 ];
 
 /// How a variable names what is to be loaded.
@@ -87,15 +108,20 @@ fn libraries<'m>(map: &'m MemoryMap<'_>) -> Vec<(&'m Mapping, FileRef)> {
     let files = mappings.filter_map(|mapping| {
         let name = mapping.name.as_deref()?;
         let new = Some(name) != exe && name.starts_with(b"/") && known.insert(name);
-        let file = FileRef {
-            path: Text::from(name),
-            deleted: mapping.deleted,
-            memfd: !mapping.kind.is_file(),
-            file_id: u32::try_from(mapping.vma.shmid).ok()?,
-        };
+        let file = file_of(mapping)?;
         new.then_some((mapping, file))
     });
     files.collect()
+}
+
+/// The file that a mapping is of.
+fn file_of(mapping: &Mapping) -> Option<FileRef> {
+    Some(FileRef {
+        path: Text::from(mapping.name.as_deref()?),
+        deleted: mapping.deleted,
+        memfd: !mapping.kind.is_file(),
+        file_id: u32::try_from(mapping.vma.shmid).ok()?,
+    })
 }
 
 /// Libraries of a process that are not of the image: one finding, about the worst of them.
@@ -108,7 +134,7 @@ fn loaded(subject: &Subject<'_>, map: &MemoryMap<'_>, told: &[Text]) -> Option<F
         if told.contains(&library.path) {
             continue;
         }
-        if let Some(severity) = weigh(map, mapping, &library, runtime) {
+        if let Some(severity) = weigh(subject, map, mapping, &library, runtime) {
             found.push((severity, mapping, library));
         }
     }
@@ -132,6 +158,7 @@ fn loaded(subject: &Subject<'_>, map: &MemoryMap<'_>, told: &[Text]) -> Option<F
 }
 
 fn weigh(
+    subject: &Subject<'_>,
     map: &MemoryMap<'_>,
     mapping: &Mapping,
     library: &Provenance,
@@ -143,10 +170,13 @@ fn weigh(
         () if library.memfd && !begins_as_elf(map, mapping) => return None,
         () if library.memfd => Severity::High,
         () if library.packaged => return None,
+        // The image has it: an application's own way to name its folders, as a rule.
+        () if library.hidden && is_of_image(subject, library) => Severity::Medium,
         () if library.hidden => Severity::High,
         () if odd && runtime => Severity::Low,
         () if library.deleted && odd => Severity::High,
-        () if library.deleted && library.replaced => Severity::Low,
+        () if library.deleted && library.updated() => Severity::Low,
+        () if library.deleted && library.replaced => Severity::Medium,
         () if library.deleted && is_of_system(&library.path) => Severity::Medium,
         () if library.deleted => Severity::High,
         () if library.store == Store::Memory && odd => Severity::High,
@@ -157,6 +187,12 @@ fn weigh(
         () if library.store == Store::Memory || library.temporary => Severity::Medium,
         () => return None,
     })
+}
+
+/// Whether a file was there before the container was made, as far as its changes tell, and lies where applications do.
+fn is_of_image(subject: &Subject<'_>, file: &Provenance) -> bool {
+    let quiet = file.written.is_none() && !file.deleted && file.store == Store::Root;
+    quiet && subject.has_diff() && !file.temporary && !in_system(file.path.as_bytes())
 }
 
 /// Whether it lies where packages put libraries, and take old versions away when they are updated.
@@ -191,7 +227,7 @@ fn preloaded(subject: &Subject<'_>, task: &Task, map: Option<&MemoryMap<'_>>) ->
         let value = value.get(1..).unwrap_or_default();
         let finding = match LOADERS.iter().find(|(known, _)| *known == name) {
             Some((_, form)) => forced(subject, task, map, name, value, *form),
-            None if name == b"LD_LIBRARY_PATH" => searched(subject, task, value),
+            None if FOLDERS.contains(&name) => searched(subject, task, name, value),
             None => None,
         };
         let Some(finding) = finding else { continue };
@@ -221,10 +257,22 @@ fn forced(
     let of_spec = is_of_spec(subject, name, value);
     let mut worst: Option<(Severity, Provenance, Option<&Mapping>)> = None;
     for path in named_paths(value, form) {
-        let library = Provenance::of_path(subject, path);
-        let mapped = map.and_then(|map| mapping_of(map, path));
-        let deleted = mapped.is_some_and(|mapping| mapping.deleted);
-        let foreign = library.is_foreign() || library.temporary || deleted;
+        let mapped = map.filter(|_| by_linker).and_then(|map| mapping_of(map, path));
+        // The linker looks for names without a folder, and fills in $LIB and $ORIGIN: what is mapped is what it found.
+        let file = mapped.and_then(file_of);
+        // Only shells know what a tilde means.
+        let named = Some(path).filter(|path| !path.starts_with(b"~"));
+        let library = match (file, named.and_then(|path| absolute(task, path))) {
+            (Some(file), _) => Provenance::of_file(subject, &file),
+            (None, _) if by_linker => Provenance::of_path(subject, path),
+            (None, Some(path)) => Provenance::of_path(subject, &path),
+            (None, None) => continue,
+        };
+        let foreign = if by_linker {
+            library.is_foreign() || library.temporary
+        } else {
+            is_strange(&library, of_spec)
+        };
         let severity = match () {
             () if foreign && by_linker && mapped.is_some() => Severity::Critical,
             () if foreign => Severity::High,
@@ -257,8 +305,20 @@ fn forced(
     Some(finding)
 }
 
-/// `LD_LIBRARY_PATH`, where it names a folder that libraries are not kept in.
-fn searched(subject: &Subject<'_>, task: &Task, value: &[u8]) -> Option<Finding> {
+/// Whether what an interpreter is made to load is not of the image. Where it hides tells little when the container was
+/// started so, or when such files are kept there.
+fn is_strange(file: &Provenance, of_spec: bool) -> bool {
+    let path = file.path.as_bytes();
+    let (folder, name) = split(path);
+    let (above, _) = split(folder);
+    let home = folder == b"/root" || above == b"/home";
+    let usual = of_spec || (home && OF_HOME.contains(&name));
+    let anew = file.written == Some(Written::Anew) && !file.packaged;
+    file.deleted || file.store == Store::Memory || file.temporary || anew || (file.hidden && !usual)
+}
+
+/// A variable of [`FOLDERS`], where it names a folder that libraries are not kept in.
+fn searched(subject: &Subject<'_>, task: &Task, name: &[u8], value: &[u8]) -> Option<Finding> {
     let folders = value.split(|byte| matches!(byte, b':' | b';')).take(MOST_FILES);
     let mut folders = folders.filter(|folder| folder.len() < PATH_MAX);
     let folder = folders.find(|folder| {
@@ -266,11 +326,12 @@ fn searched(subject: &Subject<'_>, task: &Task, value: &[u8]) -> Option<Finding>
         let found = Provenance::of_path(subject, &inside);
         folder.starts_with(b"/") && found.is_odd_place()
     })?;
-    let of_spec = is_of_spec(subject, b"LD_LIBRARY_PATH", value);
+    let of_spec = is_of_spec(subject, name, value);
+    let name = escape(name);
     let severity = if of_spec { Severity::Low } else { Severity::Medium };
     let folder = Text::from(folder);
     let title = format!("{} looks for libraries in {folder} first", named(task));
-    let what = format!("environment: LD_LIBRARY_PATH={}", quote(value));
+    let what = format!("environment: {name}={}", quote(value));
     let finding = Finding::new(&PRELOADED, severity, Confidence::Medium, title).of(task.pid);
     Some(finding.path(folder).seen(Seen::new(what).member(subject.mm(task))))
 }

@@ -7,6 +7,7 @@ use ckpt_model::{ChangeKind, ChangeSource, Event, FileRef, Mount, Text, fd_type}
 use criu_image::ImageKind;
 
 use super::finding::Seen;
+use super::places::{is_program_path, split};
 use super::subject::Subject;
 
 /// What the kernel puts behind the path of a deleted file.
@@ -32,7 +33,7 @@ const SYSTEM_FOLDERS: [&[u8]; 12] = [
 ];
 
 /// Folders with a dot that tools install programs and libraries into.
-const TOOL_FOLDERS: [&[u8]; 48] = [
+const TOOL_FOLDERS: [&[u8]; 60] = [
     b".local",
     b".cargo",
     b".rustup",
@@ -81,7 +82,23 @@ const TOOL_FOLDERS: [&[u8]; 48] = [
     b".next",
     b".julia",
     b".R",
+    b".prisma",
+    b".meteor",
+    b".goenv",
+    b".nodenv",
+    b".composer",
+    b".pub-cache",
+    b".mix",
+    b".poetry",
+    b".uv",
+    b".output",
+    b".nuxt",
+    b".svelte-kit",
 ];
+
+/// Folders of the system that applications are put into, with those directly below that are the system's own.
+const LOCAL_FOLDERS: [&[u8]; 2] = [b"/usr/local/", b"/usr/src/"];
+const LOCAL_SYSTEM: [&[u8]; 5] = [b"bin", b"sbin", b"lib", b"lib64", b"libexec"];
 
 /// What the file lies on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,6 +140,8 @@ pub(crate) struct Provenance {
     pub(crate) store: Store,
     /// Its name or a folder above it begins with a dot, and no tool is known that installs there.
     pub(crate) hidden: bool,
+    /// Something was put into its folder since the container was made. A change of mode or owner alone does not show there.
+    pub(crate) joined: bool,
     /// It lies in a folder for temporary files, or among devices.
     pub(crate) temporary: bool,
     /// What tells so.
@@ -199,12 +218,22 @@ impl Provenance {
             (Some(began), Some(mtime)) => mtime.secs < began.time.as_second(),
             _ => false,
         };
-        let anew = change.kind == ChangeKind::Added || !before;
+        let (folder, _) = split(self.path.as_bytes());
+        let folder = subject.change(folder).and_then(|change| change.state.as_ref());
+        self.joined = began
+            .zip(folder)
+            .is_some_and(|(began, folder)| folder.mtime.secs >= began.time.as_second());
+        let joined = self.joined && is_program_path(self.path.as_bytes());
+        let anew = change.kind == ChangeKind::Added || !before || joined;
         self.packaged = subject.packages.own(self.path.as_bytes());
         self.written = Some(if anew { Written::Anew } else { Written::PerhapsBefore });
         let what = match (change.kind, before) {
             (ChangeKind::Added, _) => format!("{} is not in the image", self.path),
             (ChangeKind::Modified, _) => format!("{} is another file in the image", self.path),
+            (_, true) if self.joined => format!(
+                "{} is in the diff of the root file system, with a time before the container was made, and its folder was changed since",
+                self.path
+            ),
             (_, false) => format!("{} was written since the container was made", self.path),
             (_, true) => format!(
                 "{} is in the diff of the root file system, with a time before the container was made",
@@ -214,10 +243,24 @@ impl Provenance {
         self.seen.push(Seen::new(what).member(subject.member_of(change)));
     }
 
+    /// Whether the deleted file gave way to that of a package: anybody can put a file where another one was.
+    pub(crate) fn updated(&self) -> bool {
+        self.replaced && self.packaged
+    }
+
+    /// Of a program that is not what the container was started with: nobody changed but its mode or owner then, if
+    /// something was put into its folder.
+    pub(crate) fn of_stranger(mut self) -> Self {
+        if self.joined && self.written.is_some() {
+            self.written = Some(Written::Anew);
+        }
+        self
+    }
+
     /// Whether it is certainly not a program or library that the image brings and administrators know of.
     pub(crate) fn is_foreign(&self) -> bool {
         self.memfd
-            || (self.deleted && !self.replaced)
+            || (self.deleted && !self.updated())
             || (self.written == Some(Written::Anew) && !self.packaged)
             || (self.written.is_some() && self.is_odd_place())
             || self.store == Store::Memory
@@ -261,16 +304,33 @@ pub(crate) fn is_hidden(path: &[u8]) -> bool {
     if path.starts_with(b"/nix/store/") {
         return false;
     }
-    // Tools install below somebody's home or where an application lies, not among the system's files.
-    let system = SYSTEM_FOLDERS.iter().any(|folder| path.starts_with(folder));
-    let hides = |part: &[u8]| {
+    let scratch = TEMPORARY.iter().any(|folder| path.starts_with(folder));
+    let local = LOCAL_FOLDERS.iter().find_map(|folder| path.strip_prefix(*folder));
+    let (_, name) = split(path);
+    let mut above: Option<&[u8]> = None;
+    path.split(|byte| *byte == b'/').enumerate().any(|(depth, part)| {
+        // Tools install below somebody's home or where an application lies, not among the system's files.
+        let system = match local {
+            // "", "usr", "local", and then what is of the system itself.
+            Some(_) => depth == 4 && above.is_some_and(|above| LOCAL_SYSTEM.contains(&above)),
+            None => in_system(path),
+        };
         let dotted = part.starts_with(b".") && part != b"." && part != b"..";
         let blank = !part.is_empty() && part.iter().all(u8::is_ascii_whitespace);
-        let bundled = matches!(part, b".libs" | b".dylibs");
+        let bundled = matches!(part, b".libs" | b".dylibs")
+            // Package managers of node keep their own folders and files there.
+            || (above == Some(b"node_modules") && !scratch)
+            || (part == name && part.starts_with(b".pnp.") && !system);
         let tools = bundled || (!system && TOOL_FOLDERS.contains(&part));
+        above = Some(part);
         (dotted && !tools) || blank
-    };
-    path.split(|byte| *byte == b'/').any(hides)
+    })
+}
+
+/// Whether it lies in a folder of the system, or for temporary files.
+pub(crate) fn in_system(path: &[u8]) -> bool {
+    let local = LOCAL_FOLDERS.iter().any(|folder| path.starts_with(folder));
+    !local && SYSTEM_FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
 /// The mount of that number; where there is none the longest mount point above a path.
@@ -312,10 +372,29 @@ mod tests {
             "/srv/ /b",
             "/root/.config/x",
             "/usr/lib/.cache/x",
+            "/usr/local/bin/.local/x",
+            "/usr/local/lib/.cache/x",
+            "/usr/local/.x/y",
+            "/tmp/node_modules/.x/y",
+            "/app/node_modules/a/.x/y",
+            "/usr/bin/.pnp.cjs",
+            "/srv/shop/.stage/implant",
         ] {
             assert!(is_hidden(path.as_bytes()), "{path}");
         }
-        for path in ["/usr/bin/a.b", "/app/.venv/bin/python", "/root/.cargo/bin/x", "./a", "../a"] {
+        for path in [
+            "/usr/bin/a.b",
+            "/app/.venv/bin/python",
+            "/root/.cargo/bin/x",
+            "./a",
+            "../a",
+            "/app/node_modules/.prisma/client/libquery_engine.so.node",
+            "/usr/src/app/node_modules/.pnpm/a@1/node_modules/a/b.node",
+            "/usr/src/app/.venv/lib/a.so",
+            "/usr/local/share/.venv/bin/python",
+            "/opt/.meteor/packages/node",
+            "/app/.pnp.cjs",
+        ] {
             assert!(!is_hidden(path.as_bytes()), "{path}");
         }
         assert!(!is_hidden(b"/nix/store/abc-foo-1.0/bin/.foo-wrapped"));

@@ -12,6 +12,7 @@ use ckpt_scan::secrets::Summary;
 use criu_image::ImageKind;
 
 use super::TriageOptions;
+use super::commands::is_asked_for;
 use super::finding::Seen;
 use super::links::Links;
 use super::packages::Packages;
@@ -83,7 +84,10 @@ impl<'a> Subject<'a> {
         subject.packages = Packages::of(written(&subject));
         let executables = subject.tasks.iter().filter_map(|task| {
             let exe = task.exe.as_ref()?;
-            Some((task.pid, Provenance::of_file(&subject, exe)))
+            let of = Provenance::of_file(&subject, exe);
+            let first = subject.first().is_some_and(|first| first.pid == task.pid);
+            let own = first || is_asked_for(&subject, task);
+            Some((task.pid, if own { of } else { of.of_stranger() }))
         });
         subject.executables = executables.collect();
         subject.searched = secrets::search(&subject, &miner::WORDS);
@@ -174,6 +178,11 @@ impl<'a> Subject<'a> {
         let list = &self.changes.list;
         let at = list.partition_point(|change| change.path.as_bytes() < path);
         list.get(at).filter(|change| change.path.as_bytes() == path)
+    }
+
+    /// Whether the evidence tells what was written to the root file system.
+    pub(crate) fn has_diff(&self) -> bool {
+        self.diff.is_some()
     }
 
     /// The member that tells of a change, safe for a terminal.

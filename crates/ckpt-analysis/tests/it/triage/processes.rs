@@ -19,13 +19,38 @@ fn deleted_programs() {
 
     let plain = found([Task::new(2, 1).exe_deleted("/usr/bin/app", "x")]);
     assert_eq!(one(&plain, "executable-deleted", 2).severity, Severity::High);
-    // An update: the diff has a new file of that name.
-    let updated = found_with_diff(
-        Task::new(2, 1).exe_deleted("/usr/bin/app", "x"),
-        &[("usr/bin/app", LATER)],
-    );
+    // Anybody can put another file there.
+    let app = || Task::new(2, 1).exe_deleted("/usr/bin/app", "x");
+    let covered = found_with_diff(app(), &[("usr/bin/app", LATER)]);
+    assert_eq!(one(&covered, "executable-deleted", 2).severity, Severity::High);
+    none(&covered, "executable-not-from-image");
+    // An update: the new file of that name is of a package.
+    let mut diff = Archive::new();
+    diff.push(Member::file("usr/bin/app", b"\x7fELF").mode(0o755).mtime(LATER))
+        .push(Member::file("var/lib/dpkg/status", b"Package: app\n").mtime(LATER))
+        .push(Member::file("var/lib/dpkg/info/app.list", b"/.\n/usr/bin/app\n").mtime(LATER));
+    let mut archive = Archive::podman(&dump([app()]));
+    archive.replace("rootfs-diff.tar", diff.tar());
+    let updated = looked(&archive);
     assert_eq!(one(&updated, "executable-deleted", 2).severity, Severity::Medium);
-    none(&updated, "executable-not-from-image");
+}
+
+/// Times are copied, or come from where the file does; that something was put into the folder stays to be seen.
+#[test]
+fn programs_with_an_old_time() {
+    let severity = |path: &str, folder_time: u64| {
+        let (folder, _) = path.rsplit_once('/').expect("a folder");
+        let mut diff = Archive::new();
+        diff.push(Member::dir(folder).mtime(folder_time))
+            .push(Member::file(path, b"\x7fELF").mode(0o755).mtime(BEFORE));
+        let task = Task::new(2, 1).exe(format!("/{path}")).argv(&["x"]);
+        let mut archive = Archive::podman(&dump([task]));
+        archive.replace("rootfs-diff.tar", diff.tar());
+        one(&looked(&archive), "executable-not-from-image", 2).severity
+    };
+    assert_eq!(severity("usr/sbin/x", LATER), Severity::High);
+    assert_eq!(severity("opt/app/x", LATER), Severity::High);
+    assert_eq!(severity("usr/sbin/x", BEFORE), Severity::Medium);
 }
 
 #[test]
@@ -65,7 +90,13 @@ fn programs_in_odd_places() {
     let finding = one(&finding, "executable-in-odd-place", 2);
     assert_eq!(finding.severity, Severity::High);
     assert!(finding.evidence.iter().any(|seen| seen.what.contains("192.0.2.7:443")));
-    for honest in ["/app/.venv/bin/python3", "/root/.cargo/bin/tool", "/usr/bin/tool"] {
+    for honest in [
+        "/app/.venv/bin/python3",
+        "/root/.cargo/bin/tool",
+        "/usr/bin/tool",
+        "/usr/src/app/.venv/bin/python3",
+        "/opt/.meteor/bin/node",
+    ] {
         none(&found([Task::new(2, 1).exe(honest)]), "executable-in-odd-place");
     }
 }
@@ -124,10 +155,26 @@ fn libraries_that_the_image_does_not_have() {
     assert_eq!(severity(deleted("/var/tmp/l.so")), Severity::High);
     assert_eq!(severity(deleted("/srv/l.so")), Severity::High);
     assert_eq!(severity(deleted("/usr/lib/libssl.so.3")), Severity::Medium);
-    assert_eq!(
-        severity(app().map(Vma::file(LIBRARY, 0x1000, "/opt/.h/l.so", 0).prot(5))),
-        Severity::High
-    );
+    let hidden = |path: &str, diff: bool| {
+        let task = app().map(Vma::file(LIBRARY, 0x1000, path, 0).prot(5));
+        let mut archive = Archive::podman(&dump([task]));
+        if !diff {
+            archive.without("rootfs-diff.tar");
+        }
+        one(&looked(&archive), "library-not-from-image", 2).severity
+    };
+    assert_eq!(hidden("/opt/.h/l.so", false), Severity::High);
+    // The image has it, as the diff tells.
+    assert_eq!(hidden("/opt/.h/l.so", true), Severity::Medium);
+    assert_eq!(hidden("/usr/lib/.h/l.so", true), Severity::High);
+    for honest in [
+        "/app/node_modules/.prisma/client/q.so.node",
+        "/usr/src/app/node_modules/.pnpm/a@1/node_modules/a/b.node",
+        "/usr/src/app/.venv/lib/python3/a.so",
+    ] {
+        let task = app().map(Vma::file(LIBRARY, 0x1000, honest, 0).prot(5));
+        none(&found([task]), "library-not-from-image");
+    }
     let findings = found_with_diff(
         app().map(Vma::file(LIBRARY, 0x1000, "/usr/lib/libpam.so.0", 0).prot(5)),
         &[("usr/lib/libpam.so.0", LATER)],
@@ -143,6 +190,49 @@ fn libraries_that_the_image_does_not_have() {
         &found([app().map(Vma::file(LIBRARY, 0x1000, "/usr/lib/libc.so.6", 0).prot(5))]),
         "library-not-from-image",
     );
+    let python = Task::new(2, 1).env(&["PYTHONPATH=/opt/.k"]);
+    assert_eq!(one(&found([python]), "preloaded-library", 2).severity, Severity::Medium);
+    // The linker looks for names without a folder: what is mapped is what it found.
+    let bare =
+        preloads("libevil.so").map(Vma::file(LIBRARY, 0x1000, "/usr/lib/libevil.so", 0).prot(5));
+    let bare = found_with_diff(bare, &[("usr/lib/libevil.so", LATER)]);
+    let finding = one(&bare, "preloaded-library", 2);
+    assert_eq!((path(finding), finding.severity), ("/usr/lib/libevil.so", Severity::Critical));
+}
+
+/// Shells and interpreters have files at home, and applications say what they load.
+#[test]
+fn what_interpreters_are_made_to_load() {
+    let with = |variable: &str, of_spec: bool, files: &[(&str, u64)]| {
+        let task = Task::new(2, 1).exe("/usr/bin/app").env(&[variable]);
+        let mut dump = Dump::new();
+        let env: &[&str] = if of_spec { &[variable] } else { &[] };
+        let container = Container::new("app").command(&["tini", "--", "app"]).env(env);
+        dump.container(container.times(CREATED, "2026-11-23T02:00:00Z", LATER)).task(init());
+        dump.task(task);
+        let mut diff = Archive::new();
+        for (path, mtime) in files {
+            diff.push(Member::file(*path, b"x").mtime(*mtime));
+        }
+        let mut archive = Archive::podman(&dump);
+        archive.replace("rootfs-diff.tar", diff.tar());
+        let findings = looked(&archive);
+        findings.into_iter().find(|one| one.rule.id == "preloaded-library").map(|one| one.severity)
+    };
+    for (variable, of_spec) in [
+        ("BASH_ENV=/home/u/.bash_env", false),
+        ("BASH_ENV=/opt/.circle/env", true),
+        ("NODE_OPTIONS=-r /app/.pnp.cjs", false),
+        ("PYTHONSTARTUP=/root/.pythonrc", false),
+        ("PYTHONSTARTUP=~/.pythonrc", false),
+        ("ENV=production", true),
+    ] {
+        assert_eq!(with(variable, of_spec, &[]), None, "{variable}");
+    }
+    let high = Some(Severity::High);
+    assert_eq!(with("BASH_ENV=/opt/.circle/env", false, &[]), high);
+    assert_eq!(with("BASH_ENV=/root/.bash_env", false, &[("root/.bash_env", LATER)]), high);
+    assert_eq!(with("NODE_OPTIONS=--require /tmp/x.js", true, &[]), high);
 }
 
 #[test]
