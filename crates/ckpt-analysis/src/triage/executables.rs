@@ -1,11 +1,12 @@
 //! Programs that the image does not have: deleted, in memory, written since, hidden.
 
 use ckpt_memory::VirtAddr;
-use ckpt_model::{Remap, Strings, Task};
+use ckpt_model::{Remap, Strings, Task, fd_type};
 use criu_image::ImageKind;
 
+use super::commands::is_asked_for;
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
-use super::programs::{is_interpreter, is_shell, program, script};
+use super::programs::{Told, is_interpreter, is_shell, program, told};
 use super::provenance::{Provenance, Store, Written};
 use super::subject::{Subject, named};
 use super::talk;
@@ -147,37 +148,86 @@ fn entry(task: &Task) -> Option<VirtAddr> {
     (start != 0).then_some(VirtAddr(start))
 }
 
-/// An interpreter whose script is not of the image.
+/// An interpreter whose script, or something that is loaded before it, is not of the image: the worst of them.
 fn interpreted(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     let name = program(task);
     if !(is_interpreter(name) || is_shell(name)) || subject.is_foreign(task) {
         return None;
     }
-    let argv = task.argv.as_ref()?;
-    let script = script(argv)?;
-    let path = absolute(task, script)?;
-    let found = Provenance::of_path(subject, &path);
-    let odd = found.is_odd_place();
-    let talks = !talk::seen(subject, task).is_empty();
-    let (severity, confidence) = match () {
-        () if found.packaged => return None,
-        () if found.written == Some(Written::Anew)
-            && (found.hidden || (odd && (is_interpreter(name) || talks))) =>
-        {
-            (Severity::High, Confidence::High)
+    let Told { script, loads } = told(name, task.argv.as_ref()?);
+    let talks = talk::seen(subject, task);
+    let files = script.map(|file| (file, "runs the script")).into_iter();
+    let files = files.chain(loads.into_iter().map(|file| (file, "loads")));
+    let mut worst: Option<(Severity, Confidence, &str, Provenance)> = None;
+    for (file, does) in files {
+        let Some(found) = of_argument(subject, task, file) else { continue };
+        let weight = weigh(subject, task, &found, !talks.is_empty());
+        let Some((severity, confidence)) = weight else { continue };
+        if worst.as_ref().is_none_or(|(known, ..)| *known < severity) {
+            worst = Some((severity, confidence, does, found));
         }
-        () if found.written == Some(Written::Anew) => (Severity::Medium, Confidence::High),
-        () if found.hidden => (Severity::Medium, Confidence::Medium),
-        () if found.temporary => (Severity::Low, Confidence::Medium),
-        () => return None,
-    };
-    let title = format!("{} runs the script {}, {}", named(task), found.path, found.oddity()?);
+    }
+    let (severity, confidence, does, found) = worst?;
+    let title = format!("{} {does} {}, {}", named(task), found.path, found.oddity()?);
     let mut finding = Finding::new(&SCRIPT, severity, confidence, title).of(task.pid);
     finding = finding.path(found.path.clone());
     finding.evidence.extend(subject.seen_arguments(task));
     finding.evidence.extend(found.seen);
-    finding.evidence.extend(talk::seen(subject, task));
+    finding.evidence.extend(talks);
     Some(finding)
+}
+
+/// How much a script matters.
+fn weigh(
+    subject: &Subject<'_>,
+    task: &Task,
+    found: &Provenance,
+    talks: bool,
+) -> Option<(Severity, Confidence)> {
+    let interpreter = is_interpreter(program(task));
+    let odd = found.is_odd_place();
+    // The diff has no files of file systems in memory.
+    let anew = found.written == Some(Written::Anew) || found.store == Store::Memory;
+    // Nor has it what was deleted; what the image has in a temporary folder it runs itself.
+    let gone = found.temporary && found.written.is_none() && found.store == Store::Root;
+    let own =
+        subject.first().is_some_and(|first| first.pid == task.pid) || is_asked_for(subject, task);
+    Some(match () {
+        () if found.packaged => return None,
+        () if found.memfd || found.deleted => (Severity::High, Confidence::High),
+        () if anew && (found.hidden || (odd && (interpreter || talks))) => {
+            (Severity::High, Confidence::High)
+        }
+        () if anew => (Severity::Medium, Confidence::High),
+        () if gone
+            && interpreter
+            && !own
+            && subject.has_diff()
+            && talk::calls_out(subject, task) =>
+        {
+            (Severity::High, Confidence::Medium)
+        }
+        () if found.hidden || (gone && talks) => (Severity::Medium, Confidence::Medium),
+        () if found.temporary => (Severity::Low, Confidence::Medium),
+        () => return None,
+    })
+}
+
+/// Where a file comes from that an argument names, if only by a descriptor. `None` when it names none.
+fn of_argument(subject: &Subject<'_>, task: &Task, file: &[u8]) -> Option<Provenance> {
+    let path = absolute(task, file)?;
+    let Some(fd) = descriptor(&path) else { return Some(Provenance::of_path(subject, &path)) };
+    let open = subject.checkpoint.descriptors().get(task.pid, fd)?;
+    let file = subject.checkpoint.files().path(open.file_id)?;
+    let is_file = matches!(open.fd_type, fd_type::REG | fd_type::MEMFD);
+    is_file.then(|| Provenance::of_file(subject, &file))
+}
+
+/// The descriptor of `/dev/fd/N` and `/proc/self/fd/N`.
+fn descriptor(path: &[u8]) -> Option<u32> {
+    let folders = [&b"/dev/fd/"[..], b"/proc/self/fd/"];
+    let number = folders.iter().find_map(|folder| path.strip_prefix(*folder))?;
+    std::str::from_utf8(number).ok()?.parse().ok()
 }
 
 /// A path as it stands on a command line, from the root on; `None` when it is certainly none.

@@ -169,28 +169,231 @@ pub(crate) fn is_tracer(name: &[u8]) -> bool {
     TRACERS.contains(&name)
 }
 
-/// The script that an interpreter was told to run: the first argument that is no option. `None` when the program was
-/// given on the command line.
-pub(crate) fn script(argv: &Strings) -> Option<&[u8]> {
-    let mut rest = argv.iter().skip(1);
-    loop {
-        let word = rest.next()?;
-        match word {
-            b"-jar" => return rest.next(),
-            b"-c" | b"-e" | b"-E" | b"-r" | b"--eval" | b"-p" | b"-m" | b"-s" | b"-" => {
-                return None;
+/// What the options of an interpreter mean, by the letters of groups such as `-fNR`. Letters that are not named stand
+/// for themselves.
+#[derive(Clone, Copy, Debug)]
+struct Language {
+    /// Names of the interpreter, without version.
+    names: &'static [&'static [u8]],
+    /// Options behind which no script follows: the program is on the command line, or comes from elsewhere.
+    ends: &'static [u8],
+    /// Options with a value, in the same word or in the next.
+    values: &'static [u8],
+    /// As `values`; the value is the script.
+    file: &'static [u8],
+    /// As `values`; the value is loaded before the script.
+    loads: &'static [u8],
+    /// Options whose value, if any, is in the same word.
+    attached: &'static [u8],
+    /// The first word that is no option is a program, not the name of a script.
+    inline: bool,
+}
+
+impl Language {
+    const PLAIN: Self = Self {
+        names: &[],
+        ends: b"",
+        values: b"",
+        file: b"",
+        loads: b"",
+        attached: b"",
+        inline: false,
+    };
+
+    /// The interpreter of that name.
+    fn of(name: &[u8]) -> Self {
+        if is_shell(name) {
+            return Self { ends: b"cs", values: b"oO", ..Self::PLAIN };
+        }
+        let known = LANGUAGES.iter().find(|language| language.names.contains(&stem(name)));
+        known.copied().unwrap_or(Self { ends: b"ceEr", values: b"W", ..Self::PLAIN })
+    }
+}
+
+const LANGUAGES: [Language; 9] = [
+    Language { names: &[b"python", b"pypy"], ends: b"cm", values: b"WX", ..Language::PLAIN },
+    Language {
+        names: &[b"perl"],
+        ends: b"eE",
+        values: b"I",
+        attached: b"mMiFxCDdlV0",
+        ..Language::PLAIN
+    },
+    Language {
+        names: &[b"ruby"],
+        ends: b"e",
+        values: b"ICE",
+        loads: b"r",
+        attached: b"FKTWxi0",
+        ..Language::PLAIN
+    },
+    Language {
+        names: &[b"php", b"php-cgi"],
+        ends: b"rBRE",
+        values: b"cdtSz",
+        file: b"fF",
+        ..Language::PLAIN
+    },
+    Language {
+        names: &[b"node", b"nodejs"],
+        ends: b"ep",
+        values: b"C",
+        loads: b"r",
+        ..Language::PLAIN
+    },
+    Language {
+        names: &[b"deno", b"bun"],
+        ends: b"e",
+        values: b"c",
+        loads: b"r",
+        ..Language::PLAIN
+    },
+    Language {
+        names: &[b"gawk", b"mawk", b"awk", b"original-awk"],
+        values: b"Fv",
+        file: b"f",
+        inline: true,
+        ..Language::PLAIN
+    },
+    Language {
+        names: &[b"lua", b"luajit"],
+        ends: b"e",
+        loads: b"l",
+        attached: b"jOb",
+        ..Language::PLAIN
+    },
+    Language { names: &[b"expect", b"tclsh", b"wish"], ends: b"c", file: b"f", ..Language::PLAIN },
+];
+
+/// Files that an interpreter is told to run or to load that are looked at.
+const MOST_FILES: usize = 16;
+
+/// The files that an interpreter was told to run or to load.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told<'a> {
+    /// The script: the first argument that is no option. `None` when the program was given on the command line.
+    pub(crate) script: Option<&'a [u8]>,
+    /// What is loaded before it: modules, and the places of classes.
+    pub(crate) loads: Vec<&'a [u8]>,
+}
+
+/// What an interpreter of that name was told to run, and to load.
+pub(crate) fn told<'a>(name: &[u8], argv: &'a Strings) -> Told<'a> {
+    let mut told = if stem(name) == b"java" { told_java(argv) } else { told_others(name, argv) };
+    told.loads.retain(|file| !file.is_empty());
+    told.loads.truncate(MOST_FILES);
+    told
+}
+
+/// As [`told`], the script alone.
+pub(crate) fn script<'a>(name: &[u8], argv: &'a Strings) -> Option<&'a [u8]> {
+    told(name, argv).script
+}
+
+fn told_others<'a>(name: &[u8], argv: &'a Strings) -> Told<'a> {
+    let language = Language::of(name);
+    let mut told = Told::default();
+    let mut rest = argv.iter().skip(1).filter(|word| !word.is_empty());
+    while let Some(word) = rest.next() {
+        if let Some(long) = word.strip_prefix(b"--") {
+            let (option, value) = match long.iter().position(|byte| *byte == b'=') {
+                Some(at) => (long.get(..at).unwrap_or(long), long.get(at.saturating_add(1)..)),
+                None => (long, None),
+            };
+            match option {
+                b"" => {
+                    told.script = rest.next().filter(|_| !language.inline);
+                    return told;
+                }
+                b"eval" | b"print" | b"command" => return told,
+                b"require" | b"import" | b"loader" | b"experimental-loader" | b"preload" => {
+                    told.loads.extend(value.or_else(|| rest.next()));
+                }
+                b"rcfile" | b"init-file" if is_shell(name) => drop(rest.next()),
+                b"file" if language.inline => {
+                    told.script = value.or_else(|| rest.next());
+                    return told;
+                }
+                _ => {}
             }
-            b"-W" | b"-X" | b"-cp" | b"-classpath" | b"--require" | b"-I" | b"-d" | b"-f"
-            | b"-F" => {
-                let value = rest.next()?;
-                if word == b"-f" {
-                    return Some(value);
+            continue;
+        }
+        let shell_option = word == b"+o" || word == b"+O";
+        let Some(group) = word.strip_prefix(b"-") else {
+            match word {
+                _ if shell_option && is_shell(name) => drop(rest.next()),
+                _ if word.starts_with(b"+") && is_shell(name) => {}
+                b"run" | b"serve" if matches!(name, b"deno" | b"bun") => {}
+                _ => {
+                    told.script = Some(word).filter(|_| !language.inline);
+                    return told;
                 }
             }
-            option if option.starts_with(b"-") || option.is_empty() => {}
-            script => return Some(script),
+            continue;
+        };
+        if group.is_empty() {
+            return told;
+        }
+        for (at, letter) in group.iter().enumerate() {
+            if language.ends.contains(letter) {
+                return told;
+            }
+            if language.attached.contains(letter) {
+                break;
+            }
+            let (file, loads) = (language.file.contains(letter), language.loads.contains(letter));
+            if !(file || loads || language.values.contains(letter)) {
+                continue;
+            }
+            let same = group.get(at.saturating_add(1)..).filter(|value| !value.is_empty());
+            // Options of a shell follow the group that they are named in.
+            let value = same.filter(|_| !is_shell(name)).or_else(|| rest.next());
+            if file {
+                told.script = value;
+                return told;
+            }
+            told.loads.extend(value.filter(|_| loads));
+            if !is_shell(name) {
+                break;
+            }
         }
     }
+    told
+}
+
+/// Options of java are words, and most values follow a colon.
+fn told_java(argv: &Strings) -> Told<'_> {
+    let mut told = Told::default();
+    let mut rest = argv.iter().skip(1);
+    while let Some(word) = rest.next() {
+        let places = |value: &'_ [u8]| value.iter().filter(|byte| **byte == b':').count();
+        match word {
+            b"-jar" => {
+                told.script = rest.next();
+                return told;
+            }
+            b"-cp" | b"-classpath" | b"--class-path" | b"-p" | b"--module-path" => {
+                let value = rest.next().unwrap_or_default();
+                if places(value) <= MOST_FILES {
+                    told.loads.extend(value.split(|byte| *byte == b':'));
+                }
+            }
+            _ => {
+                let agent = [&b"-javaagent:"[..], b"-agentpath:"];
+                let agent = agent.iter().find_map(|option| word.strip_prefix(*option));
+                match agent {
+                    Some(agent) => told.loads.extend(agent.split(|byte| *byte == b'=').next()),
+                    None if word.starts_with(b"-") || word.is_empty() => {}
+                    // A class, unless it is to be compiled first.
+                    None => {
+                        told.script = Some(word).filter(|word| word.ends_with(b".java"));
+                        return told;
+                    }
+                }
+            }
+        }
+    }
+    told
 }
 
 #[cfg(test)]
@@ -208,10 +411,38 @@ mod tests {
 
     #[test]
     fn scripts_of_interpreters() {
-        let of = |argv: &[u8]| script(&Strings(argv.to_vec())).map(<[u8]>::to_vec);
-        assert_eq!(of(b"python3\0-u\0/srv/app.py\0x\0"), Some(b"/srv/app.py".to_vec()));
-        assert_eq!(of(b"perl\0-e\0print 1\0"), None);
-        assert_eq!(of(b"java\0-Xmx1g\0-jar\0/a.jar\0"), Some(b"/a.jar".to_vec()));
-        assert_eq!(of(b"sh\0"), None);
+        for (line, script, loads) in [
+            ("python3 -u /srv/app.py x", Some("/srv/app.py"), &[][..]),
+            ("python3 -W ignore -Xdev a.py", Some("a.py"), &[]),
+            ("python3 -Ic print(1) a.py", None, &[]),
+            ("python3 -m http.server", None, &[]),
+            ("python3 -", None, &[]),
+            ("perl -e print x", None, &[]),
+            ("perl -p -MData::Dump -I /l a.pl", Some("a.pl"), &[]),
+            ("java -Xmx1g -jar /a.jar", Some("/a.jar"), &[]),
+            ("java -cp /tmp/.x/a.jar:/b/* M x", None, &["/tmp/.x/a.jar", "/b/*"]),
+            ("java -javaagent:/c.jar=p M", None, &["/c.jar"]),
+            ("node -r /tmp/x.js --import=/y.js app.js", Some("app.js"), &["/tmp/x.js", "/y.js"]),
+            ("node -p 1", None, &[]),
+            ("ruby -rsocket -I lib a.rb", Some("a.rb"), &["socket"]),
+            ("php -d a=b -f /x.php", Some("/x.php"), &[]),
+            ("bash -e /tmp/.x/run.sh", Some("/tmp/.x/run.sh"), &[]),
+            ("bash -p -r -E /run.sh", Some("/run.sh"), &[]),
+            ("bash -eo pipefail /run.sh", Some("/run.sh"), &[]),
+            ("bash -ec x", None, &[]),
+            ("bash --rcfile /r +o posix -- /run.sh", Some("/run.sh"), &[]),
+            ("sh -s x", None, &[]),
+            ("sh", None, &[]),
+            ("awk {print} f", None, &[]),
+            ("awk -F : -f /p.awk f", Some("/p.awk"), &[]),
+            ("deno run -A /m.ts", Some("/m.ts"), &[]),
+        ] {
+            let argv = Strings(line.replace(' ', "\0").into_bytes());
+            let name = line.split(' ').next().unwrap_or_default();
+            let told = told(name.as_bytes(), &argv);
+            assert_eq!(told.script, script.map(str::as_bytes), "{line}");
+            let loads: Vec<&[u8]> = loads.iter().map(|file| file.as_bytes()).collect();
+            assert_eq!(told.loads, loads, "{line}");
+        }
     }
 }

@@ -112,6 +112,37 @@ fn scripts_that_the_image_does_not_have() {
     let shell = |script: &str| Task::new(2, 1).exe("/usr/bin/bash").argv(&["bash", script]);
     let findings = found_with_diff(shell("/tmp/setup.sh"), &[("tmp/setup.sh", LATER)]);
     assert_eq!(one(&findings, "script-not-from-image", 2).severity, Severity::Medium);
+    let severity = |argv: &[&str], files: &[(&str, u64)]| {
+        let task = Task::new(2, 1).exe(format!("/usr/bin/{}", argv[0])).argv(argv);
+        one(&found_with_diff(task, files), "script-not-from-image", 2).severity
+    };
+    assert_eq!(severity(&["bash", "-e", "/opt/.x/r"], &[("opt/.x/r", LATER)]), Severity::High);
+    assert_eq!(
+        severity(&["java", "-cp", "/l:/tmp/a.jar", "M"], &[("tmp/a.jar", LATER)]),
+        Severity::High
+    );
+    let node = ["node", "-r", "/tmp/x.js", "/srv/app.js"];
+    assert_eq!(severity(&node, &[("tmp/x.js", LATER)]), Severity::High);
+}
+
+/// The diff has neither files of file systems in memory nor deleted ones.
+#[test]
+fn scripts_that_leave_no_file() {
+    let calls = File::tcp(9, ([10, 0, 0, 1], 40_000), ([192, 0, 2, 7], 443), "", "");
+    let python = |script: &str| Task::new(2, 1).exe("/usr/bin/python3").argv(&["python3", script]);
+    let severity = |task| one(&found_with_diff(task, &[]), "script-not-from-image", 2).severity;
+    assert_eq!(severity(python("/dev/shm/x.py")), Severity::High);
+    assert_eq!(severity(python("/tmp/x.py")), Severity::Low);
+    assert_eq!(severity(python("/tmp/x.py").fd(5, calls.clone())), Severity::High);
+    let shell = Task::new(2, 1).exe("/usr/bin/bash").argv(&["bash", "/tmp/x.sh"]);
+    assert_eq!(severity(shell.fd(0, calls)), Severity::Medium);
+    // By the number of a descriptor.
+    assert_eq!(
+        severity(python("/dev/fd/7").fd(7, File::deleted("/srv/x.py", "x"))),
+        Severity::High
+    );
+    let honest = python("/proc/self/fd/7").fd(7, File::path("/srv/x.py"));
+    none(&found_with_diff(honest, &[]), "script-not-from-image");
 }
 
 fn preloads(value: &str) -> Task {
