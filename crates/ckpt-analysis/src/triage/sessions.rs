@@ -213,7 +213,9 @@ fn reaching(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     let open: Vec<_> = open.collect();
     let (_, target, pid) = open.first()?;
     let title = format!("{} has the memory of process {pid} open", named(task));
-    let severity = if is_tracer(program(task)) { Severity::Medium } else { Severity::High };
+    // A name costs an intruder nothing.
+    let known = is_tracer(program(task)) && !subject.is_foreign(task);
+    let severity = if known { Severity::Medium } else { Severity::High };
     let mut found = finding(subject, task, &MEMORY, (severity, Confidence::High), title);
     found.path = Some((*target).clone());
     for (one, target, _) in open.iter().take(8) {

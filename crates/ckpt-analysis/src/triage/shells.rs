@@ -1,22 +1,27 @@
 //! Shells and interpreters that somebody uses over the network: on a socket, behind a relay, started by a service.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use ckpt_model::{Descriptor, Endpoint, Family, Pid, Socket, Strings, Task, fd_type};
 use criu_image::ImageKind;
 
+use super::commands::{self, is_asked_for};
+use super::executables::absolute;
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
-use super::programs::{is_interpreter, is_shell, is_tool, program, stem};
-use super::subject::{Subject, command_line, named, shortened};
-use super::talk::{self, is_conversation, is_inet, is_listener};
+use super::programs::{is_interpreter, is_shell, is_tool, program, script, stem};
+use super::provenance::Provenance;
+use super::subject::{Subject, base_name, command_line, named, shortened};
+use super::talk::{self, is_conversation, is_inet, is_listener, is_outgoing};
+use super::web_shell;
 
 pub(super) static RULES: &[&Rule] = &[&ON_SOCKET, &RELAYED, &OF_SERVICE];
 
 static ON_SOCKET: Rule = Rule {
     id: "shell-on-socket",
-    title: "A shell or interpreter has a network connection as its terminal",
+    title: "A shell or interpreter has a network connection",
     why: "What comes over the network is run as commands: a reverse shell, or a shell bound to a port.",
-    wrong: "Services that an inetd starts have their connection as standard input and output; they are hardly ever shells.",
+    wrong: "Services that an inetd starts have their connection as standard input and output; they are hardly ever shells. Scripts of bash that wait for a service, or ask for its health, have a connection for a moment.",
     check: "ckpt-inspect files --pid PID EVIDENCE; ckpt-inspect files --sockets EVIDENCE; ckpt-inspect extract --pid PID EVIDENCE",
     attack: &["T1059.004", "T1071", "T1095"],
 };
@@ -39,8 +44,8 @@ static OF_SERVICE: Rule = Rule {
     attack: &["T1505.003", "T1190", "T1059.004"],
 };
 
-/// Programs whose children are shells by trade: logins, supervisors, builders.
-const STARTERS: [&[u8]; 24] = [
+/// Programs whose children are shells by trade: logins, supervisors, builders, notebooks.
+const STARTERS: [&[u8]; 32] = [
     b"sshd",
     b"sshd-session",
     b"dropbear",
@@ -65,7 +70,28 @@ const STARTERS: [&[u8]; 24] = [
     b"gotty",
     b"code-server",
     b"tmux",
+    b"jupyter-lab",
+    b"jupyter-notebook",
+    b"jupyter-server",
+    b"jupyter-labhub",
+    b"jupyterhub-singleuser",
+    b"openvscode-server",
+    b"wetty",
+    b"beam.smp",
 ];
+
+/// Commands that tell somebody where he is.
+const LOOKS_AROUND: [&[u8]; 8] =
+    [b"id", b"whoami", b"uname", b"uname -a", b"w", b"netstat", b"ifconfig", b"ps aux"];
+
+/// Files of accounts, which strangers read first.
+const ACCOUNTS: [&[u8]; 2] = [b"/etc/passwd", b"/etc/shadow"];
+
+/// Processes below a shell that are looked at.
+const MOST_DESCENDANTS: usize = 64;
+
+/// Ancestors that a descriptor may come from.
+const MOST_ANCESTORS: usize = 64;
 
 /// Descendants of a shell that are told.
 const MOST_TOLD: usize = 6;
@@ -73,16 +99,17 @@ const MOST_TOLD: usize = 6;
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut told: BTreeSet<Pid> = BTreeSet::new();
     for task in &subject.tasks {
-        if let Some(finding) = on_socket(subject, task) {
+        if let Some(finding) = on_socket(subject, task).or_else(|| connected(subject, task)) {
             told.insert(task.pid);
             findings.push(finding);
         }
     }
+    let pages = OnceCell::new();
     for task in &subject.tasks {
         if told.contains(&task.pid) {
             continue;
         }
-        let finding = of_service(subject, task, &told).or_else(|| {
+        let finding = of_service(subject, task, &told, &pages).or_else(|| {
             let (severity, relay) = relayed(subject, task)?;
             let title = format!("{} is used over the network: {}", named(task), relay.what);
             let finding = Finding::new(&RELAYED, severity, Confidence::Medium, title);
@@ -165,6 +192,44 @@ fn on_socket(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     Some(finding)
 }
 
+/// A shell that called somebody by itself, on whatever descriptor: `exec 5<>/dev/tcp/…`.
+fn connected(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
+    if !is_shell(program(task)) {
+        return None;
+    }
+    let of_ancestors = ancestors(subject, task);
+    let held = subject.sockets_of(task.pid).iter();
+    let mut own = held.filter(|(fd, socket)| {
+        let inherited = socket.holders.iter().any(|holder| of_ancestors.contains(&holder.pid));
+        *fd > 2 && is_conversation(socket) && !inherited
+    });
+    let (fd, socket) = own.next()?;
+    let answered = socket.state == talk::ESTABLISHED && is_outgoing(subject, socket);
+    let own =
+        subject.first().is_some_and(|first| first.pid == task.pid) || is_asked_for(subject, task);
+    let severity = if answered && !own { Severity::High } else { Severity::Medium };
+    let title = format!("{} has a network connection of its own", named(task));
+    let finding = Finding::new(&ON_SOCKET, severity, Confidence::Medium, title);
+    let what = format!("descriptor {fd} is {}", talk::worded(socket));
+    let seen = Seen::new(what).member(subject.image(ImageKind::Files, None));
+    let mut finding = with_process(subject, task, finding).seen(seen);
+    finding.evidence.extend(started_by(subject, task));
+    Some(finding)
+}
+
+/// The processes above a task.
+fn ancestors(subject: &Subject<'_>, task: &Task) -> BTreeSet<Pid> {
+    let mut above = BTreeSet::new();
+    let mut at = subject.parent(task);
+    while let Some(parent) = at.filter(|parent| parent.pid != task.pid) {
+        if above.len() >= MOST_ANCESTORS || !above.insert(parent.pid) {
+            break;
+        }
+        at = subject.parent(parent);
+    }
+    above
+}
+
 /// Whether an inetd handed over a connection that came to its listener: its parent still listens there.
 fn started_by_inetd(subject: &Subject<'_>, task: &Task, socket: &Socket) -> bool {
     let port = talk::port(socket.local.as_ref());
@@ -196,7 +261,12 @@ fn service<'s>(subject: &Subject<'s>, task: &Task) -> Option<&'s Socket> {
 }
 
 /// A shell, an interpreter or a tool whose parent is a network service.
-fn of_service(subject: &Subject<'_>, task: &Task, told: &BTreeSet<Pid>) -> Option<Finding> {
+fn of_service(
+    subject: &Subject<'_>,
+    task: &Task,
+    told: &BTreeSet<Pid>,
+    pages: &OnceCell<bool>,
+) -> Option<Finding> {
     let parent = subject.parent(task)?;
     let name = program(task);
     let shell = is_shell(name);
@@ -211,7 +281,7 @@ fn of_service(subject: &Subject<'_>, task: &Task, told: &BTreeSet<Pid>) -> Optio
     }
     let socket = service(subject, parent)?;
     // Descriptors that a shell got from its parent make it no service; nor does what only talks to others.
-    let by_trade = STARTERS.contains(&starter) || STARTERS.contains(&stem(starter));
+    let by_trade = starts_shells(subject, parent);
     let relay = relayed(subject, task).map(|(_, relay)| relay);
     let piped = relay.is_some() || talks_to(subject, task, parent);
     // Behind something in the same container that is reached from outside, it is reached from outside, too.
@@ -219,7 +289,13 @@ fn of_service(subject: &Subject<'_>, task: &Task, told: &BTreeSet<Pid>) -> Optio
     let command = is_command(task);
     let severity = match () {
         () if by_trade => Severity::Low,
-        () if shell && remote && (piped || is_interactive(task)) => Severity::High,
+        () if shell
+            && remote
+            && (piped || is_interactive(task))
+            && (reads_commands(task) || is_intruders(subject, task, pages)) =>
+        {
+            Severity::High
+        }
         () if shell && (piped || remote) => Severity::Medium,
         () if !remote => Severity::Low,
         () if is_interpreter(name) && (piped || command) => Severity::Medium,
@@ -240,11 +316,98 @@ fn of_service(subject: &Subject<'_>, task: &Task, told: &BTreeSet<Pid>) -> Optio
     Some(finding)
 }
 
-/// Whether the container was started with this command.
-fn is_asked_for(subject: &Subject<'_>, task: &Task) -> bool {
-    let command = &subject.checkpoint.container().command;
-    let argv: Vec<&[u8]> = task.argv.iter().flat_map(Strings::iter).collect();
-    !command.is_empty() && command.iter().map(String::as_bytes).eq(argv)
+/// Whether the children of a program are shells by trade. An interpreter is what its script makes of it, provided that
+/// both are of the image.
+fn starts_shells(subject: &Subject<'_>, task: &Task) -> bool {
+    let known = |name: &[u8]| STARTERS.contains(&name) || STARTERS.contains(&stem(name));
+    let name = program(task);
+    if subject.is_foreign(task) {
+        return false;
+    }
+    if known(name) {
+        return true;
+    }
+    let argv = task.argv.as_ref().filter(|_| is_interpreter(name));
+    let script = argv.and_then(|argv| script(name, argv));
+    let Some(script) = script.and_then(|script| absolute(task, script)) else { return false };
+    let end = base_name(&script);
+    let ending = [&b".py"[..], b".js", b".jar", b".war"];
+    let plain = ending.iter().find_map(|ending| end.strip_suffix(*ending)).unwrap_or(end);
+    // Starters of a package lie in its folder: /usr/lib/code-server/out/node/entry.
+    let server = script.split(|byte| *byte == b'/').any(|part| part.ends_with(b"code-server"));
+    if !(known(plain) || server) {
+        return false;
+    }
+    let of = Provenance::of_path(subject, &script);
+    of.packaged || !(of.is_foreign() || of.written.is_some() || of.temporary)
+}
+
+/// Whether something beside the shell tells that it is not the service's own command: where its commands come from, what
+/// they do, what runs below it, or a page that runs commands.
+fn is_intruders(subject: &Subject<'_>, task: &Task, pages: &OnceCell<bool>) -> bool {
+    let has_pages = || {
+        *pages.get_or_init(|| {
+            let mut found = Vec::new();
+            web_shell::look(subject, &mut found);
+            found.iter().any(|one| one.severity >= Severity::High)
+        })
+    };
+    is_fed(subject, task)
+        || commands::verdict(task).is_some_and(|(_, severity, _)| severity >= Severity::High)
+        || looks_around(task)
+        || starts_strangers(subject, task)
+        || has_pages()
+}
+
+/// Whether standard input is a pipe that the parent writes to.
+fn is_fed(subject: &Subject<'_>, task: &Task) -> bool {
+    let input = subject.checkpoint.descriptors().get(task.pid, 0);
+    let pipe = input.filter(|input| is_pipe(input));
+    pipe.is_some_and(|pipe| ends(subject, pipe).any(|pid| Some(pid) == task.ppid))
+}
+
+/// Whether a command of the line asks who and where it is, or reads the accounts.
+fn looks_around(task: &Task) -> bool {
+    let mut words = task.argv.iter().flat_map(Strings::iter).skip(1).take(MOST_TOLD);
+    words.any(|word| {
+        let mut commands = word.split(|byte| matches!(byte, b';' | b'&' | b'|' | b'\n' | b'`'));
+        let asks = commands.any(|command| LOOKS_AROUND.contains(&command.trim_ascii()));
+        asks || ACCOUNTS.iter().any(|file| memchr::memmem::find(word, file).is_some())
+    })
+}
+
+/// Whether something below a shell is not of the image, is a shell for somebody who types, or has called somebody.
+fn starts_strangers(subject: &Subject<'_>, task: &Task) -> bool {
+    let mut below: Vec<&Task> = subject.children(task).take(MOST_DESCENDANTS).collect();
+    let mut at = 0_usize;
+    while let Some(child) = below.get(at).copied() {
+        let mut own = subject.sockets_of(child.pid).iter().filter(|(_, socket)| {
+            !socket.holders.iter().any(|holder| Some(holder.pid) == task.ppid)
+        });
+        let typed = is_shell(program(child)) && is_interactive(child);
+        let calls = own.any(|(_, socket)| is_outgoing(subject, socket));
+        if subject.is_foreign(child) || typed || calls {
+            return true;
+        }
+        let room = MOST_DESCENDANTS.saturating_sub(below.len());
+        below.extend(subject.children(child).take(room));
+        at = at.saturating_add(1);
+    }
+    false
+}
+
+/// Whether a shell reads its commands from standard input: it has neither a command nor a script among its arguments, or
+/// was told to with `-s`.
+fn reads_commands(task: &Task) -> bool {
+    let Some(argv) = &task.argv else { return true };
+    if script(program(task), argv).is_some() {
+        return false;
+    }
+    let groups =
+        argv.iter().skip(1).filter(|word| word.starts_with(b"-") && !word.starts_with(b"--"));
+    let mut letters = groups.flatten();
+    // Words behind a command are its own.
+    !matches!(letters.find(|letter| matches!(letter, b'c' | b's')), Some(b'c'))
 }
 
 /// Whether the program is on the command line: `sh -c …`, `python -c …`, `perl -e …`.
@@ -266,10 +429,14 @@ fn is_interactive(task: &Task) -> bool {
 fn talks_to(subject: &Subject<'_>, task: &Task, other: &Task) -> bool {
     standard(subject, task)
         .iter()
-        .any(|one| one.fd_type == fd_type::PIPE && ends(subject, one).any(|pid| pid == other.pid))
+        .any(|one| is_pipe(one) && ends(subject, one).any(|pid| pid == other.pid))
 }
 
-/// The processes at the other end of a pipe.
+fn is_pipe(one: &Descriptor) -> bool {
+    matches!(one.fd_type, fd_type::PIPE | fd_type::FIFO)
+}
+
+/// The processes at the other end of a pipe, named or not.
 fn ends<'s>(subject: &'s Subject<'_>, end: &Descriptor) -> impl Iterator<Item = Pid> + 's {
     let reads = end.fd == 0;
     let pipe = subject.links.pipe(end.file_id);
@@ -287,6 +454,7 @@ fn relayed(subject: &Subject<'_>, task: &Task) -> Option<(Severity, Seen)> {
     standard(subject, task).into_iter().find_map(|stream| {
         let (pids, through): (Vec<Pid>, _) = match stream.fd_type {
             fd_type::PIPE => (ends(subject, stream).collect(), "a pipe"),
+            fd_type::FIFO => (ends(subject, stream).collect(), "a named pipe"),
             fd_type::UNIXSK => (subject.links.peers(task.pid, stream.fd), "a pair of sockets"),
             fd_type::TTY => {
                 (subject.links.masters(subject.checkpoint, stream.file_id), "a pseudo terminal")
@@ -301,11 +469,13 @@ fn relayed(subject: &Subject<'_>, task: &Task) -> Option<(Severity, Seen)> {
             let (_, socket) = mine.or_else(|| held.iter().find(|(_, one)| is_conversation(one)))?;
             Some((other, *socket))
         })?;
-        let login = STARTERS.contains(&program(other));
+        let login = starts_shells(subject, other);
         let severity = match () {
             () if login => Severity::Low,
             () if subject.is_foreign(other) => Severity::High,
-            () if is_outgoing(subject, socket) && (stream.fd == 0 || is_interactive(task)) => {
+            () if is_outgoing(subject, socket)
+                && (is_interactive(task) || (stream.fd == 0 && reads_commands(task))) =>
+            {
                 Severity::High
             }
             () => Severity::Medium,
@@ -319,9 +489,4 @@ fn relayed(subject: &Subject<'_>, task: &Task) -> Option<(Severity, Seen)> {
         );
         Some((severity, Seen::new(what).member(subject.image(ImageKind::Files, None))))
     })
-}
-
-/// Whether a process called somebody: no listener of the dump has its port.
-fn is_outgoing(subject: &Subject<'_>, socket: &Socket) -> bool {
-    is_conversation(socket) && !subject.links.listens_at_port_of(socket)
 }

