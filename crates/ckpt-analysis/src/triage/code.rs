@@ -4,7 +4,7 @@ use ckpt_memory::{Mapping, MappingKind, Span, VirtAddr};
 use ckpt_model::{Examined, MappingMark, MemoryMap, Pid, Task};
 use criu_image::ImageKind;
 
-use super::commands::is_asked_for;
+use super::commands::is_own;
 use super::compilers::{self, Compiler};
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::libraries::begins_as_elf;
@@ -202,9 +202,8 @@ impl Process<'_, '_> {
     /// Whether it may be a compiler that is not known: the container's own program, as the image has it, with code that it
     /// cannot write to where it runs.
     fn may_compile(&self, noticed: &[Noticed<'_>]) -> bool {
-        let own = self.subject.first().is_some_and(|first| first.pid == self.task().pid)
-            || is_asked_for(self.subject, self.task());
-        own && !self.subject.is_foreign(self.task())
+        is_own(self.subject, self.task())
+            && !self.subject.is_foreign(self.task())
             && noticed.iter().all(|(mapping, ..)| {
                 let memfd =
                     matches!(mapping.kind, MappingKind::MemfdPrivate | MappingKind::MemfdShared);

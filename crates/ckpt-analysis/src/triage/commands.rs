@@ -31,6 +31,9 @@ const MOST_WORDS: usize = 64;
 /// Commands of one line that are held against each other.
 const MOST_COMMANDS: usize = 64;
 
+/// Files that one line fetches that are looked for in the rest of it.
+const MOST_FETCHED: usize = 16;
+
 /// Files of shells that are connections.
 const CONNECTIONS: [&[u8]; 2] = [b"/dev/tcp/", b"/dev/udp/"];
 
@@ -192,11 +195,18 @@ pub(super) fn verdict(task: &Task) -> Option<Verdict> {
     judge(task, argv, &joined(argv.iter().skip(1)))
 }
 
+/// Whether a task is the container's own program: its first process, or what that was asked to start.
+pub(super) fn is_own(subject: &Subject<'_>, task: &Task) -> bool {
+    subject.first().is_some_and(|first| first.pid == task.pid) || is_asked_for(subject, task)
+}
+
 /// Whether the container was started with the command that a task runs, or with one that ends in it: an entry point or
 /// an init starts what follows it.
 pub(super) fn is_asked_for(subject: &Subject<'_>, task: &Task) -> bool {
     let command = &subject.checkpoint.container().command;
-    let argv: Vec<&[u8]> = task.argv.iter().flat_map(Strings::iter).collect();
+    // An interpreter may stand before it; what is longer cannot be its end.
+    let most = command.len().saturating_add(2);
+    let argv: Vec<&[u8]> = task.argv.iter().flat_map(Strings::iter).take(most).collect();
     is_end_of(&argv, command)
 }
 
@@ -509,11 +519,12 @@ fn runs_what_it_fetched(line: &[u8]) -> bool {
         let all =
             || words(command).skip_while(|word| BEFORE.contains(word) || word.starts_with(b"-"));
         let program = all().next().unwrap_or_default();
-        let called = if is_multi_call(base_name(program)) { 1 } else { 0 };
+        let called = usize::from(is_multi_call(base_name(program)));
         let program = all().nth(called).unwrap_or(program);
         let rest = || all().skip(called.saturating_add(1)).take(MOST_WORDS);
         if FETCHERS.contains(&base_name(program)) {
-            fetched.extend(outputs(rest()));
+            let room = MOST_FETCHED.saturating_sub(fetched.len());
+            fetched.extend(outputs(rest()).into_iter().take(room));
             continue;
         }
         let same = |word: &[u8]| {

@@ -4,7 +4,7 @@ use ckpt_memory::VirtAddr;
 use ckpt_model::{Remap, Strings, Task, fd_type};
 use criu_image::ImageKind;
 
-use super::commands::is_asked_for;
+use super::commands::is_own;
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::programs::{Told, is_interpreter, is_shell, program, told};
 use super::provenance::{Provenance, Store, Written};
@@ -190,8 +190,6 @@ fn weigh(
     let anew = found.written == Some(Written::Anew) || found.store == Store::Memory;
     // Nor has it what was deleted; what the image has in a temporary folder it runs itself.
     let gone = found.temporary && found.written.is_none() && found.store == Store::Root;
-    let own =
-        subject.first().is_some_and(|first| first.pid == task.pid) || is_asked_for(subject, task);
     Some(match () {
         () if found.packaged => return None,
         () if found.memfd || found.deleted => (Severity::High, Confidence::High),
@@ -201,7 +199,7 @@ fn weigh(
         () if anew => (Severity::Medium, Confidence::High),
         () if gone
             && interpreter
-            && !own
+            && !is_own(subject, task)
             && subject.has_diff()
             && talk::calls_out(subject, task) =>
         {

@@ -175,7 +175,6 @@ fn weigh(
         () if library.hidden => Severity::High,
         () if odd && runtime => Severity::Low,
         () if library.deleted && odd => Severity::High,
-        () if library.deleted && library.updated() => Severity::Low,
         () if library.deleted && library.replaced => Severity::Medium,
         () if library.deleted && is_of_system(&library.path) => Severity::Medium,
         () if library.deleted => Severity::High,

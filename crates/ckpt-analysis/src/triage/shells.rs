@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ckpt_model::{Descriptor, Endpoint, Family, Pid, Socket, Strings, Task, fd_type};
 use criu_image::ImageKind;
 
-use super::commands::{self, is_asked_for};
+use super::commands::{self, is_asked_for, is_own};
 use super::executables::absolute;
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::programs::{is_interpreter, is_shell, is_tool, program, script, stem};
@@ -89,6 +89,9 @@ const ACCOUNTS: [&[u8]; 2] = [b"/etc/passwd", b"/etc/shadow"];
 
 /// Processes below a shell that are looked at.
 const MOST_DESCENDANTS: usize = 64;
+
+/// Connections of one process that are looked at.
+const MOST_SOCKETS: usize = 64;
 
 /// Ancestors that a descriptor may come from.
 const MOST_ANCESTORS: usize = 64;
@@ -197,17 +200,19 @@ fn connected(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     if !is_shell(program(task)) {
         return None;
     }
-    let of_ancestors = ancestors(subject, task);
     let held = subject.sockets_of(task.pid).iter();
-    let mut own = held.filter(|(fd, socket)| {
-        let inherited = socket.holders.iter().any(|holder| of_ancestors.contains(&holder.pid));
-        *fd > 2 && is_conversation(socket) && !inherited
-    });
-    let (fd, socket) = own.next()?;
+    let mut talking = held
+        .filter(|(fd, socket)| *fd > 2 && is_conversation(socket))
+        .take(MOST_SOCKETS)
+        .peekable();
+    talking.peek()?;
+    let of_ancestors = ancestors(subject, task);
+    let (fd, socket) = talking.find(|(_, socket)| {
+        !socket.holders.iter().any(|holder| of_ancestors.contains(&holder.pid))
+    })?;
     let answered = socket.state == talk::ESTABLISHED && is_outgoing(subject, socket);
-    let own =
-        subject.first().is_some_and(|first| first.pid == task.pid) || is_asked_for(subject, task);
-    let severity = if answered && !own { Severity::High } else { Severity::Medium };
+    let severity =
+        if answered && !is_own(subject, task) { Severity::High } else { Severity::Medium };
     let title = format!("{} has a network connection of its own", named(task));
     let finding = Finding::new(&ON_SOCKET, severity, Confidence::Medium, title);
     let what = format!("descriptor {fd} is {}", talk::worded(socket));
@@ -381,11 +386,11 @@ fn starts_strangers(subject: &Subject<'_>, task: &Task) -> bool {
     let mut below: Vec<&Task> = subject.children(task).take(MOST_DESCENDANTS).collect();
     let mut at = 0_usize;
     while let Some(child) = below.get(at).copied() {
-        let mut own = subject.sockets_of(child.pid).iter().filter(|(_, socket)| {
-            !socket.holders.iter().any(|holder| Some(holder.pid) == task.ppid)
-        });
+        let held = subject.sockets_of(child.pid).iter().map(|(_, socket)| *socket);
+        let mut called = held.filter(|socket| is_outgoing(subject, socket)).take(MOST_SOCKETS);
+        let calls =
+            called.any(|socket| !socket.holders.iter().any(|holder| Some(holder.pid) == task.ppid));
         let typed = is_shell(program(child)) && is_interactive(child);
-        let calls = own.any(|(_, socket)| is_outgoing(subject, socket));
         if subject.is_foreign(child) || typed || calls {
             return true;
         }

@@ -12,7 +12,7 @@ use ckpt_scan::secrets::Summary;
 use criu_image::ImageKind;
 
 use super::TriageOptions;
-use super::commands::is_asked_for;
+use super::commands::is_own;
 use super::finding::Seen;
 use super::links::Links;
 use super::packages::Packages;
@@ -85,9 +85,7 @@ impl<'a> Subject<'a> {
         let executables = subject.tasks.iter().filter_map(|task| {
             let exe = task.exe.as_ref()?;
             let of = Provenance::of_file(&subject, exe);
-            let first = subject.first().is_some_and(|first| first.pid == task.pid);
-            let own = first || is_asked_for(&subject, task);
-            Some((task.pid, if own { of } else { of.of_stranger() }))
+            Some((task.pid, if is_own(&subject, task) { of } else { of.of_stranger() }))
         });
         subject.executables = executables.collect();
         subject.searched = secrets::search(&subject, &miner::WORDS);
