@@ -59,7 +59,10 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 /// A program where everybody may write.
 fn brought(file: &Written<'_>) -> Option<Finding> {
+    // Whatever its headers say, what runs is a program.
+    let runs = file.holders().iter().any(|holder| holder.hold == Hold::Exe);
     let format = file.format()?;
+    let format = if runs && format == Format::Library { Format::Program } else { format };
     let path = file.path.as_bytes();
     let hidden = is_hidden_away(path);
     let may_run = file.mode & 0o111 != 0;

@@ -35,7 +35,7 @@ fn judge(subject: &Subject<'_>, ghost: &Artifact) -> Option<Finding> {
         return None;
     }
     let text = start(ghost, MOST_READ);
-    let format = Format::of(&text);
+    let format = Format::of(ghost);
     let hidden = is_hidden_away(path.as_bytes());
     let script = if format == Some(Format::Script) { suspicions(&text) } else { Vec::new() };
     let strong = script.iter().find(|one| one.strong);

@@ -14,6 +14,7 @@ mod compilers;
 mod container;
 mod devices;
 mod dump;
+mod elf;
 mod executables;
 mod families;
 mod finding;

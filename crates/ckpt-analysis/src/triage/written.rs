@@ -4,6 +4,7 @@ use bytes::Bytes;
 use ckpt_model::artifacts::{Artifact, Entry, Holder, Origin};
 use ckpt_model::{Change, ChangeKind, FileCapabilities, FileType, Piece, Text};
 
+use super::elf::is_library;
 use super::finding::Seen;
 use super::subject::Subject;
 
@@ -63,10 +64,17 @@ impl Format {
         }
     }
 
-    /// Of the first bytes of a file.
-    pub(super) fn of(start: &[u8]) -> Option<Self> {
+    /// Of the bytes of an artifact.
+    pub(super) fn of(artifact: &Artifact) -> Option<Self> {
+        let path = artifact.path.as_ref().map(Text::as_bytes).unwrap_or_default();
+        Self::of_bytes(path, |at, most| bytes(artifact, at, most))
+    }
+
+    /// Of a file's bytes, at an offset and at most so many.
+    fn of_bytes(path: &[u8], read: impl Fn(u64, u64) -> Vec<u8>) -> Option<Self> {
+        let start = read(0, 512);
         if start.starts_with(b"\x7fELF") {
-            return Some(if is_library(start) { Self::Library } else { Self::Program });
+            return Some(if is_library(path, read) { Self::Library } else { Self::Program });
         }
         if start.starts_with(b"#!") {
             return Some(Self::Script);
@@ -83,17 +91,6 @@ impl Format {
         let tar = start.get(257..262) == Some(b"ustar");
         (tar || ARCHIVES.iter().any(|magic| start.starts_with(magic))).then_some(Self::Archive)
     }
-}
-
-/// Whether an ELF header is a library's: of type `ET_DYN` and without an entry point. Position-independent programs have
-/// one. Source: `include/uapi/linux/elf.h`, `Elf32_Ehdr` and `Elf64_Ehdr`.
-fn is_library(start: &[u8]) -> bool {
-    let big = start.get(5) == Some(&2);
-    let kind = start.get(16..18).and_then(|bytes| <[u8; 2]>::try_from(bytes).ok());
-    let kind = kind.map(|two| if big { u16::from_be_bytes(two) } else { u16::from_le_bytes(two) });
-    let wide = start.get(4) == Some(&2);
-    let entry = start.get(24..if wide { 32 } else { 28 });
-    kind == Some(3) && entry.is_some_and(|entry| entry.iter().all(|byte| *byte == 0))
 }
 
 impl<'a> Written<'a> {
@@ -150,7 +147,7 @@ impl<'a> Written<'a> {
 
     /// What its first bytes are.
     pub(super) fn format(&self) -> Option<Format> {
-        if self.is_file() && self.size > 1 { Format::of(&self.start(512)) } else { None }
+        self.artifact.filter(|_| self.is_file() && self.size > 1).and_then(Format::of)
     }
 
     /// How the artifact is called that has its bytes.
@@ -212,6 +209,44 @@ pub(super) fn start(artifact: &Artifact, most: u64) -> Bytes {
     start.into()
 }
 
+/// The bytes of an artifact at an offset, at most so many; fewer where they end or are missing. Of a further name of a file
+/// only those near its start.
+fn bytes(artifact: &Artifact, at: u64, most: u64) -> Vec<u8> {
+    let further = artifact.same_as.is_some();
+    let most = if further { most.min(OF_FURTHER_NAMES.saturating_sub(at)) } else { most };
+    let mut found = Vec::new();
+    let (Some(content), Ok(most)) = (artifact.content(), usize::try_from(most)) else {
+        return found;
+    };
+    let mut skipped = at;
+    for piece in content.pieces() {
+        let left = most.saturating_sub(found.len());
+        if left == 0 {
+            break;
+        }
+        let len = match &piece {
+            Piece::Bytes(bytes) => bytes.len() as u64,
+            Piece::Zeros(len) | Piece::Missing { len, .. } => *len,
+        };
+        if skipped >= len {
+            skipped = skipped.saturating_sub(len);
+            continue;
+        }
+        let from = usize::try_from(std::mem::take(&mut skipped)).unwrap_or(usize::MAX);
+        match piece {
+            Piece::Bytes(bytes) => {
+                found.extend(bytes.get(from..).unwrap_or_default().iter().take(left));
+            }
+            Piece::Zeros(len) => {
+                let len = usize::try_from(len).unwrap_or(usize::MAX).saturating_sub(from);
+                found.resize(found.len().saturating_add(len.min(left)), 0);
+            }
+            Piece::Missing { .. } => break,
+        }
+    }
+    found
+}
+
 /// Everything that the container wrote and its engine did not: files in the order of the evidence, then the rest.
 pub(super) fn written<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = Written<'a>> {
     let systems = [Origin::RootfsDiff, Origin::Tmpfs, Origin::DevShm, Origin::Volume];
@@ -245,23 +280,23 @@ pub(super) fn gone(subject: &Subject<'_>, change: &Change) -> Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::triage::elf::tests::elf;
 
     #[test]
     fn formats_by_the_first_bytes() {
-        let elf = |kind: u8, entry: u8| {
-            let mut header = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0];
-            header.resize(64, 0);
-            header[16] = kind;
-            header[24] = entry;
-            Format::of(&header)
+        let of = |file: &[u8]| {
+            Format::of_bytes(b"/tmp/x", |at, most| {
+                let at = usize::try_from(at).unwrap_or(usize::MAX);
+                let rest = file.get(at..).unwrap_or_default();
+                rest.iter().copied().take(usize::try_from(most).unwrap_or(usize::MAX)).collect()
+            })
         };
-        assert_eq!(elf(2, 1), Some(Format::Program));
-        assert_eq!(elf(3, 1), Some(Format::Program));
-        assert_eq!(elf(3, 0), Some(Format::Library));
-        assert_eq!(Format::of(b"\x7fELF"), Some(Format::Program));
-        assert_eq!(Format::of(b"#!/bin/sh\n"), Some(Format::Script));
-        assert_eq!(Format::of(b"PK\x03\x04"), Some(Format::Archive));
-        assert_eq!(Format::of(b"text"), None);
-        assert_eq!(Format::of(b""), None);
+        assert_eq!(of(&elf(1, &[], &[])), Some(Format::Program));
+        assert_eq!(of(&elf(0, &[], &[])), Some(Format::Library));
+        assert_eq!(of(b"\x7fELF"), Some(Format::Program));
+        assert_eq!(of(b"#!/bin/sh\n"), Some(Format::Script));
+        assert_eq!(of(b"PK\x03\x04"), Some(Format::Archive));
+        assert_eq!(of(b"text"), None);
+        assert_eq!(of(b""), None);
     }
 }

