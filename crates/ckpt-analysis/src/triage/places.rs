@@ -200,6 +200,18 @@ pub(super) fn is_served(path: &[u8]) -> bool {
         || split(path).0.split(|byte| *byte == b'/').any(|part| PARTS.contains(&part))
 }
 
+/// Whether documents of a web server lie there: where served files lie, but for /srv, which applications share.
+pub(super) fn is_document(path: &[u8]) -> bool {
+    const APPLICATION: &[u8] = b"/srv";
+    let rest = below(path, APPLICATION).and_then(|_| path.strip_prefix(APPLICATION));
+    is_served(rest.unwrap_or(path))
+}
+
+/// Whether a web server runs what lies there as programs.
+pub(super) fn is_cgi(path: &[u8]) -> bool {
+    split(path).0.split(|byte| *byte == b'/').any(|part| matches!(part, b"cgi-bin" | b"cgi"))
+}
+
 /// Whether users put files there through a web server.
 pub(super) fn is_upload(path: &[u8]) -> bool {
     const PARTS: [&[u8]; 10] = [
@@ -254,5 +266,8 @@ mod tests {
         assert!(is_scratch(b"/tmp/x") && !is_scratch(b"/tmp") && !is_scratch(b"/tmpx/y"));
         assert!(is_served(b"/var/www/x.php") && is_upload(b"/srv/a/uploads/x.php"));
         assert!(!is_served(b"/usr/lib/python3/x.py"));
+        assert!(is_served(b"/srv/app/x.py") && !is_document(b"/srv/app/x.py"));
+        assert!(is_document(b"/srv/app/public/x.py") && is_document(b"/var/www/x.pl"));
+        assert!(is_cgi(b"/usr/lib/cgi-bin/x") && !is_cgi(b"/srv/cgi-bin"));
     }
 }

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use crate::triage::places::{is_scratch, is_served, split, within};
+use crate::triage::places::{is_cgi, is_document, is_scratch, is_served, split, within};
 
 /// What makes a language's pages dangerous. All words in lower case and without blanks.
 #[derive(Debug)]
@@ -14,6 +14,10 @@ pub(super) struct Language {
     pub(super) input: &'static [&'static str],
     /// Functions that turn text into other text.
     pub(super) decodes: &'static [&'static str],
+    /// Functions that write a file: its name, and what is in it.
+    pub(super) stores: &'static [&'static str],
+    /// What stands between backticks is run.
+    pub(super) backticks: bool,
     /// What ends a statement.
     pub(super) ends: &'static [u8],
     /// What variables begin with, `$` in PHP.
@@ -37,7 +41,13 @@ pub(super) const PHP: Language = Language {
         "call_user_func_array(",
         "array_map(",
         "array_filter(",
+        "array_walk(",
+        "array_reduce(",
         "usort(",
+        "uasort(",
+        "uksort(",
+        "ob_start(",
+        "forward_static_call(",
         "register_shutdown_function(",
         "preg_replace(",
         "include(",
@@ -46,7 +56,6 @@ pub(super) const PHP: Language = Language {
         "require_once(",
         "include$",
         "require$",
-        "`",
     ],
     input: &[
         "$_get",
@@ -77,6 +86,8 @@ pub(super) const PHP: Language = Language {
         "urldecode(",
         "openssl_decrypt(",
     ],
+    stores: &["file_put_contents(", "move_uploaded_file(", "copy(", "fopen("],
+    backticks: true,
     ends: b";",
     sigil: Some(b'$'),
 };
@@ -102,6 +113,8 @@ pub(super) const JAVA: Language = Language {
         "${param.",
     ],
     decodes: &["base64", "cipher.getinstance", "urlclassloader"],
+    stores: &["fileoutputstream(", "filewriter(", "files.write("],
+    backticks: false,
     ends: b";",
     sigil: None,
 };
@@ -114,7 +127,7 @@ pub(super) const ASP: Language = Language {
         "executeglobal(",
         "execute request",
         "eval request",
-        "execute request",
+        "executeglobal request",
         "process.start(",
         "processstartinfo(",
         "wscript.shell",
@@ -131,8 +144,11 @@ pub(super) const ASP: Language = Language {
         "request.binaryread",
         "request.headers",
         "request.params",
+        "request.inputstream",
     ],
     decodes: &["frombase64string(", "createdecryptor("],
+    stores: &["writealltext(", "writeallbytes(", "createtextfile(", "streamwriter(", "saveas("],
+    backticks: false,
     ends: b";\n",
     sigil: None,
 };
@@ -158,50 +174,73 @@ pub(super) const NODE: Language = Language {
         "req.url",
         "request.query",
         "ctx.query",
+        "ctx.request.body",
+        "url.parse(",
+        "searchparams.get",
     ],
     decodes: &["buffer.from(", "atob("],
+    stores: &["writefile(", "writefilesync(", "createwritestream("],
+    backticks: false,
     ends: b";\n",
     sigil: None,
 };
 
+/// What CGI scripts of any language are given; `http_` alone would be `http_proxy`, too.
+const CGI_INPUT: &[&str] = &[
+    "fieldstorage(",
+    "getvalue(",
+    "query_string",
+    "request.args",
+    "request.form",
+    "request.get_json",
+    "request.values",
+    "request.data",
+    "sys.stdin",
+    "<stdin>",
+    "param(",
+    "params[",
+    "http_user_agent",
+    "http_cookie",
+    "http_referer",
+    "http_accept",
+    "http_auth",
+    "http_x_",
+    "self.path",
+    "self.headers",
+];
+
+const CGI_DECODES: &[&str] =
+    &["b64decode(", "decode_base64(", "decompress(", "fromhex(", "marshal.loads("];
+
+/// Perl, Ruby and shells.
 pub(super) const SCRIPT: Language = Language {
     name: "CGI",
     runs: &[
-        "os.system(",
-        "os.popen(",
-        "subprocess.",
-        "exec(",
-        "eval(",
-        "system(",
-        "`",
-        "qx",
-        "popen(",
-        "eval\"",
-        "eval$",
-        "bash-c",
-        "sh-c",
+        "exec(", "eval(", "system(", "system$", "qx", "popen(", "eval\"", "eval$", "bash-c", "sh-c",
     ],
-    input: &[
-        "fieldstorage(",
-        "query_string",
-        "request.args",
-        "request.form",
-        "request.get_json",
-        "request.values",
-        "request.data",
-        "param(",
-        "params[",
-        "http_",
-        "self.path",
-        "self.headers",
-    ],
-    decodes: &["b64decode(", "decode_base64(", "decompress(", "fromhex(", "marshal.loads("],
+    input: CGI_INPUT,
+    decodes: CGI_DECODES,
+    stores: &[],
+    backticks: true,
+    ends: b";\n",
+    sigil: None,
+};
+
+/// Its backticks are prose.
+pub(super) const PYTHON: Language = Language {
+    name: "CGI",
+    runs: &["os.system(", "os.popen(", "subprocess.", "exec(", "eval(", "popen("],
+    input: CGI_INPUT,
+    decodes: CGI_DECODES,
+    stores: &["open("],
+    backticks: false,
     ends: b";\n",
     sigil: None,
 };
 
 /// What language a file is a page of, by its name and how it begins.
-pub(super) fn language(path: &[u8], start: &[u8]) -> Option<&'static Language> {
+/// Scripts are pages where a server runs them: among those of CGI, or as a program among documents.
+pub(super) fn language(path: &[u8], start: &[u8], executable: bool) -> Option<&'static Language> {
     let name = split(path).1.to_ascii_lowercase();
     let parts: Vec<&[u8]> = name.split(|byte| *byte == b'.').skip(1).collect();
     let is = |ends: &[&[u8]]| parts.iter().any(|part| ends.contains(part));
@@ -222,8 +261,15 @@ pub(super) fn language(path: &[u8], start: &[u8]) -> Option<&'static Language> {
     if is(&[b"js", b"mjs", b"cjs"]) && is_served(path) {
         return Some(&NODE);
     }
-    let script = is(&[b"cgi", b"pl", b"py", b"rb", b"sh"]) || start.starts_with(b"#!");
-    (script && is_served(path)).then_some(&SCRIPT)
+    let named = is(&[b"cgi", b"pl", b"py", b"rb", b"sh"]);
+    let program = start.starts_with(b"#!");
+    let python = is(&[b"py"])
+        || (program
+            && start.split(|byte| *byte == b'\n').next().is_some_and(|line| has(line, b"python")));
+    let run = ((named || program) && is_cgi(path))
+        || is(&[b"cgi"])
+        || (program && executable && is_document(path));
+    run.then_some(if python { &PYTHON } else { &SCRIPT })
 }
 
 /// Whether a text with PHP in it is looked at whatever it is called.

@@ -1,9 +1,10 @@
 //! Pages that run what a request brings.
 //!
 //! A page is read as text without blanks and comments, in lower case, with joined strings (`'ev'.'al'`) put together. Then
-//! it is asked what reaches the functions that run something: input of the request, a variable that was made of it in one
-//! step, or text that is decoded first.
+//! it is asked what reaches the functions that run something: input of the request, a variable that was made of it, or
+//! text that is decoded first.
 
+mod backticks;
 mod languages;
 mod page;
 
@@ -50,27 +51,35 @@ fn judge(subject: &Subject<'_>, file: &Written<'_>) -> Option<Finding> {
         return None;
     }
     let start = file.start(512);
-    let language = language(path, &start)?;
+    let language = language(path, &start, file.mode & 0o111 != 0)?;
     let text = file.start(MOST_READ);
     let packaged = subject.packages.own(path);
     let Some(found) = examine(language, &text) else {
         return uploaded(file, language, &text);
     };
+    // Applications of these languages are no pages, and run programs on request.
+    let server_side = is_server_side(language);
     let severity = match (found.how, served || is_scratch(path)) {
         _ if packaged => Severity::Low,
         (How::Direct, true) => Severity::Critical,
-        (How::Direct | How::Decoded, _) | (How::Variable, true) => Severity::High,
-        (How::Variable, false) | (How::Called, _) => Severity::Medium,
+        (How::Direct | How::Decoded, _) => Severity::High,
+        (How::Variable, true) if server_side => Severity::High,
+        (How::Variable | How::Called | How::Stored | How::Handed, _) => Severity::Medium,
     };
     let confidence = match found.how {
         How::Direct => Confidence::High,
         How::Decoded => Confidence::Medium,
-        How::Variable | How::Called => Confidence::Low,
+        How::Variable | How::Called | How::Stored | How::Handed => Confidence::Low,
     };
     let title = format!("a {} page that {}: {}", language.name, found.how.word(), file.path);
     let finding = Finding::new(&WEB_SHELL, severity, confidence, title).path(file.path.clone());
     let what = format!("{}: {}", found.how.word(), quote(&found.call));
     Some(finding.seen(file.seen(what)).seen(file.seen(file.line())))
+}
+
+/// Whether pages of a language are all that is written in it where a server runs it.
+fn is_server_side(language: &Language) -> bool {
+    ![SCRIPT.name, NODE.name].contains(&language.name)
 }
 
 /// Whether a name alone says that a web server may run it; other files are looked at where they are served.
@@ -119,8 +128,8 @@ fn prepended(file: &Written<'_>) -> Option<Finding> {
 
 /// A page where users put files. Those that say nothing keep others from being listed.
 fn uploaded(file: &Written<'_>, language: &Language, text: &[u8]) -> Option<Finding> {
-    let server_side = ![SCRIPT.name, NODE.name].contains(&language.name);
-    let says = normal(text, language).text.len() > 60;
+    let server_side = is_server_side(language);
+    let says = normal(text, language).len() > 60;
     if !is_upload(file.path.as_bytes())
         || !server_side
         || !says

@@ -1,10 +1,10 @@
 //! What of a request reaches what a page runs.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use memchr::memmem;
 
+use super::backticks::commands;
 use super::languages::{Language, has};
 
 /// Most bytes behind a call that belong to its arguments.
@@ -16,14 +16,27 @@ const MOST_CALLS: usize = 2000;
 /// Back doors are short; of a longer page nobody can say that its parts belong together.
 const SHORT_PAGE: usize = 8 << 10;
 
+/// What is tinier than this has no room for anything else.
+const TINY_PAGE: usize = 2 << 10;
+
 /// Most variables of a page that are followed.
 const MOST_NAMES: usize = 64;
+
+/// Most assignments of a page that are read.
+const MOST_ASSIGNMENTS: usize = 4000;
+
+/// Most signs of one statement that may assign something.
+const MOST_SIGNS: usize = 16;
 
 /// How a request gets to what is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum How {
+    /// To a program that the page names, as an argument.
+    Handed,
     /// To a function that only the page knows.
     Called,
+    /// Into a file that the request names.
+    Stored,
     /// By a variable that was made of it.
     Variable,
     /// Not seen: the code itself is decoded and run.
@@ -35,7 +48,9 @@ pub(super) enum How {
 impl How {
     pub(super) fn word(self) -> &'static str {
         match self {
+            Self::Handed => "hands what a request brings to a program",
             Self::Called => "hands what a request brings to a function by its name",
+            Self::Stored => "writes what a request brings into a file that it names",
             Self::Direct => "runs what a request brings",
             Self::Decoded => "decodes something and runs it",
             Self::Variable => "runs what is made of a request",
@@ -47,69 +62,166 @@ impl How {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) how: How,
-    /// As the page has it.
     pub(super) call: Vec<u8>,
 }
 
-/// A call, and where it stands in the text that is judged.
-#[derive(Debug)]
-struct Hit {
-    how: How,
-    at: Range<usize>,
-}
-
 /// The worst call of a page.
-pub(super) fn examine(language: &Language, page: &[u8]) -> Option<Found> {
-    let normal = normal(page, language);
-    let hit = worst(language, &normal.text)?;
-    Some(Found { how: hit.how, call: normal.as_written(page, hit.at).to_vec() })
-}
-
-fn worst(language: &Language, text: &[u8]) -> Option<Hit> {
-    let statements: Vec<&[u8]> = text.split(|byte| language.ends.contains(byte)).collect();
+pub(super) fn examine(language: &Language, raw: &[u8]) -> Option<Found> {
+    let text = normal(raw, language);
     let input = |part: &[u8]| language.input.iter().any(|word| has(part, word.as_bytes()));
-    let tainted: BTreeSet<&[u8]> = statements
-        .iter()
-        .filter_map(|statement| {
-            let at = statement.iter().position(|byte| *byte == b'=')?;
-            let (left, right) = statement.split_at_checked(at)?;
-            // Comparisons assign nothing.
-            let assigns =
-                right.get(1) != Some(&b'=') && !left.ends_with(b"!") && !left.ends_with(b"=");
-            (assigns && input(right)).then(|| last_name(left))
-        })
-        .filter(|name| name.len() > usize::from(language.sigil.is_some()))
-        .take(MOST_NAMES)
-        .collect();
-    let node = has(text, b"child_process");
-    let mut worst: Option<Hit> = None;
+    let tainted = tainted(language, &text, &input);
+    let node = has(&text, b"child_process");
+    let mut worst: Option<Found> = None;
     let mut calls = 0_usize;
-    for word in language.runs {
-        for at in memmem::find_iter(text, word.as_bytes()) {
+    let mut judge = |word: &str, arguments: &[u8]| {
+        let Some(how) = reaches(language, word, arguments, &input, &tainted) else { return };
+        if worst.as_ref().is_none_or(|known| known.how < how) {
+            worst = Some(Found { how, call: [word.as_bytes(), arguments].concat() });
+        }
+    };
+    for command in commands(language, raw) {
+        let command = normal(command.get(..ARGUMENTS).unwrap_or(command), language);
+        judge("`", &command);
+    }
+    'calls: for word in language.runs {
+        for at in memmem::find_iter(&text, word.as_bytes()) {
             calls = calls.saturating_add(1);
             if calls > MOST_CALLS {
-                return worst;
+                break 'calls;
             }
-            let before = at.checked_sub(1).and_then(|before| text.get(before)).copied();
-            if !is_function(language, word, before, node) {
-                continue;
-            }
-            // `include $x`: the variable is the argument.
-            let from =
-                at.saturating_add(word.len()).saturating_sub(usize::from(word.ends_with('$')));
-            let rest =
-                text.get(from..from.saturating_add(ARGUMENTS).min(text.len())).unwrap_or_default();
-            let end =
-                rest.iter().position(|byte| language.ends.contains(byte)).unwrap_or(rest.len());
-            let arguments = rest.get(..end).unwrap_or(rest);
-            let Some(how) = reaches(language, word, arguments, &input, &tainted) else { continue };
-            if worst.as_ref().is_none_or(|known| known.how < how) {
-                worst = Some(Hit { how, at: at..from.saturating_add(arguments.len()) });
+            if is_function(language, word, byte_before(&text, at), node) {
+                judge(word, arguments(language, &text, at, word));
             }
         }
     }
-    let found = worst.or_else(|| called_by_name(language, text, &tainted));
-    found.or_else(|| everything_together(language, text))
+    let found = worst.or_else(|| called_by_name(language, &text, &tainted));
+    let found = found.or_else(|| everything_together(language, &text));
+    let found = found.or_else(|| tiny(language, &text));
+    found.or_else(|| stored(language, &text, &input, &tainted))
+}
+
+fn byte_before(text: &[u8], at: usize) -> Option<u8> {
+    at.checked_sub(1).and_then(|before| text.get(before)).copied()
+}
+
+/// What stands behind a call, to the end of the statement.
+fn arguments<'a>(language: &Language, text: &'a [u8], at: usize, word: &str) -> &'a [u8] {
+    // `include $x`: the variable is the argument.
+    let from = at.saturating_add(word.len()).saturating_sub(usize::from(word.ends_with('$')));
+    let rest = text.get(from..from.saturating_add(ARGUMENTS).min(text.len())).unwrap_or_default();
+    let end = rest.iter().position(|byte| language.ends.contains(byte)).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or(rest)
+}
+
+/// The variables that are made of a request. In a short page also those that are made of these.
+fn tainted<'a>(
+    language: &Language,
+    text: &'a [u8],
+    input: &impl Fn(&[u8]) -> bool,
+) -> BTreeSet<&'a [u8]> {
+    let assignments = assignments(language, text);
+    let mut found: BTreeSet<&[u8]> = BTreeSet::new();
+    let mut fresh = Vec::new();
+    for (name, value) in &assignments {
+        if found.len() < MOST_NAMES && input(value) && found.insert(name) {
+            fresh.push(*name);
+        }
+    }
+    if text.len() >= SHORT_PAGE {
+        return found;
+    }
+    while let Some(known) = fresh.pop() {
+        for (name, value) in &assignments {
+            if found.len() < MOST_NAMES && names(value, known) && found.insert(name) {
+                fresh.push(*name);
+            }
+        }
+    }
+    found
+}
+
+/// Names, and what is assigned to them: `$a=...`, and `foreach(... as $a)`.
+fn assignments<'a>(language: &Language, text: &'a [u8]) -> Vec<(&'a [u8], &'a [u8])> {
+    let mut found = Vec::new();
+    for statement in text.split(|byte| language.ends.contains(byte)) {
+        for at in memchr::memchr_iter(b'=', statement).take(MOST_SIGNS) {
+            let (left, right) = statement.split_at_checked(at).unwrap_or_default();
+            let right = right.get(1..).unwrap_or_default();
+            // Comparisons assign nothing, nor do keys of an array.
+            let compares = matches!(right.first(), Some(b'=' | b'>'))
+                || matches!(left.last(), Some(b'!' | b'=' | b'<' | b'>'));
+            let right = right.get(..ARGUMENTS).unwrap_or(right);
+            if !compares && !is_cleaned(right) {
+                found.push((last_name(left), right));
+            }
+        }
+        if found.len() > MOST_ASSIGNMENTS {
+            break;
+        }
+    }
+    if language.sigil.is_some() {
+        for at in memmem::find_iter(text, b"foreach(").take(MOST_CALLS) {
+            let from = at.saturating_add(b"foreach(".len());
+            let rest = text.get(from..from.saturating_add(ARGUMENTS).min(text.len()));
+            let rest = rest.unwrap_or_default();
+            let Some((list, names)) = [&b"as$"[..], b"as&$"].iter().find_map(|sign| {
+                let at = memmem::find(rest, sign)?;
+                Some((rest.get(..at)?, rest.get(at..)?))
+            }) else {
+                continue;
+            };
+            let end = names.iter().position(|byte| *byte == b')').unwrap_or(names.len());
+            let names = names.get(..end).unwrap_or(names);
+            for name in
+                names.split(|byte| *byte == b'>').map(|one| one.strip_suffix(b"=").unwrap_or(one))
+            {
+                found.push((last_name(name), list));
+            }
+        }
+    }
+    found.retain(|(name, _)| name.len() > usize::from(language.sigil.is_some()));
+    found
+}
+
+/// Whether a value was made harmless.
+fn is_cleaned(value: &[u8]) -> bool {
+    const CLEANS: [&[u8]; 5] =
+        [b"intval(", b"(int)", b"escapeshell", b"shlex.quote(", b"parseint("];
+    CLEANS.iter().any(|word| value.starts_with(word))
+}
+
+/// A short page that writes what a request brings into a file that it names.
+fn stored(
+    language: &Language,
+    text: &[u8],
+    input: &impl Fn(&[u8]) -> bool,
+    tainted: &BTreeSet<&[u8]>,
+) -> Option<Found> {
+    if text.len() >= SHORT_PAGE {
+        return None;
+    }
+    let brought = |part: &[u8]| input(part) || tainted.iter().any(|name| self::names(part, name));
+    language.stores.iter().find_map(|word| {
+        memmem::find_iter(text, word.as_bytes()).take(MOST_CALLS).find_map(|at| {
+            let before = byte_before(text, at);
+            let function = is_function(language, word, before, true)
+                || matches!(before, Some(b'.')) && language.sigil.is_none();
+            let arguments = arguments(language, text, at, word);
+            let mut each = arguments.split(|byte| *byte == b',');
+            let (first, second) = (each.next().unwrap_or_default(), each.next());
+            let opens = matches!(*word, "fopen(" | "open(" | "saveas(") || second.is_none();
+            let written = if opens {
+                // Opened first, and written by another call.
+                let writes = second.is_none_or(|mode| has(mode, b"w") || has(mode, b"a"));
+                let whole = has(text, b"write") || has(text, b"fputs(") || has(text, b"saveas(");
+                writes && whole && brought(first)
+            } else {
+                brought(first) && second.is_some_and(brought)
+            };
+            (function && written)
+                .then(|| Found { how: How::Stored, call: [word.as_bytes(), arguments].concat() })
+        })
+    })
 }
 
 /// Whether a word is the function that is meant, by what stands before it: `mysqli_exec(`, `->exec(`, `db.execute(` and
@@ -141,25 +253,25 @@ fn reaches(
         return None;
     }
     // Callbacks run something only when the request names it.
-    let callback = matches!(
-        word,
+    let mut each = arguments.split(|byte| *byte == b',');
+    let callback = match word {
         "array_map("
-            | "array_filter("
-            | "usort("
-            | "call_user_func("
-            | "call_user_func_array("
-            | "register_shutdown_function("
-    );
-    let first = arguments.split(|byte| *byte == b',').next().unwrap_or(arguments);
-    let judged = if callback { first } else { arguments };
-    let quoted = word == "`" && !arguments.contains(&b'`');
-    if quoted {
-        return None;
-    }
+        | "ob_start("
+        | "call_user_func("
+        | "call_user_func_array("
+        | "forward_static_call("
+        | "register_shutdown_function(" => each.next(),
+        "array_filter(" | "array_walk(" | "array_reduce(" | "usort(" | "uasort(" | "uksort(" => {
+            Some(each.nth(1).unwrap_or_default())
+        }
+        _ => None,
+    };
+    let judged = callback.unwrap_or(arguments);
     // `array_map('assert', $_POST)`.
-    let by_name = callback && CALLED.iter().any(|name| quoted_name(first, name));
+    let by_name = callback.is_some_and(|one| CALLED.iter().any(|name| quoted_name(one, name)));
+    let handed = names_program(word, arguments);
     if input(judged) || (by_name && input(arguments)) {
-        return Some(How::Direct);
+        return Some(if handed { How::Handed } else { How::Direct });
     }
     let nested = language.decodes.iter().filter(|word| has(judged, word.as_bytes())).count();
     let code = matches!(
@@ -172,12 +284,42 @@ fn reaches(
             | "defineclass("
             | "assembly.load("
     );
-    if code && nested > 0 {
+    // `eval(${"_" . chr(80) . "OST"}['x'])`: the name is put together so as not to be read.
+    let named_by_text = [&b"${"[..], b"$$"].iter().any(|start| judged.starts_with(start));
+    if code && (nested > 0 || (language.sigil.is_some() && named_by_text)) {
         return Some(How::Decoded);
     }
     // Pages that are chosen by a variable are common, if not safe.
     let page = word.starts_with("include") || word.starts_with("require");
-    (!page && tainted.iter().any(|name| names(judged, name))).then_some(How::Variable)
+    let made = !page && tainted.iter().any(|name| names(judged, name));
+    made.then_some(if handed { How::Handed } else { How::Variable })
+}
+
+/// Whether a call names the program that it runs, and that is no shell: the request gives arguments only.
+fn names_program(word: &str, arguments: &[u8]) -> bool {
+    const SHELLS: [&[u8]; 8] =
+        [b"sh", b"bash", b"dash", b"ash", b"zsh", b"cmd", b"cmd.exe", b"powershell"];
+    if !matches!(word, "spawn(" | "spawnsync(" | "execfile(" | "subprocess.")
+        || has(arguments, b"shell=true")
+        || has(arguments, b"shell:true")
+    {
+        return false;
+    }
+    let rest = if word == "subprocess." {
+        // Of a list the first is the program; a text is a line of its own.
+        let open = arguments.iter().position(|byte| *byte == b'(').unwrap_or(arguments.len());
+        let list = arguments.get(open..).unwrap_or_default().strip_prefix(b"([");
+        list.unwrap_or_default()
+    } else {
+        arguments
+    };
+    let mark = rest.first().copied().filter(|byte| matches!(byte, b'"' | b'\''));
+    let inner = rest.get(1..).unwrap_or_default();
+    let Some(end) = mark.and_then(|mark| memchr::memchr(mark, inner)) else { return false };
+    let program = inner.get(..end).unwrap_or_default();
+    let name = program.rsplit(|byte| *byte == b'/').next().unwrap_or(program);
+    let interprets = name.starts_with(b"python") || name.starts_with(b"perl");
+    !name.is_empty() && !interprets && !SHELLS.contains(&name)
 }
 
 /// Functions that are handed to others by their names.
@@ -202,10 +344,11 @@ fn runs_replacement(arguments: &[u8]) -> bool {
 }
 
 /// `$_GET['f']($_GET['x'])`: the request names the function. `$f($_GET['x'])`: nobody knows what does.
-fn called_by_name(language: &Language, text: &[u8], tainted: &BTreeSet<&[u8]>) -> Option<Hit> {
+fn called_by_name(language: &Language, text: &[u8], tainted: &BTreeSet<&[u8]>) -> Option<Found> {
     language.sigil?;
-    if let Some(at) = tainted.iter().find_map(|name| called(text, name)) {
-        return Some(Hit { how: How::Direct, at });
+    let called = |name: &&&[u8]| names_before(text, name, b'(');
+    if let Some(name) = tainted.iter().find(called) {
+        return Some(Found { how: How::Direct, call: [name, &b"("[..]].concat() });
     }
     let mut given = None;
     for word in language.input.iter().filter(|word| word.starts_with("$_")) {
@@ -213,43 +356,58 @@ fn called_by_name(language: &Language, text: &[u8], tainted: &BTreeSet<&[u8]>) -
             let rest = text.get(at..at.saturating_add(80).min(text.len())).unwrap_or_default();
             let close = rest.iter().position(|byte| matches!(byte, b']' | b'}'));
             if close.and_then(|close| rest.get(close.saturating_add(1))) == Some(&b'(') {
-                return Some(Hit { how: How::Direct, at: at..at.saturating_add(rest.len()) });
+                return Some(Found { how: How::Direct, call: rest.to_vec() });
             }
             let before = text.get(..at).and_then(|before| before.strip_suffix(b"("));
             let name = before.map(last_name).filter(|name| name.len() > 1);
             if let Some(name) = name.filter(|name| name.starts_with(b"$")) {
-                let from = at.saturating_sub(name.len().saturating_add(1));
-                let at = from..at.saturating_add(rest.len());
-                given = given.or(Some(Hit { how: How::Called, at }));
+                let call = [name, &b"("[..], rest].concat();
+                given = given.or(Some(Found { how: How::Called, call }));
             }
         }
     }
     given
 }
 
-/// Where a name is called.
-fn called(text: &[u8], name: &[u8]) -> Option<Range<usize>> {
-    let mut ends = memmem::find_iter(text, name).map(|at| (at, at.saturating_add(name.len())));
-    let (at, end) = ends.find(|(_, end)| text.get(*end) == Some(&b'('))?;
-    Some(at..end.saturating_add(1))
+/// Whether a name stands right before a byte.
+fn names_before(text: &[u8], name: &[u8], byte: u8) -> bool {
+    memmem::find_iter(text, name).any(|at| text.get(at.saturating_add(name.len())) == Some(&byte))
 }
 
 /// A short page that takes a request, decodes and runs something, whatever way it takes between them.
-fn everything_together(language: &Language, text: &[u8]) -> Option<Hit> {
+fn everything_together(language: &Language, text: &[u8]) -> Option<Found> {
     const CODE: [&str; 6] =
         ["eval(", "assert(", "defineclass(", "assembly.load(", "create_function(", "exec("];
     let any = |words: &[&str]| words.iter().any(|word| has(text, word.as_bytes()));
     let mut code = CODE.into_iter().filter(|word| language.runs.contains(word));
-    let at = code.find_map(|word| {
-        let mut places = memmem::find_iter(text, word.as_bytes());
-        let at = places.find(|at| {
+    let word = code.find(|word| {
+        memmem::find_iter(text, word.as_bytes()).any(|at| {
             let before = at.checked_sub(1).and_then(|before| text.get(before)).copied();
             is_function(language, word, before, false)
-        })?;
-        Some(at..at.saturating_add(word.len()))
+        })
     })?;
     let together = text.len() < SHORT_PAGE && any(language.input) && any(language.decodes);
-    together.then_some(Hit { how: How::Variable, at })
+    together.then(|| Found { how: How::Variable, call: word.as_bytes().to_vec() })
+}
+
+/// A tiny page that takes a request and runs a variable as code.
+fn tiny(language: &Language, text: &[u8]) -> Option<Found> {
+    let any = |words: &[&str]| words.iter().any(|word| has(text, word.as_bytes()));
+    if text.len() >= TINY_PAGE || !any(language.input) {
+        return None;
+    }
+    ["eval(", "assert("].iter().find_map(|word| {
+        memmem::find_iter(text, word.as_bytes()).find_map(|at| {
+            let arguments = arguments(language, text, at, word);
+            let variable = language.sigil.is_some_and(|sigil| arguments.first() == Some(&sigil));
+            // `assert($a == 1)` asks.
+            let asks = arguments.iter().any(|byte| matches!(byte, b'=' | b'<' | b'>' | b'&'))
+                || has(arguments, b"instanceof");
+            let code = variable && (*word == "eval(" || !asks);
+            (code && is_function(language, word, byte_before(text, at), false))
+                .then(|| Found { how: How::Variable, call: [word.as_bytes(), arguments].concat() })
+        })
+    })
 }
 
 /// The name at the end of the left side of an assignment.
@@ -275,32 +433,12 @@ fn names(text: &[u8], name: &[u8]) -> bool {
     })
 }
 
-/// A page as it is judged.
-#[derive(Debug)]
-pub(super) struct Normal {
-    pub(super) text: Vec<u8>,
-    /// Where each byte of the text stands in the page.
-    places: Vec<usize>,
-}
-
-impl Normal {
-    /// What the page has at a place of the text.
-    fn as_written<'p>(&self, page: &'p [u8], at: Range<usize>) -> &'p [u8] {
-        let place = |at: Option<usize>| self.places.get(at?).copied();
-        let end = place(at.end.checked_sub(1)).map_or(0, |last| last.saturating_add(1));
-        let start = place(Some(at.start)).unwrap_or(end);
-        page.get(start..end).unwrap_or_default()
-    }
-}
-
 /// The text in lower case, without `@`, comments, and blanks but those between words, its joined strings put together. Line ends stay where they
 /// end statements.
-pub(super) fn normal(text: &[u8], language: &Language) -> Normal {
+pub(super) fn normal(text: &[u8], language: &Language) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(text.len());
-    let mut places: Vec<usize> = Vec::with_capacity(text.len());
     let (mut rest, mut blank) = (text, false);
     while let Some((byte, after)) = rest.split_first() {
-        let place = text.len().saturating_sub(rest.len());
         rest = after;
         if *byte == b'/' && after.first() == Some(&b'*') {
             let end = memmem::find(after, b"*/").map_or(after.len(), |at| at.saturating_add(2));
@@ -316,27 +454,24 @@ pub(super) fn normal(text: &[u8], language: &Language) -> Normal {
         let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
         if blank && word(byte) && out.last().is_some_and(word) {
             out.push(b' ');
-            places.push(place);
         }
         blank = false;
         out.push(byte.to_ascii_lowercase());
-        places.push(place);
         // 'a'.'b' and "a"+"b" are one string.
         if let [.., one, b'.' | b'+', other] = out.as_slice()
             && matches!(one, b'\'' | b'"')
             && one == other
         {
             out.truncate(out.len().saturating_sub(3));
-            places.truncate(out.len());
         }
     }
-    Normal { text: out, places }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::triage::web_shell::languages::{ASP, JAVA, PHP, SCRIPT};
+    use crate::triage::web_shell::languages::{ASP, JAVA, NODE, PHP, PYTHON, SCRIPT};
 
     fn how(language: &Language, text: &str) -> Option<How> {
         examine(language, text.as_bytes()).map(|found| found.how)
@@ -363,6 +498,30 @@ mod tests {
         assert_eq!(how(&PHP, "<?php $c = $_POST['c']; exec($c, $o);"), Some(How::Variable));
         let built = "<?php $a = str_replace('x', '', 'axsxxsxert'); $a($_POST[1]); ?>";
         assert_eq!(how(&PHP, built), Some(How::Called));
+        for text in [
+            "<?php $k=$_REQUEST; foreach($k as $x) eval($x);",
+            "<?php foreach ($_POST as $k => $v) { assert($v); }",
+            "<?php $a=$_POST[\"a\"];$b=$a;eval($b);",
+            "<?php if (isset($_GET['a']) && $x == 1) { $b = $_GET['a']; $c = $b; system($c); }",
+            "<?php function f($x) { eval($x); } f(file_get_contents('php://input'));",
+        ] {
+            assert_eq!(how(&PHP, text), Some(How::Variable), "{text}");
+        }
+        let named = "<?php eval(${\"_\".chr(80).\"OST\"}[1]);";
+        assert_eq!(how(&PHP, named), Some(How::Decoded));
+        for text in [
+            "<?php file_put_contents($_POST['f'], $_POST['c']);",
+            "<?php $f = $_GET['n']; $c = $_POST['c']; fwrite(fopen($f, 'w'), $c);",
+            "<?php move_uploaded_file($_FILES['f']['tmp_name'], $_FILES['f']['name']);",
+        ] {
+            assert_eq!(how(&PHP, text), Some(How::Stored), "{text}");
+        }
+        let jsp = "<% new java.io.FileOutputStream(request.getParameter(\"f\")).write(request.getParameter(\"c\").getBytes()); %>";
+        assert_eq!(how(&JAVA, jsp), Some(How::Stored));
+        let aspx = "<% System.IO.File.WriteAllText(Request[\"f\"], Request[\"c\"]); %>";
+        assert_eq!(how(&ASP, aspx), Some(How::Stored));
+        let node = "require('child_process').exec(req.query.c)";
+        assert_eq!(how(&NODE, node), Some(How::Direct));
         let both = "<?php $k='k'; $p=file_get_contents('php://input'); function go($x) { $d = openssl_decrypt($x, 'AES', $GLOBALS['k']); eval($d); } go($p);";
         assert_eq!(how(&PHP, both), Some(How::Variable));
         assert_eq!(how(&SCRIPT, "#!/bin/bash\neval \"$QUERY_STRING\"\n"), Some(How::Direct));
@@ -377,25 +536,7 @@ mod tests {
         let cgi = "#!/usr/bin/perl\nuse CGI;\nmy $c = param('c');\nprint `$c`;\n";
         assert!(how(&SCRIPT, cgi).is_some());
         let cgi = "import cgi, os\nform = cgi.FieldStorage()\nos.system(form.getvalue('c'))\n";
-        assert!(how(&SCRIPT, cgi).is_some());
-    }
-
-    #[test]
-    fn calls_are_quoted_as_they_are_written() {
-        for (text, call) in [
-            ("<?php @eval($_POST[\"k\"]); ?>", "eval($_POST[\"k\"])"),
-            ("<?php Sys'.'tem( $_GET['C'] );", "Sys'.'tem( $_GET['C'] )"),
-            ("<?php SYSTEM( $_GET['C'] );", "SYSTEM( $_GET['C'] )"),
-            ("<?php ev/* x */al($_REQUEST['a']);", "ev/* x */al($_REQUEST['a'])"),
-            ("<?php $F = $_GET['f']; $F($_GET['x']);", "$F("),
-            ("<?php $_GET['Go']($_GET['x']); ?>", "$_GET['Go']($_GET['x']); ?>"),
-            ("<?php include $_GET['Page'];", "include $_GET['Page']"),
-            ("<?php assert('a'.'B'.$_POST['Z']);", "assert('a'.'B'.$_POST['Z'])"),
-        ] {
-            let found = examine(&PHP, text.as_bytes()).map(|found| found.call);
-            let found = found.map(|call| String::from_utf8(call).expect("ASCII"));
-            assert_eq!(found.unwrap_or_default(), call, "{text}");
-        }
+        assert!(how(&PYTHON, cgi).is_some());
     }
 
     #[test]
@@ -408,9 +549,23 @@ mod tests {
             "<?php array_map('intval', $_POST['ids']);",
             "<?php if ($_GET['a'] == 'x') { require('page.php'); }",
             "<?php $data = base64_decode($row['img']); echo $data;",
+            "<?php $db->query(\"UPDATE `users` SET name='\" . $db->quote($_POST['name']) . \"' WHERE `id`=1\");",
+            "<?php $ids = array_filter($_POST['ids']); usort($_GET['a'], 'strcmp');",
+            "<?php $n = intval($_GET['n']); system(\"seq $n\");",
+            "<?php assert($_ENV['A'] !== null); $x = $_GET['x']; assert($y instanceof Z);",
+            "<?php file_put_contents('/data/log', $_POST['line']);",
+            "<?php move_uploaded_file($_FILES['f']['tmp_name'], $target);",
         ] {
             assert_eq!(how(&PHP, text), None, "{text}");
         }
+        let flask =
+            "import subprocess\nname = request.args['n']\nsubprocess.run(['convert', name])\n";
+        assert_eq!(how(&PYTHON, flask), Some(How::Handed));
+        let proxy = "#!/bin/sh\nproxy=$HTTP_PROXY\nsh -c \"curl -x $proxy http://a\"\n";
+        assert_eq!(how(&SCRIPT, proxy), None);
+        let node =
+            "const { spawn } = require('child_process');\nspawn('git', ['log', req.params.id]);\n";
+        assert_eq!(how(&NODE, node), Some(How::Handed));
     }
 
     #[test]
@@ -419,5 +574,9 @@ mod tests {
         assert_eq!(how(&PHP, &long), None);
         assert_eq!(how(&PHP, "eval("), None);
         assert_eq!(how(&PHP, "/*"), None);
+        let chain: String = (0..20_000).map(|n| format!("$a{}=$a{n};", n + 1)).collect();
+        assert_eq!(how(&PHP, &format!("<?php $a0=$_GET;{chain}")), None);
+        how(&PHP, &"foreach(".repeat(30_000));
+        how(&PHP, &"a=".repeat(100_000));
     }
 }

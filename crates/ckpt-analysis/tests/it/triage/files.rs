@@ -496,6 +496,10 @@ fn pages_that_run_requests() {
         ("var/www/html/index.php", "<?php require 'lib.php'; echo htmlspecialchars($_GET['q']);"),
         ("var/www/html/wp-content/uploads/index.php", "<?php // Silence is golden."),
         ("srv/app/main.py", "import subprocess\nsubprocess.run(['ls'])\n"),
+        ("srv/app/views.py", "import subprocess\nsubprocess.run(request.args['c'], shell=True)\n"),
+        ("srv/app/run.sh", "#!/bin/sh\nproxy=$HTTP_PROXY\nsh -c \"curl -x $proxy http://a\"\n"),
+        ("var/www/html/db.php", "<?php $q = \"SELECT `a` FROM `b` WHERE c='\" . $_POST['c'];"),
+        ("var/www/html/up.php", "<?php file_put_contents($_POST['f'], $_POST['c']);"),
     ]));
     let id = "web-shell";
     severity(&found, id, "/var/www/html/a.php", Severity::Critical);
@@ -505,7 +509,13 @@ fn pages_that_run_requests() {
     severity(&found, id, "/usr/lib/cgi-bin/d.cgi", Severity::Critical);
     severity(&found, id, "/srv/site/.htaccess", Severity::High);
     severity(&found, id, "/var/www/html/wp-content/uploads/e.php", Severity::Medium);
-    assert_eq!(of(&found, id).len(), 7);
+    severity(&found, id, "/var/www/html/up.php", Severity::Medium);
+    assert_eq!(of(&found, id).len(), 8);
+    let script = "#!/usr/bin/perl\nprint `$ENV{'QUERY_STRING'}`;\n";
+    let page = Member::file("var/www/html/f.pl", script).mode(0o755);
+    let found = findings(&with_diff(vec![page, Member::file("var/www/html/g.pl", script)], &[]));
+    severity(&found, id, "/var/www/html/f.pl", Severity::Critical);
+    assert_eq!(of(&found, id).len(), 1);
 }
 
 #[test]
