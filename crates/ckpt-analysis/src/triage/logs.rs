@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
+use ckpt_model::artifacts::Origin;
 use ckpt_model::{FileType, Text};
 
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
@@ -149,20 +150,27 @@ fn emptied(subject: &Subject<'_>, file: &Written<'_>, kind: Log, group: &mut Gro
     }
     let before = subject.change(file.path.as_bytes()).and_then(|change| change.before.as_ref());
     let had = before.is_some_and(|before| before.size > 0);
+    // The image says whether it was there.
+    let compared = subject.changes.base.is_some() && file.origin == Origin::RootfsDiff;
     let severity = match kind {
-        _ if had => Severity::High,
+        Log::Access | Log::Logins if had => Severity::High,
+        Log::Service if had => Severity::Medium,
+        Log::Packages if had => Severity::Low,
+        Log::Packages => return,
+        _ if compared => Severity::Info,
         Log::Access => Severity::Medium,
         Log::Logins => Severity::Low,
         // Servers make theirs when they start.
         Log::Service => Severity::Info,
-        Log::Packages => return,
     };
-    let confidence = if had { Confidence::High } else { Confidence::Low };
-    let seen = vec![
-        file.seen(file.line()),
-        Seen::new("nothing tells whether it was emptied or made anew"),
-    ];
-    let seen = if had { seen.into_iter().take(1).collect() } else { seen };
+    let confidence = if had || compared { Confidence::High } else { Confidence::Low };
+    let tells = match before {
+        Some(before) if had => format!("it has {} bytes in the image", before.size),
+        Some(_) => "it is empty in the image, too".to_owned(),
+        None if compared => "the image does not have it".to_owned(),
+        None => "nothing tells whether it was emptied or made anew".to_owned(),
+    };
+    let seen = vec![file.seen(file.line()), Seen::new(tells)];
     group.push(finding(severity, confidence, file.path, "is empty", seen));
 }
 
