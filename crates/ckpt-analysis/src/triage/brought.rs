@@ -6,8 +6,8 @@ use ckpt_model::artifacts::{Hold, Origin};
 use super::finding::{Confidence, Finding, Rule, Severity};
 use super::group::Group;
 use super::places::{
-    directly, is_hidden_away, is_library_path, is_local_program_path, is_passing, is_program_path,
-    is_scratch, within,
+    directly, is_hidden_away, is_library_path, is_local_program_path, is_of_tempfile, is_passing,
+    is_program_path, is_scratch, within,
 };
 use super::quote::quote;
 use super::subject::Subject;
@@ -27,7 +27,7 @@ const SYSTEM_PROGRAM_WRITTEN: Rule = Rule {
     id: "system-program-written",
     title: "A program of the system was written or replaced",
     why: "A program in the directories that are searched first can hide files and processes, or take passwords.",
-    wrong: "Packages, which are recognised where their database was written along (dpkg, apk); installers that bypass it.",
+    wrong: "Packages, which are recognised where their database was written along (dpkg, apk); installers that bypass it; a change of mode or owner alone, which copies the file into the diff with the time that it had.",
     check: "ckpt-inspect diff --exec --path '/usr/bin/*' --path '/usr/sbin/*' --path '/bin/*' --path '/usr/lib/**' EVIDENCE",
     attack: &["T1554", "T1036.005"],
 };
@@ -64,7 +64,7 @@ fn brought(file: &Written<'_>) -> Option<Finding> {
     let format = file.format()?;
     let format = if runs && format == Format::Library { Format::Program } else { format };
     let path = file.path.as_bytes();
-    let hidden = is_hidden_away(path);
+    let hidden = is_hidden_away(path) && !is_of_tempfile(path);
     let may_run = file.mode & 0o111 != 0;
     let run_time = within(path, &[b"/run", b"/var/run"]);
     let suspicious = suspicious(file, format);
@@ -132,9 +132,13 @@ fn of_system(subject: &Subject<'_>, file: &Written<'_>) -> Option<Finding> {
     }
     let format = file.format()?;
     let suspicious = suspicious(file, format);
-    let replaced = subject.change(path).is_some_and(|one| one.kind == ChangeKind::Modified);
+    // Without the image nobody can say what was changed; a file that is older than the container perhaps only in its mode.
+    let change = subject.change(path).map(|one| one.kind);
+    let replaced = change == Some(ChangeKind::Modified);
+    let older = change == Some(ChangeKind::Written) && file.is_older(subject);
     let severity = match format {
         _ if suspicious.is_some() => Severity::High,
+        Format::Program | Format::Library if !local && older => Severity::Medium,
         Format::Program | Format::Library if !local => Severity::High,
         Format::Program | Format::Library => Severity::Medium,
         Format::Script if program && replaced => Severity::High,
@@ -142,7 +146,11 @@ fn of_system(subject: &Subject<'_>, file: &Written<'_>) -> Option<Finding> {
         Format::Script if local => Severity::Low,
         _ => return None,
     };
-    let confidence = if replaced { Confidence::High } else { Confidence::Medium };
+    let confidence = match (replaced, older) {
+        (true, _) => Confidence::High,
+        (false, true) => Confidence::Low,
+        (false, false) => Confidence::Medium,
+    };
     let how = if replaced { "replaced" } else { "written" };
     let title = format!("{} {how} in a directory of the system: {}", bare(format), file.path);
     let mut finding = Finding::new(&SYSTEM_PROGRAM_WRITTEN, severity, confidence, title)
@@ -154,5 +162,10 @@ fn of_system(subject: &Subject<'_>, file: &Written<'_>) -> Option<Finding> {
         (false, None) => "no package manager ran in this diff".to_owned(),
     };
     finding = finding.seen(file.seen(what));
+    if older {
+        let what =
+            "its time is before the container was made: perhaps only its mode or owner changed";
+        finding = finding.seen(file.seen(what));
+    }
     Some(with_use(finding, file, suspicious))
 }

@@ -8,7 +8,8 @@ use ckpt_model::{FileType, Text};
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::group::{Group, bounded};
 use super::places::{
-    Hiding, SOCKET_FOLDERS, directly, hidden, is_hidden_away, is_scratch, origin, split, within,
+    Hiding, SOCKET_FOLDERS, directly, hidden, is_hidden_away, is_of_tempfile, is_scratch, origin,
+    split, within,
 };
 use super::subject::Subject;
 use super::written::{Format, Written, written};
@@ -187,7 +188,8 @@ fn hides<'a>(file: &Written<'a>, mounts: &[&[u8]]) -> Option<(Hiding, &'a [u8])>
         let own = mounts.iter().filter(|mount| within(path, &[**mount])).map(|mount| mount.len());
         let after = own.max().is_none_or(|len| top.len() > len);
         let socket = SOCKET_FOLDERS.contains(&name) && !file.is_file();
-        let known = is_known_temporary(name) && !SOCKET_FOLDERS.contains(&name);
+        let known = (is_known_temporary(name) && !SOCKET_FOLDERS.contains(&name))
+            || (is_of_tempfile(path) && file.origin != Origin::DevShm);
         return (after && !socket && !known).then_some((hiding, top));
     }
     let odd = directly(top, &SYSTEM) && !KNOWN_IN_SYSTEM.contains(&name);
@@ -249,5 +251,7 @@ fn content(file: &Written<'_>) -> Option<&'static str> {
     let key = start
         .windows(19)
         .any(|window| window == b" PRIVATE KEY-----\nM" || window.ends_with(b"PRIVATE KEY-----"));
-    file.format().map(Format::word).or(key.then_some("a private key"))
+    // Archives are data, wherever they lie.
+    let format = file.format().filter(|format| *format != Format::Archive);
+    format.map(Format::word).or(key.then_some("a private key"))
 }

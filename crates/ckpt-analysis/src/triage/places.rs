@@ -200,6 +200,14 @@ pub(super) fn is_served(path: &[u8]) -> bool {
         || split(path).0.split(|byte| *byte == b'/').any(|part| PARTS.contains(&part))
 }
 
+/// Whether the first hidden part of a path is a name that Rust's `tempfile` and its like give to anything: `.tmp` and six
+/// characters.
+pub(super) fn is_of_tempfile(path: &[u8]) -> bool {
+    let Some((Hiding::Dot, up_to)) = hidden(path) else { return false };
+    let random = split(up_to).1.strip_prefix(b".tmp");
+    random.is_some_and(|rest| rest.len() == 6 && rest.iter().all(u8::is_ascii_alphanumeric))
+}
+
 /// Whether documents of a web server lie there: where served files lie, but for /srv, which applications share.
 pub(super) fn is_document(path: &[u8]) -> bool {
     const APPLICATION: &[u8] = b"/srv";
@@ -268,6 +276,8 @@ mod tests {
         assert!(!is_served(b"/usr/lib/python3/x.py"));
         assert!(is_served(b"/srv/app/x.py") && !is_document(b"/srv/app/x.py"));
         assert!(is_document(b"/srv/app/public/x.py") && is_document(b"/var/www/x.pl"));
+        assert!(is_of_tempfile(b"/tmp/.tmpA1b2C3/x") && !is_of_tempfile(b"/tmp/.tmp/x"));
+        assert!(!is_of_tempfile(b"/tmp/.x/.tmpA1b2C3") && !is_of_tempfile(b"/tmp/.tmpA1b2C34"));
         assert!(is_cgi(b"/usr/lib/cgi-bin/x") && !is_cgi(b"/srv/cgi-bin"));
     }
 }

@@ -2,11 +2,17 @@
 
 use bytes::Bytes;
 use ckpt_model::artifacts::{Artifact, Entry, Holder, Origin};
-use ckpt_model::{Change, ChangeKind, FileCapabilities, FileType, Piece, Text};
+use ckpt_model::{Change, ChangeKind, Event, FileCapabilities, FileType, Piece, Text};
 
 use super::elf::is_library;
 use super::finding::Seen;
 use super::subject::Subject;
+
+/// Seconds after its creation or its start in which a container writes its own settings.
+const START: i64 = 60;
+
+/// Seconds that a container must have run before the time of a file says that it belongs to the start.
+const LONG: i64 = 600;
 
 /// Most bytes of a file that a detector reads unless it needs less.
 pub(super) const MOST_READ: u64 = 256 << 10;
@@ -148,6 +154,31 @@ impl<'a> Written<'a> {
     /// What its first bytes are.
     pub(super) fn format(&self) -> Option<Format> {
         self.artifact.filter(|_| self.is_file() && self.size > 1).and_then(Format::of)
+    }
+
+    /// Whether its content is older than the container: a change of its mode or owner alone copies it into the diff.
+    pub(super) fn is_older(&self, subject: &Subject<'_>) -> bool {
+        let container = subject.checkpoint.container();
+        let began = container.time(Event::Created).or_else(|| container.time(Event::Started));
+        let written = self.artifact.and_then(|artifact| artifact.mtime);
+        began.zip(written).is_some_and(|(began, at)| at.as_second() < began.time.as_second())
+    }
+
+    /// Whether it was written while the container started, and the container ran on for long: entrypoints write their
+    /// settings then.
+    pub(super) fn is_of_start(&self, subject: &Subject<'_>) -> bool {
+        let container = subject.checkpoint.container();
+        let Some(at) = self.artifact.and_then(|artifact| artifact.mtime) else { return false };
+        // Copies of a checkpoint may have later times.
+        let ends = container.times.iter().filter(|moment| moment.event == Event::Checkpointed);
+        let Some(end) = ends.map(|moment| moment.time).min() else { return false };
+        let ran = end.as_second().saturating_sub(at.as_second());
+        let starts = [Event::Created, Event::Started];
+        ran > LONG
+            && starts.iter().filter_map(|event| container.time(*event)).any(|start| {
+                let after = at.as_second().saturating_sub(start.time.as_second());
+                (0..=START).contains(&after)
+            })
     }
 
     /// How the artifact is called that has its bytes.

@@ -42,6 +42,12 @@ impl Verdict {
         self
     }
 
+    /// It was written while the container started.
+    pub(super) fn of_start(mut self) -> Self {
+        self.severity = self.severity.min(Severity::Medium);
+        self.because("it was written within a minute of the container's start")
+    }
+
     fn suspicious(mut self, severity: Severity) -> Self {
         self.suspicious = true;
         self.severity = self.severity.max(severity);
@@ -77,7 +83,10 @@ pub(super) fn judge(nature: Nature, file: &Written<'_>, text: &[u8]) -> Option<V
 /// A hidden file in a directory of settings is suspicious as it is; those that a home begins with have to be called so.
 fn hidden(file: &Written<'_>, verdict: Verdict) -> Verdict {
     let (folder, name) = crate::triage::places::split(file.path.as_bytes());
-    let odd = folder.starts_with(b"/etc/") && folder != b"/etc/skel" && name.starts_with(b".");
+    // insserv(8) keeps the order of init scripts in `.depend.start` and the like.
+    let order = folder == b"/etc/init.d" && name.starts_with(b".depend.");
+    let odd =
+        folder.starts_with(b"/etc/") && folder != b"/etc/skel" && name.starts_with(b".") && !order;
     if !odd {
         return verdict;
     }
@@ -174,7 +183,7 @@ const SUDO: [(&[&[u8]], Severity, &str); 4] = [
     (&[b"nopasswd"], Severity::High, "needs no password"),
     (&[b"!authenticate"], Severity::High, "needs no password"),
     (&[b"permit nopass"], Severity::High, "needs no password"),
-    (&[b"all=(all"], Severity::High, "may do everything"),
+    (&[b"all=(all"], Severity::High, "may do everything, with a password"),
 ];
 
 const UDEV: [(&[&[u8]], Severity, &str); 3] = [
@@ -197,6 +206,7 @@ fn settings(text: &[u8], risks: &Risks, base: Severity) -> Option<Verdict> {
             line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
         let lower = words.join(&b' ').to_ascii_lowercase();
         let risk = risks.iter().find(|(all, ..)| all.iter().all(|w| find(&lower, w).is_some()));
+        let risk = risk.filter(|_| !is_default(&lower));
         if let Some((_, severity, what)) = risk {
             verdict = verdict.line(what, line);
             verdict.severity = verdict.severity.max(*severity);
@@ -207,6 +217,14 @@ fn settings(text: &[u8], risks: &Risks, base: Severity) -> Option<Verdict> {
         verdict = verdict.line("its first line", first);
     }
     Some(verdict)
+}
+
+/// A line that sudo comes with: root, and the groups of administrators, who give their passwords.
+fn is_default(lower: &[u8]) -> bool {
+    const OWN: [&[u8]; 4] = [b"root ", b"%sudo ", b"%wheel ", b"%admin "];
+    let all = find(lower, b"all=(all").is_some();
+    let bare = [&b"nopasswd"[..], b"!authenticate"].iter().all(|w| find(lower, w).is_none());
+    all && bare && OWN.iter().any(|own| lower.starts_with(own))
 }
 
 /// Libraries by name, separated by blanks or colons. Source: ld.so(8).

