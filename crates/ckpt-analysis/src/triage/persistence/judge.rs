@@ -35,6 +35,13 @@ impl Verdict {
         self
     }
 
+    /// As [`line`](Self::line), and told first.
+    fn first(mut self, what: &str, line: &[u8]) -> Self {
+        self.reasons.insert(0, (what.to_owned(), quote(line)));
+        self.reasons.truncate(MOST);
+        self
+    }
+
     fn line(mut self, what: &str, line: &[u8]) -> Self {
         if self.reasons.len() < MOST {
             self.reasons.push((what.to_owned(), quote(line)));
@@ -60,9 +67,13 @@ impl Verdict {
 pub(super) fn judge(nature: Nature, file: &Written<'_>, text: &[u8]) -> Option<Verdict> {
     match nature {
         Nature::Commands(base) => commands(base, text),
+        Nature::Settings => commands(Severity::Low, text).filter(|found| found.suspicious),
+        Nature::Python => python(text),
+        Nature::Servers => servers(text),
+        Nature::NameService => name_service(text),
         Nature::Keys => keys(text),
-        Nature::SshServer => settings(text, &SSH_SERVER, Severity::Low),
-        Nature::PamRules => settings(text, &PAM, Severity::Medium),
+        Nature::SshServer => settings(&with_blanks(text), &SSH_SERVER, Severity::Low),
+        Nature::PamRules => pam(text),
         Nature::Sudoers => settings(text, &SUDO, Severity::Medium),
         Nature::Binary => {
             let known = text.starts_with(b"\x7fELF");
@@ -126,11 +137,152 @@ fn commands(base: Severity, text: &[u8]) -> Option<Verdict> {
     Some(verdict)
 }
 
+/// Code of Python that runs before every program. What decodes and what runs may stand lines apart in a short file.
+fn python(text: &[u8]) -> Option<Verdict> {
+    const SHORT: usize = 8 << 10;
+    let verdict = commands(Severity::Medium, text)?;
+    let all = |words: &[&[u8]]| {
+        lines(text).find(|line| words.iter().any(|word| find(line, word).is_some()))
+    };
+    let code = all(&[b"exec(", b"eval("]).filter(|_| all(&HIDES).is_some());
+    let fetches: [&[u8]; 3] = [b"urlopen", b"requests.get", b"socket."];
+    let command =
+        || all(&[b"os.system(", b"os.popen(", b"subprocess."]).filter(|_| all(&fetches).is_some());
+    match code.or_else(command).filter(|_| !verdict.suspicious && text.len() < SHORT) {
+        Some(line) => {
+            let found = Verdict::new(Severity::Medium, Confidence::Medium);
+            Some(found.suspicious(Severity::High).line("runs hidden code", line))
+        }
+        None => Some(verdict),
+    }
+}
+
+/// Servers that inetd(8) or xinetd(8) start: a shell among them serves whoever connects.
+fn servers(text: &[u8]) -> Option<Verdict> {
+    const SHELLS: [&[u8]; 8] = [b"sh", b"bash", b"dash", b"ash", b"zsh", b"ksh", b"busybox", b"nc"];
+    let mut verdict = commands(Severity::Medium, text)?;
+    for line in lines(text) {
+        let cut = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'=';
+        let words: Vec<&[u8]> = line.split(cut).filter(|word| !word.is_empty()).take(12).collect();
+        let server = match words.as_slice() {
+            [b"server", server, ..] => *server,
+            [_, b"stream" | b"dgram" | b"raw" | b"rdm" | b"seqpacket", _, _, _, server, ..] => {
+                *server
+            }
+            _ => continue,
+        };
+        let name = crate::triage::places::split(server).1;
+        // busybox is what its first argument says.
+        let applet = words.iter().rev().take_while(|word| **word != server).last();
+        let shell = SHELLS.contains(&name)
+            && (name != b"busybox" || applet.is_some_and(|applet| SHELLS.contains(applet)));
+        if shell {
+            verdict = verdict
+                .suspicious(Severity::Critical)
+                .first("gives a shell to whoever connects", line);
+            verdict.strong = true;
+        } else if is_scratch(server) || is_hidden_away(server) {
+            verdict = verdict
+                .suspicious(Severity::High)
+                .first("serves with what lies in an odd place", line);
+            verdict.strong = true;
+        }
+    }
+    Some(verdict)
+}
+
+/// Sources of names that are no library of a distribution. Source: nsswitch.conf(5).
+fn name_service(text: &[u8]) -> Option<Verdict> {
+    const KNOWN: [&[u8]; 26] = [
+        b"files",
+        b"db",
+        b"compat",
+        b"dns",
+        b"systemd",
+        b"resolve",
+        b"myhostname",
+        b"mymachines",
+        b"sss",
+        b"ldap",
+        b"ldapd",
+        b"winbind",
+        b"wins",
+        b"nis",
+        b"nisplus",
+        b"altfiles",
+        b"usrfiles",
+        b"hesiod",
+        b"extrausers",
+        b"libvirt",
+        b"libvirt_guest",
+        b"cache",
+        b"tcb",
+        b"docker",
+        b"wrapper",
+        b"oslogin",
+    ];
+    let mut found: Option<Verdict> = None;
+    for line in lines(text) {
+        let Some(at) = memchr::memchr(b':', line) else { continue };
+        let (database, sources) = line.split_at_checked(at)?;
+        let databases: [&[u8]; 5] = [b"passwd", b"shadow", b"group", b"gshadow", b"hosts"];
+        if !databases.contains(&database) {
+            continue;
+        }
+        let mut sources = sources.get(1..)?.split(u8::is_ascii_whitespace);
+        let odd = sources.any(|source| {
+            let name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+            let word = !source.is_empty() && source.iter().all(name);
+            let action = matches!(source, b"return" | b"continue" | b"merge");
+            word && !action
+                && !KNOWN.contains(&source)
+                && !source.starts_with(b"mdns")
+                && !source.starts_with(b"google")
+                && !source.starts_with(b"cache_")
+        });
+        if odd {
+            let verdict = found.take().unwrap_or(Verdict::new(Severity::Medium, Confidence::Low));
+            found = Some(verdict.line("names come from a library of its own", line));
+        }
+    }
+    found
+}
+
+/// The text with `=` as a blank: both stand between a keyword and its value. Source: sshd_config(5).
+fn with_blanks(text: &[u8]) -> Vec<u8> {
+    let blank = |byte: &u8| if matches!(byte, b'=' | b'"') { b' ' } else { *byte };
+    text.iter().map(blank).collect()
+}
+
+/// Rules of PAM; what lets everybody in stands before what asks for a password.
+fn pam(text: &[u8]) -> Option<Verdict> {
+    let verdict = settings(text, &PAM, Severity::Medium)?;
+    let auth = |line: &&[u8]| {
+        let line = line.strip_prefix(b"-").unwrap_or(line);
+        line.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"auth"))
+            || line.starts_with(b"@include")
+    };
+    let asks: [&[u8]; 7] =
+        [b"pam_unix", b"include", b"substack", b"pam_sss", b"pam_ldap", b"pam_krb5", b"pam_rootok"];
+    let first = lines(text).filter(auth).find(|line| {
+        find(line, b"pam_permit").is_some() || asks.iter().any(|word| find(line, word).is_some())
+    });
+    let open = first.filter(|line| find(line, b"pam_permit").is_some());
+    Some(match open.filter(|_| verdict.severity < Severity::High) {
+        Some(line) => {
+            let found = Verdict::new(Severity::High, Confidence::High);
+            found.line("lets everybody in before anything asks", line)
+        }
+        None => verdict,
+    })
+}
+
+const HIDES: [&[u8]; 7] =
+    [b"base64", b"zlib", b"marshal", b"urlopen", b"requests.get", b"socket.", b"codecs.decode"];
+
 /// A line of Python that runs what it decodes or fetches.
 fn runs_python(text: &[u8]) -> Option<&[u8]> {
     const RUNS: [&[u8]; 4] = [b"exec(", b"eval(", b"os.system(", b"subprocess."];
-    const HIDES: [&[u8]; 7] =
-        [b"base64", b"zlib", b"marshal", b"urlopen", b"requests.get", b"socket.", b"codecs.decode"];
     let has = |words: &[&[u8]], line: &[u8]| words.iter().any(|word| find(line, word).is_some());
     lines(text).find(|line| has(&RUNS, line) && has(&HIDES, line))
 }
@@ -324,10 +476,14 @@ fn python_paths(text: &[u8]) -> Option<Verdict> {
     })
 }
 
-/// Settings of apt with commands in them.
+/// Settings of apt and dpkg with commands in them.
 fn apt(text: &[u8]) -> Option<Verdict> {
-    let invokes =
-        |line: &&[u8]| find(line, b"-Invoke").is_some() || find(line, b"-Install-Pkgs").is_some();
+    // dpkg writes it small.
+    let invokes = |line: &&[u8]| {
+        [&b"-Invoke"[..], b"-Install-Pkgs", b"-invoke"]
+            .iter()
+            .any(|word| find(line, word).is_some())
+    };
     let line = lines(text).find(invokes)?;
     let mut verdict = Verdict::new(Severity::Medium, Confidence::Medium).line("runs", line);
     for found in suspicions(text) {

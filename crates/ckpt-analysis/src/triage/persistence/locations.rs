@@ -2,7 +2,9 @@
 //!
 //! Source: crontab(5), cron(8), at(1), systemd.unit(5), bash(1), zsh(1), sshd(8), sshd_config(5), pam.conf(5), sudoers(5),
 //! ld.so(8), environment(5), Python's `site`, githooks(5), udev(7), the XDG autostart specification, apt.conf(5),
-//! modprobe.d(5), modules-load.d(5), inittab(5), and the init systems that images use (busybox, OpenRC, runit, s6).
+//! modprobe.d(5), modules-load.d(5), inittab(5), and the init systems that images use (busybox, OpenRC, runit, s6);
+//! systemd.generator(7), inetd(8), xinetd.conf(5), nsswitch.conf(5), logrotate(8), interfaces(5), dpkg.cfg(5),
+//! git-config(1), ssh_config(5), incrontab(5), aliases(5), NetworkManager-dispatcher(8), dhclient-script(8).
 
 use super::rules as r;
 use crate::triage::finding::{Rule, Severity};
@@ -20,6 +22,14 @@ pub(super) struct Location {
 pub(super) enum Nature {
     /// Commands. They weigh so much unless they do something suspicious.
     Commands(Severity),
+    /// Settings or scripts that name commands; only suspicious ones are told.
+    Settings,
+    /// Python that runs before every program.
+    Python,
+    /// Servers that are started when somebody connects.
+    Servers,
+    /// Where names of users and hosts are looked up.
+    NameService,
     /// Public keys that let in.
     Keys,
     /// Settings of sshd.
@@ -109,7 +119,7 @@ pub(super) fn locate(path: &[u8]) -> Option<Location> {
     }
     let python: [&[u8]; 2] = [b"sitecustomize.py", b"usercustomize.py"];
     if python.contains(&name) {
-        return commands(&r::PERSISTENCE_PYTHON_STARTUP, Severity::Medium);
+        return at(&r::PERSISTENCE_PYTHON_STARTUP, Nature::Python);
     }
     let hooks = folder.ends_with(b"/.git/hooks") || folder.ends_with(b"git-core/templates/hooks");
     if hooks && !name.ends_with(b".sample") {
@@ -125,8 +135,14 @@ pub(super) fn locate(path: &[u8]) -> Option<Location> {
     if directly(path, &[b"/etc/update-motd.d"]) {
         return commands(&r::PERSISTENCE_MOTD, Severity::Medium);
     }
-    if path == b"/etc/apt/apt.conf" || directly(path, &[b"/etc/apt/apt.conf.d"]) {
+    let packages: [&[u8]; 2] = [b"/etc/apt/apt.conf", b"/etc/dpkg/dpkg.cfg"];
+    if packages.contains(&path)
+        || directly(path, &[b"/etc/apt/apt.conf.d", b"/etc/dpkg/dpkg.cfg.d"])
+    {
         return at(&r::PERSISTENCE_PACKAGE_HOOK, Nature::AptSettings);
+    }
+    if directly(path, &[b"/etc/pacman.d/hooks", b"/etc/apk/commit_hooks.d"]) {
+        return commands(&r::PERSISTENCE_PACKAGE_HOOK, Severity::Medium);
     }
     let module: [&[u8]; 4] = [b".ko", b".ko.xz", b".ko.gz", b".ko.zst"];
     if module.iter().any(|end| name.ends_with(end)) {
@@ -141,11 +157,104 @@ pub(super) fn locate(path: &[u8]) -> Option<Location> {
     if path == b"/etc/modules" || directly(path, &lists) {
         return at(&r::PERSISTENCE_KERNEL_MODULE, Nature::ModuleNames);
     }
-    None
+    hook(path, folder, name).map(|nature| Location { rule: &r::PERSISTENCE_HOOK, nature })
+}
+
+/// What programs run that do something else: folders whose files all run, and settings that name commands.
+fn hook(path: &[u8], folder: &[u8], name: &[u8]) -> Option<Nature> {
+    const FOLDERS: [&[u8]; 20] = [
+        b"/etc/network/if-up.d",
+        b"/etc/network/if-pre-up.d",
+        b"/etc/network/if-down.d",
+        b"/etc/network/if-post-down.d",
+        b"/etc/NetworkManager/dispatcher.d",
+        b"/etc/networkd-dispatcher",
+        b"/usr/lib/networkd-dispatcher",
+        b"/etc/dhcp/dhclient-enter-hooks.d",
+        b"/etc/dhcp/dhclient-exit-hooks.d",
+        b"/usr/share/udhcpc",
+        b"/etc/udhcpc",
+        b"/etc/ppp/ip-up.d",
+        b"/etc/ppp/ip-down.d",
+        b"/etc/ca-certificates/update.d",
+        b"/etc/kernel/postinst.d",
+        b"/etc/kernel/postrm.d",
+        b"/etc/initramfs-tools/hooks",
+        b"/etc/pm/sleep.d",
+        b"/etc/acpi",
+        b"/etc/resolvconf/update.d",
+    ];
+    const SETTINGS: [&[u8]; 11] = [
+        b"/etc/logrotate.conf",
+        b"/etc/network/interfaces",
+        b"/etc/gitconfig",
+        b"/etc/ssh/ssh_config",
+        b"/etc/aliases",
+        b"/etc/procmailrc",
+        b"/etc/rsyslog.conf",
+        b"/etc/bash_completion",
+        b"/etc/vim/vimrc",
+        b"/etc/vim/vimrc.local",
+        b"/etc/tmux.conf",
+    ];
+    const OF_SETTINGS: [&[u8]; 8] = [
+        b"/etc/logrotate.d",
+        b"/etc/network/interfaces.d",
+        b"/etc/ssh/ssh_config.d",
+        b"/etc/rsyslog.d",
+        b"/etc/bash_completion.d",
+        b"/usr/share/bash-completion/completions",
+        b"/usr/share/dbus-1/system-services",
+        b"/usr/share/dbus-1/services",
+    ];
+    const OF_USERS: [&[u8]; 12] = [
+        b".gitconfig",
+        b".bash_completion",
+        b".forward",
+        b".procmailrc",
+        b".vimrc",
+        b".gdbinit",
+        b".screenrc",
+        b".tmux.conf",
+        b".npmrc",
+        b".envrc",
+        b".pythonrc",
+        b"sitecustomize.pl",
+    ];
+    let servers: [&[u8]; 2] = [b"/etc/inetd.conf", b"/etc/xinetd.conf"];
+    if servers.contains(&path) || directly(path, &[b"/etc/xinetd.d", b"/etc/inetd.d"]) {
+        return Some(Nature::Servers);
+    }
+    if path == b"/etc/nsswitch.conf" {
+        return Some(Nature::NameService);
+    }
+    if within(path, &FOLDERS) {
+        return Some(Nature::Commands(Severity::Low));
+    }
+    let of_folder = match name {
+        b"config" => {
+            [&b"/.git"[..], b"/.ssh", b"/.config/git"].iter().any(|end| folder.ends_with(end))
+        }
+        _ => {
+            let folders = [
+                &b"/.local/share/bash-completion/completions"[..],
+                b"/.ipython/profile_default/startup",
+                b"/.local/share/dbus-1/services",
+                b"/.vim/plugin",
+                b"/.oh-my-zsh/custom",
+            ];
+            folders.iter().any(|end| folder.ends_with(end))
+        }
+    };
+    let named =
+        SETTINGS.contains(&path) || directly(path, &OF_SETTINGS) || OF_USERS.contains(&name);
+    (named || of_folder).then_some(Nature::Settings)
 }
 
 fn is_cron(path: &[u8]) -> bool {
-    const FOLDERS: [&[u8]; 9] = [
+    const FOLDERS: [&[u8]; 11] = [
+        b"/etc/incron.d",
+        b"/var/spool/incron",
         b"/etc/cron.d",
         b"/etc/cron.hourly",
         b"/etc/cron.daily",
@@ -169,6 +278,28 @@ fn is_cron(path: &[u8]) -> bool {
 fn unit(path: &[u8], name: &[u8]) -> Option<Severity> {
     const KINDS: [&[u8]; 6] =
         [b".service", b".timer", b".socket", b".path", b".mount", b".automount"];
+    // Everything in these folders runs: generators when units are loaded, the rest when the system stops or sleeps.
+    const RUN: [&[u8]; 6] = [
+        b"system-generators",
+        b"user-generators",
+        b"system-environment-generators",
+        b"user-environment-generators",
+        b"system-shutdown",
+        b"system-sleep",
+    ];
+    const ABOVE: [&[u8]; 5] = [
+        b"/etc/systemd",
+        b"/run/systemd",
+        b"/usr/local/lib/systemd",
+        b"/usr/lib/systemd",
+        b"/lib/systemd",
+    ];
+    let (above, last) = split(split(path).0);
+    if let Some(at) = ABOVE.iter().position(|known| above == *known)
+        && RUN.contains(&last)
+    {
+        return Some(if at < 3 { Severity::High } else { Severity::Medium });
+    }
     let dropped = split(path).0.ends_with(b".service.d") && name.ends_with(b".conf");
     if !dropped && !KINDS.iter().any(|kind| name.ends_with(kind)) {
         return None;
@@ -218,7 +349,10 @@ fn is_shell_startup(path: &[u8], folder: &[u8], name: &[u8]) -> bool {
         b"/etc/mkshrc",
         b"/etc/inputrc",
     ];
-    const OF_USERS: [&[u8]; 19] = [
+    const OF_USERS: [&[u8]; 22] = [
+        b".xinitrc",
+        b".xsession",
+        b".xsessionrc",
         b".bashrc",
         b".bash_profile",
         b".bash_login",
@@ -252,7 +386,8 @@ fn init(path: &[u8], name: &[u8]) -> Option<Severity> {
     if local.contains(&path) {
         return Some(Severity::High);
     }
-    const FOLDERS: [&[u8]; 14] = [
+    const FOLDERS: [&[u8]; 15] = [
+        b"/etc/cont-finish.d",
         b"/etc/init.d",
         b"/etc/rc.d",
         b"/etc/init",
@@ -321,6 +456,19 @@ mod tests {
             ("/etc/update-motd.d/99-x", "persistence-motd"),
             ("/etc/apt/apt.conf.d/99x", "persistence-package-hook"),
             ("/lib/modules/6.1/x.ko.xz", "persistence-kernel-module"),
+            ("/etc/dpkg/dpkg.cfg.d/x", "persistence-package-hook"),
+            ("/etc/systemd/system-generators/x", "persistence-systemd"),
+            ("/usr/lib/systemd/system-sleep/x", "persistence-systemd"),
+            ("/var/spool/incron/root", "persistence-cron"),
+            ("/etc/inetd.conf", "persistence-hook"),
+            ("/etc/xinetd.d/x", "persistence-hook"),
+            ("/etc/logrotate.d/x", "persistence-hook"),
+            ("/etc/network/if-up.d/x", "persistence-hook"),
+            ("/root/.gitconfig", "persistence-hook"),
+            ("/srv/app/.git/config", "persistence-hook"),
+            ("/root/.ssh/config", "persistence-hook"),
+            ("/etc/bash_completion.d/x", "persistence-hook"),
+            ("/etc/nsswitch.conf", "persistence-hook"),
         ] {
             assert_eq!(id(path), Some(wanted), "{path}");
         }

