@@ -1,14 +1,17 @@
 //! Programs that were brought along: where everybody may write, and in the directories of the system.
 
-use ckpt_model::ChangeKind;
+use std::collections::BTreeMap;
+
 use ckpt_model::artifacts::{Hold, Origin};
+use ckpt_model::{ChangeKind, FileType, Text};
 
 use super::finding::{Confidence, Finding, Rule, Severity};
 use super::group::Group;
 use super::places::{
     directly, is_hidden_away, is_library_path, is_local_program_path, is_of_tempfile, is_passing,
-    is_program_path, is_scratch, within,
+    is_program_path, is_scratch, split, within,
 };
+use super::provenance::is_hidden;
 use super::quote::quote;
 use super::subject::Subject;
 use super::suspicion::suspicions;
@@ -54,7 +57,134 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             group.push(finding);
         }
     }
+    let others = written(subject);
+    let links =
+        others.filter(|file| file.kind == FileType::Symlink && file.origin == Origin::RootfsDiff);
+    let links: Vec<Written<'_>> = links.filter(|file| leads(file).is_some()).collect();
+    if !links.is_empty() {
+        let files = written(subject).filter(Written::is_file);
+        let files: BTreeMap<&[u8], Written<'_>> =
+            files.map(|file| (file.path.as_bytes(), file)).collect();
+        for link in &links {
+            if let Some(finding) = replaced_by_link(subject, link, &files) {
+                group.push(finding);
+            }
+        }
+    }
     group.finish(findings);
+}
+
+/// Programs that whoever looks for an intruder starts, and those that see passwords.
+const TOOLS: [&[u8]; 38] = [
+    b"ps",
+    b"top",
+    b"ls",
+    b"ss",
+    b"netstat",
+    b"lsof",
+    b"find",
+    b"grep",
+    b"cat",
+    b"id",
+    b"w",
+    b"who",
+    b"last",
+    b"kill",
+    b"pgrep",
+    b"pidof",
+    b"pstree",
+    b"df",
+    b"du",
+    b"stat",
+    b"strings",
+    b"ip",
+    b"ifconfig",
+    b"dmesg",
+    b"crontab",
+    b"systemctl",
+    b"journalctl",
+    b"su",
+    b"sudo",
+    b"login",
+    b"passwd",
+    b"ssh",
+    b"sshd",
+    b"scp",
+    b"curl",
+    b"wget",
+    b"sh",
+    b"bash",
+];
+
+/// Where a link in a directory of programs leads, when it is one that may deceive: not to another program of the system,
+/// to an alternative, or to a program that has all of them in it.
+fn leads(link: &Written<'_>) -> Option<Vec<u8>> {
+    const ALTERNATIVES: [&[u8]; 1] = [b"/etc/alternatives"];
+    const ALL_IN_ONE: [&[u8]; 4] = [b"busybox", b"toybox", b"coreutils", b"busybox.static"];
+    let path = link.path.as_bytes();
+    let alternative = directly(path, &ALTERNATIVES);
+    if !is_program_path(path) && !alternative {
+        return None;
+    }
+    let target = link.target?.as_bytes();
+    let target = resolved(split(path).0, target);
+    let usual = is_program_path(&target)
+        || directly(&target, &ALTERNATIVES)
+        || ALL_IN_ONE.contains(&split(&target).1);
+    let odd = is_scratch(&target) || is_hidden_away(&target);
+    (odd || !(usual || alternative)).then_some(target)
+}
+
+/// The path that a link in a folder names, without `.` and `..`.
+fn resolved(folder: &[u8], target: &[u8]) -> Vec<u8> {
+    let whole =
+        if target.starts_with(b"/") { target.to_vec() } else { [folder, b"/", target].concat() };
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in whole.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    [b"/", parts.join(&b'/').as_slice()].concat()
+}
+
+/// A link in the place of a program of the system.
+fn replaced_by_link(
+    subject: &Subject<'_>,
+    link: &Written<'_>,
+    files: &BTreeMap<&[u8], Written<'_>>,
+) -> Option<Finding> {
+    let path = link.path.as_bytes();
+    if subject.packages.own(path) {
+        return None;
+    }
+    let target = leads(link)?;
+    let hidden = is_hidden_away(&target) && is_hidden(&target);
+    let file = files.get(target.as_slice());
+    let format = file.and_then(Written::format);
+    let brought =
+        matches!(format, Some(Format::Program | Format::Script)) && !subject.packages.own(&target);
+    let replaced = subject.change(path).is_some_and(|one| one.kind == ChangeKind::Modified);
+    let severity = match () {
+        () if hidden || is_scratch(&target) => Severity::High,
+        () if brought && (replaced || TOOLS.contains(&split(path).1)) => Severity::High,
+        () if brought => Severity::Medium,
+        () => return None,
+    };
+    let confidence = if replaced { Confidence::High } else { Confidence::Medium };
+    let target = Text::from(target);
+    let title = format!("a link in a directory of the system: {} leads to {target}", link.path);
+    let mut finding = Finding::new(&SYSTEM_PROGRAM_WRITTEN, severity, confidence, title)
+        .path(link.path.clone())
+        .seen(link.seen(format!("{} is a link to {target}", link.path)));
+    if let (Some(file), Some(format)) = (file, format) {
+        finding = finding.seen(file.seen(format!("{} is {}", file.line(), format.word())));
+    }
+    Some(finding)
 }
 
 /// A program where everybody may write.

@@ -628,6 +628,35 @@ fn what_a_container_writes_when_it_starts() {
     severity(&found, ssh, "/root/.ssh/authorized_keys", Severity::High);
 }
 
+/// A link in the place of a program leads elsewhere.
+#[test]
+fn links_in_the_place_of_programs() {
+    let link = |path: &str, target: &str| Member::new(path, Kind::Symlink(target.into()));
+    let found = findings(&with_diff(
+        vec![
+            link("usr/bin/ps", "/opt/lib/ps"),
+            link("usr/bin/top", "../../tmp/top"),
+            link("usr/sbin/sshd", "/usr/lib/.x/sshd"),
+            link("etc/alternatives/pager", "/dev/shm/p"),
+            link("usr/bin/chrome", "/opt/lib/ps"),
+            link("usr/bin/gone", "/opt/none"),
+            link("usr/bin/vi", "/etc/alternatives/vi"),
+            link("etc/alternatives/vi", "/usr/bin/vim.basic"),
+            link("usr/bin/ls", "/bin/busybox"),
+            link("usr/bin/awk", "mawk"),
+            Member::file("opt/lib/ps", elf(9)).mode(0o755),
+        ],
+        &[],
+    ));
+    let id = "system-program-written";
+    severity(&found, id, "/usr/bin/ps", Severity::High);
+    severity(&found, id, "/usr/bin/top", Severity::High);
+    severity(&found, id, "/usr/sbin/sshd", Severity::High);
+    severity(&found, id, "/etc/alternatives/pager", Severity::High);
+    severity(&found, id, "/usr/bin/chrome", Severity::Medium);
+    assert_eq!(of(&found, id).len(), 5);
+}
+
 /// A change of mode copies a program into the diff with the time that it had.
 #[test]
 fn programs_that_are_older_than_the_container() {
