@@ -232,6 +232,19 @@ fn writable(subject: &Subject<'_>) -> Option<Finding> {
             seen.push(format!("{} is a {word} mounted {}", mount.mountpoint, mount.options));
         }
     }
+    // Engines mount the controllers of version 1 read-only, and all below one directory.
+    let outside = kind(b"cgroup").find(|mount| {
+        let own = mount.mountpoint.as_bytes();
+        writes(&mount.options)
+            && own != b"/sys/fs/cgroup"
+            && below(own, b"/sys/fs/cgroup").is_none()
+    });
+    if let Some(mount) = outside {
+        seen.push(format!(
+            "{} is a cgroup of version 1 mounted {}: its release_agent runs on the host",
+            mount.mountpoint, mount.options
+        ));
+    }
     if seen.is_empty() {
         return None;
     }
