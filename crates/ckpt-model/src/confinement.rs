@@ -14,6 +14,8 @@ use oci_spec::runtime::{
 pub struct Confinement {
     /// Member that tells it, safe for a terminal.
     pub source: String,
+    /// In whose words.
+    pub words: ConfinementWords,
     /// User id that the first process starts with, in the container's user namespace.
     pub uid: u32,
     /// Whether user ids of the container are mapped to others of the host.
@@ -38,6 +40,18 @@ pub struct Confinement {
     pub masked_paths: Vec<String>,
     /// Paths that are made read-only.
     pub readonly_paths: Vec<String>,
+}
+
+/// What describes how a container is confined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfinementWords {
+    /// The spec of the runtime, which is all that it did.
+    #[default]
+    Spec,
+    /// docker's `hostconfig.json`: what was asked for. What it does not name is as docker does it unasked; whose users the
+    /// container's are is a setting of the daemon.
+    HostConfig,
 }
 
 /// A namespace of the spec.
@@ -81,6 +95,7 @@ impl Confinement {
         let devices = linux.resources().as_ref().and_then(|limits| limits.devices().as_ref());
         Self {
             source: String::new(),
+            words: ConfinementWords::Spec,
             uid: process.user().uid(),
             users_mapped: mapped(linux.uid_mappings()),
             bounding,

@@ -1,10 +1,10 @@
 //! docker: no archive of its own; the container's directory with `config.v2.json`, or the checkpoint's alone.
 //!
-//! Source: `moby/daemon/container/container.go`.
+//! Source: `moby/daemon/container/container.go`; [`hostconfig`].
 
 use serde_json::{Map, Value};
 
-use super::{moment, ports, text, text_map, texts};
+use super::{hostconfig, moment, ports, text, text_map, texts};
 use crate::container::{Container, Event, Interface};
 use crate::defect::Defects;
 use crate::metadata::Metadata;
@@ -40,6 +40,14 @@ pub(super) fn describe(metadata: &Metadata<'_>, container: &mut Container, defec
     {
         container.runtime = text(&host, "Runtime");
         container.privileged = host.get("Privileged").and_then(Value::as_bool);
+        if container.confinement.is_none() {
+            let user = text(settings, "User");
+            let found = hostconfig::confinement(&host, user.as_deref(), &place);
+            container.confinement = Some(found);
+        }
+        if container.mounts.is_empty() {
+            container.mounts = hostconfig::mounts(&host);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod bare;
 mod containerd;
 mod crio;
 mod docker;
+mod hostconfig;
 mod image;
 mod podman;
 mod ports;

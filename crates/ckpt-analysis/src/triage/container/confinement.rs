@@ -1,6 +1,6 @@
 //! What holds the container back, and is missing: filters, security modules, no_new_privs, another user than root.
 
-use ckpt_model::{Confinement, Engine, Seccomp};
+use ckpt_model::{Confinement, ConfinementWords, Engine, Seccomp};
 
 use crate::triage::finding::{Confidence, Finding, Rule, Seen, Severity};
 use crate::triage::subject::Subject;
@@ -52,13 +52,18 @@ pub(in crate::triage) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>
     findings.extend(seccomp(subject, confinement));
     findings.extend(apparmor(subject, confinement));
     let told = |what: &str| Seen::new(what).member(confinement.source.clone());
+    let by_docker = confinement.words == ConfinementWords::HostConfig;
     if !confinement.no_new_privileges {
         let title = "programs of the container can gain rights";
-        let seen = told("process.noNewPrivileges is not set");
+        let seen = told(match by_docker {
+            true => "SecurityOpt has no no-new-privileges",
+            false => "process.noNewPrivileges is not set",
+        });
         let rule = &NO_NEW_PRIVILEGES_ABSENT;
         findings.push(Finding::new(rule, Severity::Info, Confidence::High, title).seen(seen));
     }
-    if confinement.uid == 0 && !confinement.users_mapped {
+    // Whether docker's daemon maps users is not said there.
+    if confinement.uid == 0 && !confinement.users_mapped && !by_docker {
         let title = "the first process of the container is root, of the host's users";
         let seen = told("process.user.uid is 0, and linux.uidMappings maps nothing");
         findings
@@ -77,8 +82,12 @@ fn seccomp(subject: &Subject<'_>, confinement: &Confinement) -> Option<Finding> 
         _ => Severity::Low,
     };
     let title = "no system call of the container is filtered";
+    let what = match confinement.words {
+        ConfinementWords::HostConfig => "SecurityOpt or Privileged turns seccomp off",
+        _ => "linux.seccomp refuses nothing",
+    };
     let mut finding = Finding::new(&SECCOMP_OFF, severity, Confidence::High, title)
-        .seen(Seen::new("linux.seccomp refuses nothing").member(confinement.source.clone()));
+        .seen(Seen::new(what).member(confinement.source.clone()));
     let tasks = &subject.checkpoint.processes().tasks;
     let mut bare = tasks.iter().filter(|task| task.seccomp == Some(Seccomp::Disabled));
     if let Some(first) = bare.next() {
@@ -102,7 +111,10 @@ fn apparmor(subject: &Subject<'_>, confinement: &Confinement) -> Option<Finding>
     let title = "AppArmor does not confine the container";
     let mut finding = Finding::new(&APPARMOR_OFF, Severity::Low, Confidence::High, title);
     if asked {
-        let what = "process.apparmorProfile is unconfined";
+        let what = match confinement.words {
+            ConfinementWords::HostConfig => "SecurityOpt or Privileged turns AppArmor off",
+            _ => "process.apparmorProfile is unconfined",
+        };
         finding = finding.seen(Seen::new(what).member(confinement.source.clone()));
     }
     if let Some(task) = task {

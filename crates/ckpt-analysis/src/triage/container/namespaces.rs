@@ -1,6 +1,6 @@
 //! Namespaces that the container does not have to itself.
 
-use ckpt_model::{Confinement, escape};
+use ckpt_model::{Confinement, ConfinementWords, escape};
 
 use crate::triage::finding::{Confidence, Finding, Rule, Seen, Severity};
 use crate::triage::subject::Subject;
@@ -39,7 +39,14 @@ pub(in crate::triage) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>
         let Some(how) = of_host(confinement, kind) else { continue };
         worst = worst.max(severity);
         names.push(kind);
-        let line = format!("linux.namespaces: {how}; its {what} are those of the host");
+        let line = match confinement.words {
+            ConfinementWords::HostConfig => {
+                format!(
+                    "the mode of the {kind} namespace is `host`; its {what} are those of the host"
+                )
+            }
+            _ => format!("linux.namespaces: {how}; its {what} are those of the host"),
+        };
         seen.push(Seen::new(line).member(confinement.source.clone()));
     }
     if names.is_empty() {

@@ -1,6 +1,6 @@
 //! What the container may do: privileged, capabilities, all devices.
 
-use ckpt_model::{Confinement, escape};
+use ckpt_model::{Confinement, ConfinementWords, escape};
 
 use crate::triage::finding::{Confidence, Finding, Rule, Seen, Severity};
 use crate::triage::subject::Subject;
@@ -90,12 +90,20 @@ pub(in crate::triage) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>
             finding = finding.seen(seen);
         }
         if let Some(bounding) = confinement.bounding.as_ref().filter(|_| all) {
-            let what = format!("process.capabilities: {} in the bounding set", bounding.len());
+            let key = match confinement.words {
+                ConfinementWords::HostConfig => "CapAdd or Privileged",
+                _ => "process.capabilities",
+            };
+            let what = format!("{key}: {} in the bounding set", bounding.len());
             finding = finding.seen(told(confinement, what));
         }
         if confinement.all_devices {
-            let what = "linux.resources.devices: every device may be read and written";
-            finding = finding.seen(told(confinement, what.to_owned()));
+            let key = match confinement.words {
+                ConfinementWords::HostConfig => "Privileged",
+                _ => "linux.resources.devices",
+            };
+            let what = format!("{key}: every device may be read and written");
+            finding = finding.seen(told(confinement, what));
         }
         findings.push(finding);
     }
@@ -126,6 +134,10 @@ fn capabilities(confinement: &Confinement) -> Option<Finding> {
     let ways = if any(&WAYS_OUT) { ", with known ways to the host" } else { "" };
     let title = format!("capabilities beyond the usual ones: {list}{ways}");
     let finding = Finding::new(&DANGEROUS_CAPABILITY, severity, Confidence::High, title);
-    let what = format!("process.capabilities.bounding has {list}");
+    let key = match confinement.words {
+        ConfinementWords::HostConfig => "CapAdd",
+        _ => "process.capabilities.bounding",
+    };
+    let what = format!("{key} has {list}");
     Some(finding.seen(told(confinement, what)))
 }

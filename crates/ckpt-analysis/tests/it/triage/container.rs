@@ -257,7 +257,48 @@ fn settings_of_the_kernel() {
     assert_eq!(with(&[]), Some(Severity::Medium), "nothing covers /proc/sys of a synthetic dump");
     assert_eq!(with(std::slice::from_ref(&covered)), None);
     assert_eq!(with(&[covered.clone(), mount(901, 2, 1, "/", "/sys")]), None, "read-only");
-    assert_eq!(with(&[covered, mount(901, 2, 0, "/", "/sys")]), Some(Severity::High));
+    assert_eq!(with(&[covered.clone(), mount(901, 2, 0, "/", "/sys")]), Some(Severity::High));
+    let cgroup = |flags: u32, point: &str| mount(902, 12, flags, "/", point);
+    assert_eq!(with(&[covered.clone(), cgroup(0, "/sys/fs/cgroup/memory")]), None);
+    assert_eq!(with(&[covered.clone(), cgroup(1, "/tmp/cgrp")]), None, "read-only");
+    assert_eq!(with(&[covered, cgroup(0, "/tmp/cgrp")]), Some(Severity::High));
+}
+
+/// What docker was asked for, where there is no spec.
+#[test]
+fn what_docker_was_asked_for() {
+    let with = |host: &str| {
+        let mut archive = Archive::docker_dir(&dump([init()]), "cp");
+        archive.replace("hostconfig.json", host.as_bytes().to_vec());
+        findings(&open(&archive))
+    };
+    let severity = |found: &[Finding], id: &str| find(found, id).map(|one| one.severity);
+    let found = with(
+        r#"{"CapAdd":["SYS_ADMIN"],"PidMode":"host","NetworkMode":"bridge","IpcMode":"private",
+            "SecurityOpt":["seccomp=unconfined"],"Binds":["/etc:/host/etc"]}"#,
+    );
+    assert_eq!(severity(&found, "dangerous-capability"), Some(Severity::Medium));
+    assert_eq!(severity(&found, "host-namespace"), Some(Severity::High));
+    assert_eq!(severity(&found, "seccomp-off"), Some(Severity::Medium));
+    assert_eq!(severity(&found, "host-mount"), Some(Severity::High));
+    assert!(find(&found, "privileged-container").is_none());
+    let one = find(&found, "host-namespace").expect("the namespace");
+    assert!(
+        one.evidence[0].member.as_ref().is_some_and(|member| member.ends_with("hostconfig.json"))
+    );
+    assert!(!format!("{found:?}").contains("linux.namespaces"), "the words are docker's");
+    let found = with(r#"{"Privileged":true}"#);
+    assert_eq!(severity(&found, "privileged-container"), Some(Severity::High));
+    let found = with(r#"{"NetworkMode":"bridge","SecurityOpt":["no-new-privileges"]}"#);
+    for id in [
+        "dangerous-capability",
+        "host-namespace",
+        "seccomp-off",
+        "no-new-privileges-absent",
+        "runs-as-root",
+    ] {
+        assert!(find(&found, id).is_none(), "{id}");
+    }
 }
 
 #[test]
