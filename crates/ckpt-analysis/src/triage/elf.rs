@@ -34,7 +34,7 @@ impl Layout {
     /// The number of so many bytes at an offset.
     fn number(self, bytes: &[u8], at: usize, size: usize) -> Option<u64> {
         let bytes = bytes.get(at..at.checked_add(size)?)?;
-        let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+        let add = |sum: u64, byte: &u8| (sum << 8) | u64::from(*byte);
         Some(if self.big { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) })
     }
 
@@ -115,9 +115,9 @@ fn dynamic(
     read: &impl Fn(u64, u64) -> Vec<u8>,
 ) -> Option<bool> {
     let table = read(at, size.min(MOST_DYNAMIC));
-    let half = if layout.wide { 8 } else { 4 };
+    let (half, whole) = if layout.wide { (8, 16) } else { (4, 8) };
     let mut named = false;
-    for entry in table.chunks_exact(half * 2) {
+    for entry in table.chunks_exact(whole) {
         let value = layout.number(entry, half, half)?;
         match layout.number(entry, 0, half)? {
             DT_NULL => return Some(false),

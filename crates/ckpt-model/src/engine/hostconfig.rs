@@ -37,13 +37,13 @@ pub(super) fn confinement(
     let options = texts(host, "SecurityOpt");
     // Older ones have a colon.
     let option = |key: &str| {
-        let values = options.iter().filter_map(|option| {
+        let mut values = options.iter().filter_map(|option| {
             let rest = option.strip_prefix(key)?;
             rest.strip_prefix('=')
                 .or_else(|| rest.strip_prefix(':'))
                 .or(rest.is_empty().then_some(""))
         });
-        values.last()
+        values.next_back()
     };
     Confinement {
         source: source.to_owned(),

@@ -12,6 +12,7 @@ use ckpt_model::FileType;
 use super::finding::{Confidence, Finding, Rule, Severity};
 use super::group::Group;
 use super::places::{is_hidden_away, is_scratch};
+use super::provenance::is_hidden;
 use super::quote::inside;
 use super::subject::Subject;
 use super::written::{MOST_READ, Written, written};
@@ -61,7 +62,7 @@ fn own_program(subject: &Subject<'_>, file: &Written<'_>) -> Option<Location> {
 /// to where everybody may write does.
 fn link(file: &Written<'_>) -> Option<Verdict> {
     let target = file.target?.as_bytes();
-    let odd = is_scratch(target) || is_hidden_away(target);
+    let odd = is_scratch(target) || (is_hidden_away(target) && is_hidden(target));
     odd.then(|| {
         let what =
             format!("it links to {}", file.target.map(ToString::to_string).unwrap_or_default());

@@ -195,7 +195,7 @@ fn joins_shell(lower: &[u8]) -> Option<bool> {
             let before = lower.get(..at).unwrap_or_default();
             let before = before.strip_suffix(b"0").unwrap_or(before);
             let command = before.rsplit(|byte| b";&|(\"'`".contains(byte)).next();
-            command.is_some_and(|command| is_interpreter(command))
+            command.is_some_and(is_interpreter)
         })
     });
     let evaluates = has(&[b"read "]) && has(&[b"eval ", b"$(", b"`", b"sh -c", b"done"]);
@@ -222,9 +222,9 @@ fn is_probe(lower: &[u8]) -> bool {
             let command = command.get(..end.unwrap_or(command.len())).unwrap_or(command);
             let words = command.split(u8::is_ascii_whitespace);
             let number = |word: &[u8]| word.iter().all(u8::is_ascii_digit);
-            let words = words.filter(|word| !word.starts_with(b"-") && !number(word));
+            let mut words = words.filter(|word| !word.starts_with(b"-") && !number(word));
             // What asks comes last: `while ! timeout 1 echo`.
-            end.is_some() && EMPTY.contains(&words.last().unwrap_or_default())
+            end.is_some() && EMPTY.contains(&words.next_back().unwrap_or_default())
         })
     })
 }

@@ -276,10 +276,12 @@ impl<'a> Reader<'a> {
             b'=' => self.assigned(),
             b'"' | b'\'' if self.next == Next::Value => self.skip_quoted(byte),
             // A blank ends an empty value, if it directly follows the sign.
-            _ if byte.is_ascii_whitespace() && self.next == Next::Value && before == Some(b'=') => {
-                if self.number > 1 || self.named {
-                    self.next = self.after;
-                }
+            _ if byte.is_ascii_whitespace()
+                && self.next == Next::Value
+                && before == Some(b'=')
+                && (self.number > 1 || self.named) =>
+            {
+                self.next = self.after;
             }
             _ => {}
         }
