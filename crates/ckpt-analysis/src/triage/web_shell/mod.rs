@@ -129,7 +129,7 @@ fn prepended(file: &Written<'_>) -> Option<Finding> {
 /// A page where users put files. Those that say nothing keep others from being listed.
 fn uploaded(file: &Written<'_>, language: &Language, text: &[u8]) -> Option<Finding> {
     let server_side = is_server_side(language);
-    let says = normal(text, language).len() > 60;
+    let says = normal(text, language).text.len() > 60;
     if !is_upload(file.path.as_bytes())
         || !server_side
         || !says

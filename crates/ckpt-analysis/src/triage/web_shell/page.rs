@@ -1,6 +1,7 @@
 //! What of a request reaches what a page runs.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use memchr::memmem;
 
@@ -62,52 +63,106 @@ impl How {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) how: How,
+    /// As the page has it.
     pub(super) call: Vec<u8>,
 }
 
-/// The worst call of a page.
-pub(super) fn examine(language: &Language, raw: &[u8]) -> Option<Found> {
-    let text = normal(raw, language);
-    let input = |part: &[u8]| language.input.iter().any(|word| has(part, word.as_bytes()));
-    let tainted = tainted(language, &text, &input);
-    let node = has(&text, b"child_process");
-    let mut worst: Option<Found> = None;
-    let mut calls = 0_usize;
-    let mut judge = |word: &str, arguments: &[u8]| {
-        let Some(how) = reaches(language, word, arguments, &input, &tainted) else { return };
-        if worst.as_ref().is_none_or(|known| known.how < how) {
-            worst = Some(Found { how, call: [word.as_bytes(), arguments].concat() });
-        }
-    };
-    for command in commands(language, raw) {
-        let command = normal(command.get(..ARGUMENTS).unwrap_or(command), language);
-        judge("`", &command);
+/// A call, and where it stands in the text that is judged.
+#[derive(Debug)]
+struct Hit {
+    how: How,
+    at: Range<usize>,
+}
+
+impl Hit {
+    /// A word, and the arguments behind it.
+    fn new(how: How, at: usize, word: &str, arguments: &[u8]) -> Self {
+        let from = behind(at, word);
+        Self { how, at: at..from.saturating_add(arguments.len()) }
     }
-    'calls: for word in language.runs {
-        for at in memmem::find_iter(&text, word.as_bytes()) {
+}
+
+/// The worst call of a page.
+pub(super) fn examine(language: &Language, page: &[u8]) -> Option<Found> {
+    let normal = normal(page, language);
+    let text = normal.text.as_slice();
+    let input = |part: &[u8]| language.input.iter().any(|word| has(part, word.as_bytes()));
+    let tainted = tainted(language, text, &input);
+    let hit = worst_call(language, text, &input, &tainted);
+    let command = worst_command(language, page, &input, &tainted);
+    if let Some(command) = command
+        && hit.as_ref().is_none_or(|hit| hit.how <= command.how)
+    {
+        return Some(command);
+    }
+    let hit = hit.or_else(|| called_by_name(language, text, &tainted));
+    let hit = hit.or_else(|| everything_together(language, text));
+    let hit = hit.or_else(|| tiny(language, text));
+    let hit = hit.or_else(|| stored(language, text, &input, &tainted))?;
+    Some(Found { how: hit.how, call: normal.as_written(page, hit.at).to_vec() })
+}
+
+/// The worst command between backticks, with these.
+fn worst_command(
+    language: &Language,
+    page: &[u8],
+    input: &impl Fn(&[u8]) -> bool,
+    tainted: &BTreeSet<&[u8]>,
+) -> Option<Found> {
+    let mut worst: Option<Found> = None;
+    for command in commands(language, page) {
+        let command = command.get(..ARGUMENTS).unwrap_or(command);
+        let judged = normal(command, language).text;
+        let Some(how) = reaches(language, "`", &judged, input, tainted) else { continue };
+        if worst.as_ref().is_none_or(|known| known.how < how) {
+            worst = Some(Found { how, call: [b"`", command, b"`"].concat() });
+        }
+    }
+    worst
+}
+
+/// The worst call of a function.
+fn worst_call(
+    language: &Language,
+    text: &[u8],
+    input: &impl Fn(&[u8]) -> bool,
+    tainted: &BTreeSet<&[u8]>,
+) -> Option<Hit> {
+    let node = has(text, b"child_process");
+    let mut worst: Option<Hit> = None;
+    let mut calls = 0_usize;
+    for word in language.runs {
+        for at in memmem::find_iter(text, word.as_bytes()) {
             calls = calls.saturating_add(1);
             if calls > MOST_CALLS {
-                break 'calls;
+                return worst;
             }
-            if is_function(language, word, byte_before(&text, at), node) {
-                judge(word, arguments(language, &text, at, word));
+            if !is_function(language, word, byte_before(text, at), node) {
+                continue;
+            }
+            let arguments = arguments(language, text, at, word);
+            let Some(how) = reaches(language, word, arguments, input, tainted) else { continue };
+            if worst.as_ref().is_none_or(|known| known.how < how) {
+                worst = Some(Hit::new(how, at, word, arguments));
             }
         }
     }
-    let found = worst.or_else(|| called_by_name(language, &text, &tainted));
-    let found = found.or_else(|| everything_together(language, &text));
-    let found = found.or_else(|| tiny(language, &text));
-    found.or_else(|| stored(language, &text, &input, &tainted))
+    worst
 }
 
 fn byte_before(text: &[u8], at: usize) -> Option<u8> {
     at.checked_sub(1).and_then(|before| text.get(before)).copied()
 }
 
+/// Where the arguments of a call begin.
+fn behind(at: usize, word: &str) -> usize {
+    // `include $x`: the variable is the argument.
+    at.saturating_add(word.len()).saturating_sub(usize::from(word.ends_with('$')))
+}
+
 /// What stands behind a call, to the end of the statement.
 fn arguments<'a>(language: &Language, text: &'a [u8], at: usize, word: &str) -> &'a [u8] {
-    // `include $x`: the variable is the argument.
-    let from = at.saturating_add(word.len()).saturating_sub(usize::from(word.ends_with('$')));
+    let from = behind(at, word);
     let rest = text.get(from..from.saturating_add(ARGUMENTS).min(text.len())).unwrap_or_default();
     let end = rest.iter().position(|byte| language.ends.contains(byte)).unwrap_or(rest.len());
     rest.get(..end).unwrap_or(rest)
@@ -196,7 +251,7 @@ fn stored(
     text: &[u8],
     input: &impl Fn(&[u8]) -> bool,
     tainted: &BTreeSet<&[u8]>,
-) -> Option<Found> {
+) -> Option<Hit> {
     if text.len() >= SHORT_PAGE {
         return None;
     }
@@ -218,8 +273,7 @@ fn stored(
             } else {
                 brought(first) && second.is_some_and(brought)
             };
-            (function && written)
-                .then(|| Found { how: How::Stored, call: [word.as_bytes(), arguments].concat() })
+            (function && written).then(|| Hit::new(How::Stored, at, word, arguments))
         })
     })
 }
@@ -344,11 +398,10 @@ fn runs_replacement(arguments: &[u8]) -> bool {
 }
 
 /// `$_GET['f']($_GET['x'])`: the request names the function. `$f($_GET['x'])`: nobody knows what does.
-fn called_by_name(language: &Language, text: &[u8], tainted: &BTreeSet<&[u8]>) -> Option<Found> {
+fn called_by_name(language: &Language, text: &[u8], tainted: &BTreeSet<&[u8]>) -> Option<Hit> {
     language.sigil?;
-    let called = |name: &&&[u8]| names_before(text, name, b'(');
-    if let Some(name) = tainted.iter().find(called) {
-        return Some(Found { how: How::Direct, call: [name, &b"("[..]].concat() });
+    if let Some(at) = tainted.iter().find_map(|name| called(text, name)) {
+        return Some(Hit { how: How::Direct, at });
     }
     let mut given = None;
     for word in language.input.iter().filter(|word| word.starts_with("$_")) {
@@ -356,42 +409,44 @@ fn called_by_name(language: &Language, text: &[u8], tainted: &BTreeSet<&[u8]>) -
             let rest = text.get(at..at.saturating_add(80).min(text.len())).unwrap_or_default();
             let close = rest.iter().position(|byte| matches!(byte, b']' | b'}'));
             if close.and_then(|close| rest.get(close.saturating_add(1))) == Some(&b'(') {
-                return Some(Found { how: How::Direct, call: rest.to_vec() });
+                return Some(Hit { how: How::Direct, at: at..at.saturating_add(rest.len()) });
             }
             let before = text.get(..at).and_then(|before| before.strip_suffix(b"("));
             let name = before.map(last_name).filter(|name| name.len() > 1);
             if let Some(name) = name.filter(|name| name.starts_with(b"$")) {
-                let call = [name, &b"("[..], rest].concat();
-                given = given.or(Some(Found { how: How::Called, call }));
+                let from = at.saturating_sub(name.len().saturating_add(1));
+                let at = from..at.saturating_add(rest.len());
+                given = given.or(Some(Hit { how: How::Called, at }));
             }
         }
     }
     given
 }
 
-/// Whether a name stands right before a byte.
-fn names_before(text: &[u8], name: &[u8], byte: u8) -> bool {
-    memmem::find_iter(text, name).any(|at| text.get(at.saturating_add(name.len())) == Some(&byte))
+/// Where a name is called.
+fn called(text: &[u8], name: &[u8]) -> Option<Range<usize>> {
+    let mut ends = memmem::find_iter(text, name).map(|at| (at, at.saturating_add(name.len())));
+    let (at, end) = ends.find(|(_, end)| text.get(*end) == Some(&b'('))?;
+    Some(at..end.saturating_add(1))
 }
 
 /// A short page that takes a request, decodes and runs something, whatever way it takes between them.
-fn everything_together(language: &Language, text: &[u8]) -> Option<Found> {
+fn everything_together(language: &Language, text: &[u8]) -> Option<Hit> {
     const CODE: [&str; 6] =
         ["eval(", "assert(", "defineclass(", "assembly.load(", "create_function(", "exec("];
     let any = |words: &[&str]| words.iter().any(|word| has(text, word.as_bytes()));
     let mut code = CODE.into_iter().filter(|word| language.runs.contains(word));
-    let word = code.find(|word| {
-        memmem::find_iter(text, word.as_bytes()).any(|at| {
-            let before = at.checked_sub(1).and_then(|before| text.get(before)).copied();
-            is_function(language, word, before, false)
-        })
+    let hit = code.find_map(|word| {
+        let mut places = memmem::find_iter(text, word.as_bytes());
+        let at = places.find(|at| is_function(language, word, byte_before(text, *at), false))?;
+        Some(Hit::new(How::Variable, at, word, &[]))
     })?;
     let together = text.len() < SHORT_PAGE && any(language.input) && any(language.decodes);
-    together.then(|| Found { how: How::Variable, call: word.as_bytes().to_vec() })
+    together.then_some(hit)
 }
 
 /// A tiny page that takes a request and runs a variable as code.
-fn tiny(language: &Language, text: &[u8]) -> Option<Found> {
+fn tiny(language: &Language, text: &[u8]) -> Option<Hit> {
     let any = |words: &[&str]| words.iter().any(|word| has(text, word.as_bytes()));
     if text.len() >= TINY_PAGE || !any(language.input) {
         return None;
@@ -405,7 +460,7 @@ fn tiny(language: &Language, text: &[u8]) -> Option<Found> {
                 || has(arguments, b"instanceof");
             let code = variable && (*word == "eval(" || !asks);
             (code && is_function(language, word, byte_before(text, at), false))
-                .then(|| Found { how: How::Variable, call: [word.as_bytes(), arguments].concat() })
+                .then(|| Hit::new(How::Variable, at, word, arguments))
         })
     })
 }
@@ -433,12 +488,32 @@ fn names(text: &[u8], name: &[u8]) -> bool {
     })
 }
 
-/// The text in lower case, without `@`, comments, and blanks but those between words, its joined strings put together. Line ends stay where they
-/// end statements.
-pub(super) fn normal(text: &[u8], language: &Language) -> Vec<u8> {
+/// A page as it is judged.
+#[derive(Debug)]
+pub(super) struct Normal {
+    pub(super) text: Vec<u8>,
+    /// Where each byte of the text stands in the page.
+    places: Vec<usize>,
+}
+
+impl Normal {
+    /// What the page has at a place of the text.
+    fn as_written<'p>(&self, page: &'p [u8], at: Range<usize>) -> &'p [u8] {
+        let place = |at: Option<usize>| self.places.get(at?).copied();
+        let end = place(at.end.checked_sub(1)).map_or(0, |last| last.saturating_add(1));
+        let start = place(Some(at.start)).unwrap_or(end);
+        page.get(start..end).unwrap_or_default()
+    }
+}
+
+/// The text in lower case, without `@`, comments, and blanks but those between words, its joined strings put together. Line
+/// ends stay where they end statements.
+pub(super) fn normal(text: &[u8], language: &Language) -> Normal {
     let mut out: Vec<u8> = Vec::with_capacity(text.len());
+    let mut places: Vec<usize> = Vec::with_capacity(text.len());
     let (mut rest, mut blank) = (text, false);
     while let Some((byte, after)) = rest.split_first() {
+        let place = text.len().saturating_sub(rest.len());
         rest = after;
         if *byte == b'/' && after.first() == Some(&b'*') {
             let end = memmem::find(after, b"*/").map_or(after.len(), |at| at.saturating_add(2));
@@ -454,18 +529,21 @@ pub(super) fn normal(text: &[u8], language: &Language) -> Vec<u8> {
         let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
         if blank && word(byte) && out.last().is_some_and(word) {
             out.push(b' ');
+            places.push(place);
         }
         blank = false;
         out.push(byte.to_ascii_lowercase());
+        places.push(place);
         // 'a'.'b' and "a"+"b" are one string.
         if let [.., one, b'.' | b'+', other] = out.as_slice()
             && matches!(one, b'\'' | b'"')
             && one == other
         {
             out.truncate(out.len().saturating_sub(3));
+            places.truncate(out.len());
         }
     }
-    out
+    Normal { text: out, places }
 }
 
 #[cfg(test)]
@@ -537,6 +615,25 @@ mod tests {
         assert!(how(&SCRIPT, cgi).is_some());
         let cgi = "import cgi, os\nform = cgi.FieldStorage()\nos.system(form.getvalue('c'))\n";
         assert!(how(&PYTHON, cgi).is_some());
+    }
+
+    #[test]
+    fn calls_are_quoted_as_they_are_written() {
+        for (text, call) in [
+            ("<?php @eval($_POST[\"k\"]); ?>", "eval($_POST[\"k\"])"),
+            ("<?php Sys'.'tem( $_GET['C'] );", "Sys'.'tem( $_GET['C'] )"),
+            ("<?php SYSTEM( $_GET['C'] );", "SYSTEM( $_GET['C'] )"),
+            ("<?php ev/* x */al($_REQUEST['a']);", "ev/* x */al($_REQUEST['a'])"),
+            ("<?php $F = $_GET['f']; $F($_GET['x']);", "$F("),
+            ("<?php $_GET['Go']($_GET['x']); ?>", "$_GET['Go']($_GET['x']); ?>"),
+            ("<?php include $_GET['Page'];", "include $_GET['Page']"),
+            ("<?php assert('a'.'B'.$_POST['Z']);", "assert('a'.'B'.$_POST['Z'])"),
+            ("<?php echo `Ls $_GET[C]`; ?>", "`Ls $_GET[C]`"),
+        ] {
+            let found = examine(&PHP, text.as_bytes()).map(|found| found.call);
+            let found = found.map(|call| String::from_utf8(call).expect("ASCII"));
+            assert_eq!(found.unwrap_or_default(), call, "{text}");
+        }
     }
 
     #[test]
