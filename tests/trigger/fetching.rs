@@ -64,7 +64,7 @@ async fn through_a_helper_pod() {
         .has(&format!("  fetched     out/{NAME}\n"))
         .has(&format!("  sha256      {hash} (here and on the node)\n"))
         // What `verify` says of it, and `info`.
-        .has("  verified    whole; 0 of 28 checks failed\n")
+        .has("  verified    whole; 0 of 29 checks failed\n")
         .has("looper");
     let here = lab.world.path("out").join(NAME);
     assert_eq!(std::fs::read(&here).unwrap(), archive());
