@@ -26,6 +26,9 @@ const MOST_NAMES: usize = 64;
 /// Most assignments of a page that are read.
 const MOST_ASSIGNMENTS: usize = 4000;
 
+/// Most calls around one another that are followed.
+const MOST_NESTED: usize = 8;
+
 /// Most signs of one statement that may assign something.
 const MOST_SIGNS: usize = 16;
 
@@ -403,7 +406,14 @@ fn called_by_name(language: &Language, text: &[u8], tainted: &BTreeSet<&[u8]>) -
     if let Some(at) = tainted.iter().find_map(|name| called(text, name)) {
         return Some(Hit { how: How::Direct, at });
     }
-    let mut given = None;
+    // `$f = 'assert'`.
+    let known: BTreeSet<&[u8]> = assignments(language, text)
+        .into_iter()
+        .filter(|(_, value)| CALLED.iter().any(|name| quoted_name(value, name)))
+        .map(|(name, _)| name)
+        .take(MOST_NAMES)
+        .collect();
+    let mut given: Option<Hit> = None;
     for word in language.input.iter().filter(|word| word.starts_with("$_")) {
         for at in memmem::find_iter(text, word.as_bytes()).take(MOST_CALLS) {
             let rest = text.get(at..at.saturating_add(80).min(text.len())).unwrap_or_default();
@@ -411,16 +421,32 @@ fn called_by_name(language: &Language, text: &[u8], tainted: &BTreeSet<&[u8]>) -
             if close.and_then(|close| rest.get(close.saturating_add(1))) == Some(&b'(') {
                 return Some(Hit { how: How::Direct, at: at..at.saturating_add(rest.len()) });
             }
-            let before = text.get(..at).and_then(|before| before.strip_suffix(b"("));
-            let name = before.map(last_name).filter(|name| name.len() > 1);
-            if let Some(name) = name.filter(|name| name.starts_with(b"$")) {
-                let from = at.saturating_sub(name.len().saturating_add(1));
-                let at = from..at.saturating_add(rest.len());
-                given = given.or(Some(Hit { how: How::Called, at }));
+            if let Some((name, from)) = called_around(text, at) {
+                let how = if known.contains(name) { How::Direct } else { How::Called };
+                if given.as_ref().is_none_or(|given| given.how < how) {
+                    given = Some(Hit { how, at: from..at.saturating_add(rest.len()) });
+                }
             }
         }
     }
     given
+}
+
+/// The variable that is called with what stands at a place, directly or through other calls, and where it stands:
+/// `$f(base64_decode($_POST['x']))`.
+fn called_around(text: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let mut before = text.get(..at)?;
+    for _ in 0..MOST_NESTED {
+        let outer = before.strip_suffix(b"(")?;
+        let name = last_name(outer);
+        let from = outer.len().saturating_sub(name.len());
+        match name {
+            [] | [b'$'] => return None,
+            [b'$', ..] => return Some((name, from)),
+            _ => before = outer.get(..from)?,
+        }
+    }
+    None
 }
 
 /// Where a name is called.
@@ -576,6 +602,10 @@ mod tests {
         assert_eq!(how(&PHP, "<?php $c = $_POST['c']; exec($c, $o);"), Some(How::Variable));
         let built = "<?php $a = str_replace('x', '', 'axsxxsxert'); $a($_POST[1]); ?>";
         assert_eq!(how(&PHP, built), Some(How::Called));
+        let nested = "<?php $f = $a.$b; $f(stripslashes(base64_decode($_COOKIE['s'])));";
+        assert_eq!(how(&PHP, nested), Some(How::Called));
+        let named = "<?php $f='as'.'sert'; $f(base64_decode($_COOKIE['s']));";
+        assert_eq!(how(&PHP, named), Some(How::Direct));
         for text in [
             "<?php $k=$_REQUEST; foreach($k as $x) eval($x);",
             "<?php foreach ($_POST as $k => $v) { assert($v); }",
