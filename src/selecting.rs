@@ -47,10 +47,10 @@ impl Selection {
     /// Says of processes that the user named and that have no memory, why nothing of them is shown.
     pub(crate) fn tell_without_memory(&self, checkpoint: &Checkpoint) {
         let tasks = self.pids.iter().filter_map(|pid| checkpoint.processes().get(*pid));
-        let named = tasks.filter(|task| self.named && task.mm.is_none());
+        let named = tasks.filter(|task| self.named && checkpoint.memory(task.pid).is_none());
         for task in named.take(MOST_LISTED) {
             let why =
-                if task.is_zombie() { "it has ended" } else { "its memory map is not in the dump" };
+                if task.is_zombie() { "it has ended" } else { "its images are not in the dump" };
             output::note(format_args!("process {} has no memory: {why}", task.pid));
         }
     }

@@ -192,7 +192,7 @@ fn parts<'a>(
         parts.push(Part { task, space, mappings });
     }
     match (parts.as_slice(), args.range) {
-        ([], _) => bail!("no memory: the process has ended, or its memory map is not in the dump"),
+        ([], _) => bail!("no memory: the process has ended, or its images are not in the dump"),
         ([part], Some(range)) => dumping::require_mapped(part.task, &part.space, range)?,
         _ => {}
     }

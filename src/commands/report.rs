@@ -103,7 +103,10 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<Outcome> {
     if let Some(base) = &args.files.base {
         looking = looking.base(base);
     }
-    let found = triage(&checkpoint, &looking).context("cannot use the image")?;
+    if let Some(rootfs) = &args.files.rootfs {
+        looking = looking.rootfs(rootfs);
+    }
+    let found = triage(&checkpoint, &looking).context("cannot use the container's files")?;
     let mapped = mapped(&checkpoint, &found, limits.mapped);
     let maps: Vec<MemoryMap<'_>> =
         mapped.into_iter().filter_map(|pid| checkpoint.memory_map(pid, &files)).collect();

@@ -122,6 +122,7 @@ pub(crate) fn run(args: &ScanArgs, context: &Context) -> Result<Outcome> {
     let layout = context.layout(out.is_file());
     let checkpoint = context.open(&args.evidence, Need::Everything)?;
     let selection = args.select.select(&checkpoint)?;
+    selection.tell_without_memory(&checkpoint);
     let artifacts = wants_artifacts(args)
         .then(|| checkpoint.artifacts(&context.archive_options(&args.evidence.spool)));
     let scanning = Scanning {

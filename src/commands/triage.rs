@@ -51,6 +51,10 @@ pub(crate) struct TriageArgs {
     #[arg(long, value_name = "IMAGE", value_hint = ValueHint::AnyPath, help_heading = "Evidence")]
     base: Option<PathBuf>,
 
+    /// A directory with the container's root file system, to tell whether code in memory is as in its files.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Evidence")]
+    rootfs: Option<PathBuf>,
+
     /// Only what is at least so serious.
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL", help_heading = "Filter")]
     min_severity: Level,
@@ -72,7 +76,7 @@ pub(crate) struct TriageArgs {
     exit_code: bool,
 
     /// List everything that is looked for, and look at nothing.
-    #[arg(long, help_heading = "Output", conflicts_with_all = ["evidence", "min_severity", "exit_code", "base", "reveal"])]
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["evidence", "min_severity", "exit_code", "base", "rootfs", "reveal"])]
     rules: bool,
 
     #[command(flatten)]
@@ -164,7 +168,11 @@ fn examine(
     if let Some(base) = &args.base {
         options = options.base(base);
     }
-    let mut found: Triage = triage(&checkpoint, &options).context("cannot use the image")?;
+    if let Some(rootfs) = &args.rootfs {
+        options = options.rootfs(rootfs);
+    }
+    let mut found: Triage =
+        triage(&checkpoint, &options).context("cannot use the container's files")?;
     let least = args.min_severity.severity();
     found.findings.retain(|finding| {
         finding.severity >= least && only.iter().any(|rule| rule.id == finding.rule.id)

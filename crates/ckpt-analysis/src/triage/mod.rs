@@ -59,13 +59,14 @@ use subject::Subject;
 pub struct TriageOptions {
     archive: ckpt_archive::Options,
     base: Option<PathBuf>,
+    rootfs: Option<PathBuf>,
     threads: usize,
 }
 
 impl Default for TriageOptions {
     /// No image to compare with, and one thread.
     fn default() -> Self {
-        Self { archive: ckpt_archive::Options::default(), base: None, threads: 1 }
+        Self { archive: ckpt_archive::Options::default(), base: None, rootfs: None, threads: 1 }
     }
 }
 
@@ -80,6 +81,12 @@ impl TriageOptions {
     /// it, and whether code in memory is as in its files.
     pub fn base(mut self, path: impl Into<PathBuf>) -> Self {
         self.base = Some(path.into());
+        self
+    }
+
+    /// A directory with the container's root file system. It tells whether code in memory is as in its files.
+    pub fn rootfs(mut self, path: impl Into<PathBuf>) -> Self {
+        self.rootfs = Some(path.into());
         self
     }
 
@@ -150,7 +157,7 @@ pub fn rules() -> Vec<&'static Rule> {
 ///
 /// # Errors
 ///
-/// When there is a base and it cannot be read as an image.
+/// When there is a base and it cannot be read as an image, or the directory of the root file system cannot be read.
 pub fn triage(checkpoint: &Checkpoint, options: &TriageOptions) -> Result<Triage, FillError> {
     let subject = Subject::new(checkpoint, options)?;
     let mut findings = Vec::new();

@@ -62,6 +62,9 @@ impl<'a> Subject<'a> {
             changes = changes.base(base);
             files = files.base(base);
         }
+        if let Some(rootfs) = &options.rootfs {
+            files = files.rootfs(rootfs);
+        }
         let files = checkpoint.file_sources(&files)?;
         let tasks: Vec<&Task> =
             checkpoint.processes().by_pid().into_iter().filter(|task| !task.is_zombie()).collect();

@@ -138,6 +138,28 @@ fn text_that_was_written_to() {
 }
 
 #[test]
+fn text_is_held_against_a_directory_with_the_container_s_files() {
+    let rootfs = tempfile::tempdir().unwrap();
+    let mut text = vec![0x90; 0x3000];
+    text.splice(..4, *b"\x7fELF");
+    std::fs::create_dir_all(rootfs.path().join("usr/lib")).unwrap();
+    std::fs::write(rootfs.path().join("usr/lib/l.so"), &text).unwrap();
+    let mapped = || {
+        let library = Vma::file(0x7f10_0000_0000, 0x1000, "/usr/lib/l.so", 0x1000);
+        app().map(library.prot(5))
+    };
+    let held = |page: &[u8]| {
+        let mut dump = Dump::new();
+        dump.task(Task::new(1, 0)).task(mapped().pages(0x7f10_0000_0000, page.to_vec()));
+        let options = TriageOptions::default().rootfs(rootfs.path());
+        triage(&open(&Archive::podman(&dump)), &options).unwrap().findings
+    };
+    none(&held(&text[0x1000..0x2000]), "modified-text");
+    let differs = held(b"\xe9hook");
+    assert_eq!(one(&differs, "modified-text", 2).severity, Severity::High);
+}
+
+#[test]
 fn stacks_that_run_code() {
     let stack = |prot| {
         let task = app().map(Vma::anon(AT, 0x4000).prot(prot)).pages(AT, b"s");
