@@ -2,7 +2,7 @@
 //!
 //! * **Literals** and **patterns of bytes** are found wherever they stand, also where they overlap themselves; each on its
 //!   own. A pattern of bytes has the shortest gaps that fit at each place, the first gap before the second.
-//!   A literal that is sought in both byte orders of UTF-16 and found in both one byte apart is one text, see [`one_text`].
+//!   A literal that is sought in both byte orders of UTF-16 and found in both one byte apart is one text.
 //! * **Regular expressions** match bytes: without `(?u)` a dot is any byte but a line feed and `\w` is ASCII. Each is found
 //!   leftmost first and without overlap, as one look at the whole stretch would find it. A match is sought within
 //!   [`MAX_MATCH`] bytes behind the part of memory in which it begins; what is longer may be cut.
