@@ -71,7 +71,8 @@ pub(super) fn pgpass(view: &View<'_>, finds: &mut Vec<Find>) {
 }
 
 fn tell(range: Range<usize>, value: &[u8], detail: String, finds: &mut Vec<Find>) {
-    if value.len() < FEWEST || is_placeholder(value) || is_code(value) || holds_secret(value) {
+    let formed = value.len() >= FEWEST && !is_placeholder(value) && !is_code(value);
+    if !formed || assigns(value) || holds_secret(value) {
         return;
     }
     let confidence = match classes(value) {
@@ -86,6 +87,15 @@ fn tell(range: Range<usize>, value: &[u8], detail: String, finds: &mut Vec<Find>
         _ => return,
     };
     finds.push(Find::new(Rule::ConfigSecret, confidence, range).detail(detail));
+}
+
+/// Whether a value is an assignment of its own, which is told by itself.
+fn assigns(value: &[u8]) -> bool {
+    super::scanner::CONFIG_ANCHORS.iter().any(|anchor| {
+        let mut ends = memchr::memmem::find_iter(value, anchor.as_bytes())
+            .map(|at| at.saturating_add(anchor.len()));
+        ends.any(|end| matches!(value.get(end), Some(b'=' | b':')))
+    })
 }
 
 /// Where a value begins, and the quote that it begins with.

@@ -42,7 +42,7 @@ pub struct Environment {
 impl Environment {
     /// Of tasks.
     pub fn of<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> Self {
-        let scanner = SecretScanner::new();
+        let scanner = SecretScanner::shared();
         let mut all = Self::default();
         for task in tasks {
             let Some(env) = &task.env else { continue };
@@ -50,7 +50,7 @@ impl Environment {
             let mut offset = 0_u64;
             for line in env.iter() {
                 let here = start.and_then(|start| start.checked_add(offset));
-                all.line(&scanner, task.pid, line, here);
+                all.line(scanner, task.pid, line, here);
                 offset = offset.saturating_add(line.len() as u64).saturating_add(1);
             }
         }

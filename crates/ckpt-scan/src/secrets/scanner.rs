@@ -15,6 +15,9 @@ use crate::part::{Part, offset, position};
 use crate::scanner::{Found, Reach, Report, Scanner};
 use crate::strings::Encoding;
 
+/// The port of PostgreSQL in a line of `.pgpass`.
+const PGPASS: &str = ":5432:";
+
 /// What a secret stands at, and the rule that looks there; those of tokens stand in their table.
 static ANCHORS: [(&str, Check); 20] = [
     ("AKIA", aws::key_id),
@@ -36,7 +39,7 @@ static ANCHORS: [(&str, Check); 20] = [
     ("Bearer ", logins::bearer),
     ("bearer ", logins::bearer),
     ("Q~", azure::client_secret),
-    (":5432:", config::pgpass),
+    (PGPASS, config::pgpass),
 ];
 
 /// What names of secrets in configurations have in them.
@@ -69,11 +72,15 @@ pub struct SecretScanner {
     /// What is sought: the literals of [`ANCHORS`], [`CONFIG_ANCHORS`], the prefixes of [`TOKENS`], known values, words.
     anchors: Anchors,
     known: Vec<Known>,
+    /// Whether values count that are secret for the name that they are assigned to.
+    assigned: bool,
 }
 
 /// What an anchor is.
 enum Meaning<'s> {
     Rule(Check),
+    /// A name to which something is assigned, or a place where it would stand in a line.
+    Assigned(Check),
     Token(&'static Token),
     Known(&'s Known),
     Word(usize),
@@ -100,6 +107,12 @@ impl SecretScanner {
         Self::default()
     }
 
+    /// With all rules, made once.
+    pub(super) fn shared() -> &'static Self {
+        static SCANNER: OnceLock<SecretScanner> = OnceLock::new();
+        SCANNER.get_or_init(Self::default)
+    }
+
     /// With values that are known already.
     pub(super) fn with(mut known: Vec<Known>) -> Self {
         known.retain(|one| KNOWN.contains(&one.value.len()));
@@ -122,7 +135,7 @@ impl SecretScanner {
         let values = known.iter().map(|one| one.value.as_slice());
         let others = words.iter().map(|word| word.as_bytes());
         let literals = rules.chain(names).chain(tokens).chain(values).chain(others);
-        Self { anchors: Anchors::new(literals, false), known }
+        Self { anchors: Anchors::new(literals, false), known, assigned: true }
     }
 
     /// Which of the words a hit is, by its place among them; `None` when it is a secret.
@@ -198,6 +211,10 @@ impl SecretScanner {
         words: &mut Vec<Anchor>,
     ) {
         self.anchors.find(window, range, &mut |anchor| match self.meaning(anchor.number) {
+            Some(Meaning::Assigned(check)) if self.assigned => {
+                apply(window, anchor.start, finds, check);
+            }
+            Some(Meaning::Assigned(_)) => {}
             Some(Meaning::Rule(check)) => apply(window, anchor.start, finds, check),
             Some(Meaning::Token(token)) => {
                 apply(window, anchor.start, finds, |view, finds| token.look(view, finds));
@@ -214,12 +231,13 @@ impl SecretScanner {
 
     /// What the anchor with a number is.
     fn meaning(&self, number: usize) -> Option<Meaning<'_>> {
-        if let Some((_, check)) = ANCHORS.get(number) {
-            return Some(Meaning::Rule(*check));
+        if let Some((literal, check)) = ANCHORS.get(number) {
+            let assigned = *literal == PGPASS;
+            return Some(if assigned { Meaning::Assigned(*check) } else { Meaning::Rule(*check) });
         }
         let number = number.checked_sub(ANCHORS.len())?;
         if number < CONFIG_ANCHORS.len() {
-            return Some(Meaning::Rule(config::assigned));
+            return Some(Meaning::Assigned(config::assigned));
         }
         let number = number.checked_sub(CONFIG_ANCHORS.len())?;
         if let Some(token) = TOKENS.get(number) {
@@ -281,10 +299,13 @@ fn secret(window: &[u8], find: &Find) -> Secret {
     }
 }
 
-/// Whether a token has something in it that a rule of its own knows.
+/// Whether a token has something in it that a rule of its own knows. What is assigned to a name does not count: to judge it is
+/// to ask this, and names can be assigned to names without end.
 pub(super) fn holds_secret(token: &[u8]) -> bool {
     static SCANNER: OnceLock<SecretScanner> = OnceLock::new();
-    !SCANNER.get_or_init(SecretScanner::default).in_bytes(token).is_empty()
+    let scanner =
+        SCANNER.get_or_init(|| SecretScanner { assigned: false, ..SecretScanner::default() });
+    !scanner.in_bytes(token).is_empty()
 }
 
 impl Scanner for SecretScanner {

@@ -539,3 +539,22 @@ fn summary_of(text: &str) -> Vec<Secret> {
     assert!(done.is_ok());
     all
 }
+
+/// What is assigned to a name can be an assignment again, without end.
+#[test]
+fn assignments_of_assignments_end() {
+    let scanner = SecretScanner::new();
+    let began = std::time::Instant::now();
+    for text in [
+        "password=a1B2c3:".repeat(4000),
+        "secret=token=a1b2C3d4password:".repeat(2000),
+        "token=>secret=x9Z".repeat(4000),
+        "db:5432:app:user:".repeat(4000),
+        "Authorization: Bearer token=a1B2:".repeat(2000),
+    ] {
+        let _ = scanner.in_bytes(text.as_bytes());
+    }
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    let found = scanner.in_bytes(b"password=token=x9Z7q4Lm2Rt8 ");
+    assert_eq!(found.len(), 1, "{found:?}");
+}

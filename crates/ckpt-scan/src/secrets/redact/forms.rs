@@ -7,26 +7,27 @@ use regex::Regex;
 
 use super::names::is_secret;
 
-/// What is redacted in any text: the groups of each.
+/// What is redacted in any text: the groups of each. Words and their edges are those of ASCII: the tables of Unicode would take
+/// longer to compile than most texts take to search.
 const FORMS: [&str; 10] = [
     // A private key, also where its end is missing.
     r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----([\s\S]+?)(?:-----END|\z)",
     // The password in a URL, also where the text was cut behind it; one may have slashes in it, but what follows a port is a
     // path.
-    r#"(?i)\b[a-z][a-z0-9+.-]{1,20}://[^\s/?\#:@"'<>]*:(?:([^\s/?\#"'<>]+|[^\s/?\#"'<>]*[^\s/?\#"'<>0-9][^\s"'<>]*)@|([^\s/?\#@"'<>]*[^\s/?\#@"'<>0-9.][^\s/?\#@"'<>.]*)(?:\.\.\.|…)\z)"#,
+    r#"(?i)(?-u:\b)[a-z][a-z0-9+.-]{1,20}://[^\s/?\#:@"'<>]*:(?:([^\s/?\#"'<>]+|[^\s/?\#"'<>]*[^\s/?\#"'<>0-9][^\s"'<>]*)@|([^\s/?\#@"'<>]*[^\s/?\#@"'<>0-9.][^\s/?\#@"'<>.]*)(?:\.\.\.|…)\z)"#,
     // Tokens that say themselves what they are.
-    r"\b(gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|glpat-[\w-]{20,}|xox[abeprs]-[\w-]{10,}|[rs]k_(?:live|test)_\w{16,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+|AIza[\w-]{35}|(?:AKIA|ASIA)[0-9A-Z]{16})",
+    r"(?-u:\b)(gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[[:word:]]{30,}|glpat-[[:word:]-]{20,}|xox[abeprs]-[[:word:]-]{10,}|[rs]k_(?:live|test)_[[:word:]]{16,}|eyJ[[:word:]-]{8,}\.eyJ[[:word:]-]{8,}\.[[:word:]-]+|AIza[[:word:]-]{35}|(?:AKIA|ASIA)[0-9A-Z]{16})",
     // Headers of HTTP.
-    r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9+/=_.~-]{8,})",
-    r#"(?i)\bauthorization\\?["']?\s*[:=]\s*\\?["']?(?:bearer|basic|token|digest|negotiate|apikey|api-key|key)\s+([^\s"',\\]+)"#,
-    r#"(?i)\b(?:set-)?cookie\\?["']?\s*[:=]\s*\\?["']?([^\s"'=;,]+=[^\r\n"']*)"#,
+    r"(?i)(?-u:\b)(?:bearer|basic)\s+([A-Za-z0-9+/=_.~-]{8,})",
+    r#"(?i)(?-u:\b)authorization\\?["']?\s*[:=]\s*\\?["']?(?:bearer|basic|token|digest|negotiate|apikey|api-key|key)\s+([^\s"',\\]+)"#,
+    r#"(?i)(?-u:\b)(?:set-)?cookie\\?["']?\s*[:=]\s*\\?["']?([^\s"'=;,]+=[^\r\n"']*)"#,
     // Key and value in a connection string: `;Pwd=value;`
     r#"(?i);\s*(?:pwd|password|accountkey|sharedaccesskey)\s*=\s*([^;"']+)"#,
     // What is fed to programs that read a password.
-    r#"\b(?:echo|printf)\s+(?:-\w+\s+)*\\?["']?[\w.-]+:([^\s"'|\\]+)\S*\s*\|\s*(?:sudo\s+)?(?:\S*/)?chpasswd"#,
-    r#"\b(?:echo|printf)\s+(?:-\w+\s+)*\\?["']?([^\s"'|\\]+)[^\s|]*\s*\|\s*(?:sudo\s+-S|(?:sudo\s+)?(?:\S*/)?passwd\s+--stdin|[^|\n]{0,100}--(?:password-stdin|passphrase-fd))"#,
+    r#"(?-u:\b)(?:echo|printf)\s+(?:-[[:word:]]+\s+)*\\?["']?[[:word:].-]+:([^\s"'|\\]+)\S*\s*\|\s*(?:sudo\s+)?(?:\S*/)?chpasswd"#,
+    r#"(?-u:\b)(?:echo|printf)\s+(?:-[[:word:]]+\s+)*\\?["']?([^\s"'|\\]+)[^\s|]*\s*\|\s*(?:sudo\s+-S|(?:sudo\s+)?(?:\S*/)?passwd\s+--stdin|[^|\n]{0,100}--(?:password-stdin|passphrase-fd))"#,
     // `.pgpass`: host:port:database:user:password.
-    r"(?m)^[\w.*-]+:(?:\d{1,5}|\*):[\w.*-]+:[\w.*-]+:([^\s:]{4,})\s*$",
+    r"(?m)^[[:word:].*-]+:(?:[0-9]{1,5}|\*):[[:word:].*-]+:[[:word:].*-]+:([^\s:]{4,})\s*$",
 ];
 
 /// `NAME=`, `"name": "`, `'name' => '`: the name of a value, and what stands between them.
