@@ -8,6 +8,9 @@ use fearless_simd::{Level, Simd, dispatch, u8x64};
 /// Bytes of a block.
 const BLOCK: usize = 64;
 
+/// Fewest digits of a row, every other byte of which is a separator: with fewer in two blocks none ends in the second.
+const FEWEST: u32 = 6;
+
 /// Tells every place in a range of a window at which a row of 13 digits or more ends or goes on. A blank or a dash behind a
 /// digit counts as one.
 pub(super) fn find(window: &[u8], range: Range<usize>, tell: &mut dyn FnMut(usize)) {
@@ -20,6 +23,8 @@ pub(super) fn find(window: &[u8], range: Range<usize>, tell: &mut dyn FnMut(usiz
 fn run<S: Simd>(simd: S, window: &[u8], range: Range<usize>, tell: &mut dyn FnMut(usize)) {
     let window = window.get(..range.end).unwrap_or(window);
     let mut last = Rows::default();
+    // Whether more is known of the block before than its digits.
+    let mut known = false;
     let mut at = range.start;
     while at < window.len() {
         let rest = window.get(at..).unwrap_or_default();
@@ -32,17 +37,32 @@ fn run<S: Simd>(simd: S, window: &[u8], range: Range<usize>, tell: &mut dyn FnMu
         };
         let bytes = u8x64::simd_from(simd, *block);
         let digits = (bytes.simd_ge(b'0') & bytes.simd_le(b'9')).to_bitmask();
-        if digits | last.digits == 0 {
-            last = Rows::default();
+        if digits.count_ones().wrapping_add(last.digits.count_ones()) < FEWEST {
+            last = Rows { digits, ..Rows::default() };
+            known = false;
         } else {
-            let separators = bytes.simd_eq(b' ').to_bitmask() | bytes.simd_eq(b'-').to_bitmask();
-            last = Rows::of(digits, separators, &last);
+            if !known && last.digits != 0 {
+                let before = window.get(at.saturating_sub(BLOCK)..).unwrap_or_default();
+                if let Some(before) = before.first_chunk() {
+                    let separators = separators(u8x64::simd_from(simd, *before));
+                    // A row that ends in this block began in that one.
+                    last = Rows::of(last.digits, separators, &Rows::default());
+                }
+            }
+            last = Rows::of(digits, separators(bytes), &last);
+            known = true;
             if last.thirteen != 0 {
                 told(last.thirteen, at, tell);
             }
         }
         at = at.saturating_add(BLOCK);
     }
+}
+
+/// Blanks and dashes, one a bit.
+#[inline(always)]
+fn separators<S: Simd>(bytes: u8x64<S>) -> u64 {
+    bytes.simd_eq(b' ').to_bitmask() | bytes.simd_eq(b'-').to_bitmask()
 }
 
 /// What ends at the bytes of a block, one a bit.
@@ -104,7 +124,28 @@ mod tests {
         found
     }
 
+    /// Rows here and there, with nothing or little between them.
+    fn scattered() -> impl Strategy<Value = Vec<u8>> {
+        let row = prop::collection::vec(
+            prop_oneof![9 => b'0'..=b'9', 1 => Just(b' '), 1 => Just(b'-')],
+            0..30,
+        );
+        let gap = (0_usize..150).prop_map(|len| vec![b'x'; len]);
+        let parts = prop::collection::vec((row, gap), 0..8);
+        parts.prop_map(|parts| parts.into_iter().flat_map(|(a, b)| [a, b].concat()).collect())
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn where_rows_stand_alone(window in scattered(), start in 0_usize..200) {
+            let range = start..window.len();
+            let mut found = Vec::new();
+            find(&window, range.clone(), &mut |at| found.push(at));
+            prop_assert_eq!(found, naive(&window, &range));
+        }
+
         #[test]
         fn where_rows_are_long_enough(
             window in prop::collection::vec(
