@@ -7,126 +7,84 @@
 //! Source: `include/uapi/linux/elf.h`; the generic ABI, "Program Header" and "Dynamic Section"; binutils
 //! `include/elf/common.h`.
 
+use goblin::container::Ctx;
+use goblin::elf::Elf;
+use goblin::elf::dynamic::{DF_1_PIE, DT_FLAGS_1, DT_NULL, DT_SONAME, Dynamic};
+use goblin::elf::header::{ET_DYN, Header};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, ProgramHeader};
+
 use super::places::split;
 
-const ET_DYN: u64 = 3;
-const PT_DYNAMIC: u64 = 2;
-const PT_INTERP: u64 = 3;
-const DT_NULL: u64 = 0;
-const DT_SONAME: u64 = 14;
-const DT_FLAGS_1: u64 = 0x6fff_fffb;
-const DF_1_PIE: u64 = 0x0800_0000;
+/// Bytes of an ELF header, of the larger kind.
+const HEADER: u64 = 64;
 
 /// Most program headers that are read.
-const MOST_SEGMENTS: u64 = 64;
+const MOST_SEGMENTS: u16 = 64;
 
 /// Most bytes of a dynamic section that are read.
 const MOST_DYNAMIC: u64 = 16 << 10;
 
-/// How numbers stand in a file.
-#[derive(Clone, Copy, Debug)]
-struct Layout {
-    big: bool,
-    wide: bool,
-}
-
-impl Layout {
-    /// The number of so many bytes at an offset.
-    fn number(self, bytes: &[u8], at: usize, size: usize) -> Option<u64> {
-        let bytes = bytes.get(at..at.checked_add(size)?)?;
-        let add = |sum: u64, byte: &u8| (sum << 8) | u64::from(*byte);
-        Some(if self.big { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) })
-    }
-
-    /// As [`number`](Self::number), of an address or offset: in another place and of another size in files of 32 bits.
-    fn word(self, bytes: &[u8], narrow: usize, wide: usize) -> Option<u64> {
-        if self.wide { self.number(bytes, wide, 8) } else { self.number(bytes, narrow, 4) }
-    }
-}
-
 /// Whether an ELF file is a library. `read` gives the bytes at an offset, at most so many, and fewer where they end or
 /// are missing.
 pub(super) fn is_library(path: &[u8], read: impl Fn(u64, u64) -> Vec<u8>) -> bool {
-    let header = read(0, 64);
-    let layout = Layout { big: header.get(5) == Some(&2), wide: header.get(4) == Some(&2) };
-    if layout.number(&header, 16, 2) != Some(ET_DYN) {
+    let Ok(header) = Elf::parse_header(&read(0, HEADER)) else { return false };
+    let (Ok(container), Ok(endian)) = (header.container(), header.endianness()) else {
+        return false;
+    };
+    if header.e_type != ET_DYN {
         return false;
     }
-    if layout.word(&header, 24, 24) == Some(0) {
+    if header.e_entry == 0 {
         return true;
     }
-    let position_independent = match segments(layout, &header, &read) {
-        // Without a dynamic section it is a packer's work.
-        Some(Segments { interpreter: true, .. } | Segments { dynamic: None, .. }) => return false,
-        Some(Segments { dynamic: Some((at, size)), .. }) => dynamic(layout, at, size, &read),
+    let ctx = Ctx::new(container, endian);
+    let program = match segments(&header, ctx, &read) {
+        Some(segments) => {
+            let of = |kind: u32| segments.iter().find(|segment| segment.p_type == kind);
+            match (of(PT_INTERP), of(PT_DYNAMIC)) {
+                (None, Some(segment)) => is_program(segment, ctx, &read),
+                // Without a dynamic section it is a packer's work.
+                _ => return false,
+            }
+        }
         None => None,
     };
     // What cannot be read has a name at least.
     let name = split(path).1;
     let so = || name.ends_with(b".so") || name.windows(4).any(|window| window == b".so.");
-    position_independent.map_or_else(so, |program| !program)
+    program.map_or_else(so, |program| !program)
 }
 
-/// What the program headers say.
-#[derive(Clone, Copy, Debug, Default)]
-struct Segments {
-    /// There is one that names an interpreter.
-    interpreter: bool,
-    /// Offset and bytes of the dynamic section.
-    dynamic: Option<(u64, u64)>,
-}
-
-/// Reads the program headers; `None` when some are missing.
+/// The program headers; `None` when some are missing.
 fn segments(
-    layout: Layout,
-    header: &[u8],
+    header: &Header,
+    ctx: Ctx,
     read: &impl Fn(u64, u64) -> Vec<u8>,
-) -> Option<Segments> {
-    let at = layout.word(header, 28, 32)?;
-    let (size_at, number_at) = if layout.wide { (54, 56) } else { (42, 44) };
-    let size = layout.number(header, size_at, 2)?;
-    let number = layout.number(header, number_at, 2)?.min(MOST_SEGMENTS);
-    let least = if layout.wide { 56 } else { 32 };
-    if size < least || number == 0 {
-        return (number == 0).then(Segments::default);
+) -> Option<Vec<ProgramHeader>> {
+    let number = header.e_phnum.min(MOST_SEGMENTS);
+    let size = ProgramHeader::size(ctx) as u64;
+    if number > 0 && u64::from(header.e_phentsize) != size {
+        return None;
     }
-    let table = read(at, size.checked_mul(number)?);
-    let mut found = Segments::default();
-    let mut entries = table.chunks_exact(usize::try_from(size).ok()?);
-    for _ in 0..number {
-        let entry = entries.next()?;
-        match layout.number(entry, 0, 4)? {
-            PT_INTERP => found.interpreter = true,
-            PT_DYNAMIC => {
-                let size = layout.word(entry, 16, 32)?;
-                found.dynamic = Some((layout.word(entry, 4, 8)?, size));
-            }
-            _ => {}
-        }
-    }
-    Some(found)
+    let table = read(header.e_phoff, size.checked_mul(u64::from(number))?);
+    ProgramHeader::parse(&table, 0, usize::from(number), ctx).ok()
 }
 
 /// Whether a dynamic section says that the file is a program; `None` when it cannot be read.
-fn dynamic(
-    layout: Layout,
-    at: u64,
-    size: u64,
+fn is_program(
+    segment: &ProgramHeader,
+    ctx: Ctx,
     read: &impl Fn(u64, u64) -> Vec<u8>,
 ) -> Option<bool> {
-    let table = read(at, size.min(MOST_DYNAMIC));
-    let (half, whole) = if layout.wide { (8, 16) } else { (4, 8) };
-    let mut named = false;
-    for entry in table.chunks_exact(whole) {
-        let value = layout.number(entry, half, half)?;
-        match layout.number(entry, 0, half)? {
-            DT_NULL => return Some(false),
-            DT_SONAME => named = true,
-            DT_FLAGS_1 => return Some(value & DF_1_PIE != 0),
-            _ => {}
-        }
+    let table = read(segment.p_offset, segment.p_filesz.min(MOST_DYNAMIC));
+    // The parser is given the section alone.
+    let alone = ProgramHeader { p_offset: 0, p_filesz: table.len() as u64, ..segment.clone() };
+    let entries = Dynamic::parse(&table, &[alone], ctx).ok()??.dyns;
+    let value = |tag: u64| entries.iter().find(|entry| entry.d_tag == tag).map(|entry| entry.d_val);
+    match value(DT_FLAGS_1) {
+        Some(flags) => Some(flags & DF_1_PIE != 0),
+        None => (value(DT_SONAME).is_some() || value(DT_NULL).is_some()).then_some(false),
     }
-    named.then_some(false)
 }
 
 #[cfg(test)]
