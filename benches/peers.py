@@ -7,6 +7,7 @@ Python 3 standard library only."""
 import os, re, shlex, shutil, statistics, subprocess, sys, tarfile, time
 
 RUNS = int(os.environ.get('RUNS', '9'))
+ONLY = re.compile(os.environ.get('ONLY', ''))
 
 
 class Run:
@@ -62,11 +63,15 @@ def verdict(value, goal):
 
 
 def ratio(what, a, b, goal=None, runs=RUNS, before=lambda: None):
+    if not ONLY.search(what):
+        return
     x, y = in_turns(a, b, runs, before)
     print(f'{what:58} {shown(x):>9} / {shown(y):>9} = {x / y:6.2f}{verdict(x / y, goal)}', flush=True)
 
 
 def memory(what, command, goal=64):
+    if not ONLY.search(what):
+        return
     peak = max(Run(command, watch=True).private for _ in range(5)) / 2**20
     print(f'{what:58} {peak:8.1f} MiB{verdict(peak, goal)}', flush=True)
 

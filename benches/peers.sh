@@ -5,6 +5,7 @@
 #
 #   benches/peers.sh                                      # 64 MiB, 1 GiB and 4 GiB of pages: needs 16 GiB of disk, some minutes
 #   SMALL=4MiB MIDDLE=16MiB LARGE=64MiB RUNS=3 benches/peers.sh     # to see that it works
+#   ONLY=strings benches/peers.sh                         # only what matches a regular expression
 #   KEEP=DIR benches/peers.sh                             # makes the archives in DIR and leaves them for the next time
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

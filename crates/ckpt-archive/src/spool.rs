@@ -15,8 +15,10 @@ use crate::map::map;
 const RESERVE: u64 = 64 << 20;
 /// After so many bytes the room is looked at again: others may write there too.
 const CHECK_EVERY: u64 = 64 << 20;
-/// Members smaller than this are gathered before they are written.
-const BUFFER: usize = 256 << 10;
+/// What is gathered before it is written, and what every write but the last begins and ends at a multiple of. The page
+/// cache holds a file in the pieces in which it was written: of this size they are mapped, and freed, hundreds of pages
+/// at a time.
+const BUFFER: usize = 2 << 20;
 
 /// An append-only temporary file without a name. Created with the first byte, so that keeping nothing needs no disk.
 #[derive(Debug)]
@@ -56,18 +58,17 @@ impl Spool {
         Ok(())
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         self.require(as_u64(bytes.len()))?;
-        if self.buffer.len().saturating_add(bytes.len()) <= BUFFER {
-            self.buffer.extend_from_slice(bytes);
-            return Ok(());
+        while let Some((fits, rest)) =
+            bytes.split_at_checked(BUFFER.saturating_sub(self.buffer.len()))
+        {
+            self.buffer.extend_from_slice(fits);
+            self.flush()?;
+            bytes = rest;
         }
-        self.flush()?;
-        if bytes.len() < BUFFER {
-            self.buffer.extend_from_slice(bytes);
-            return Ok(());
-        }
-        self.append(bytes)
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
