@@ -6,8 +6,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+/// How long the page may take for what it does by and by.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Chromium without a window. It and its driver end with this.
 #[derive(Debug)]
@@ -71,6 +76,19 @@ impl Browser {
     /// What a script in the page returns.
     pub(crate) fn run(&self, script: &str) -> Value {
         self.post("execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// Asks a script again until it returns `wanted`, which what the page does by and by (following a link) needs; and what it
+    /// returned last.
+    pub(crate) fn run_until(&self, script: &str, wanted: &Value) -> Value {
+        let began = Instant::now();
+        loop {
+            let got = self.run(script);
+            if got == *wanted || began.elapsed() > PATIENCE {
+                return got;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Clicks on the first element that a selector finds, as a user would.

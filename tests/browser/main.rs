@@ -134,8 +134,8 @@ fn it_folds_filters_and_zooms() {
     );
     // A link to a process opens it.
     browser.click("#sockets td a.pid");
-    let target = browser.run("return location.hash");
-    assert_eq!(is_open(target.as_str().expect("a target")), true);
+    let opened = "return document.querySelector(location.hash || '#none')?.open";
+    assert_eq!(browser.run_until(opened, &true.into()), true);
 
     let rows = "return [...document.querySelectorAll('#changes table tbody')][0]\
         .querySelectorAll('tr:not([hidden])').length";
