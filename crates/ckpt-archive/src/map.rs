@@ -4,8 +4,11 @@
 use std::fs::File;
 use std::io;
 
+use std::num::NonZero;
+use std::thread;
+
 use bytes::Bytes;
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 
 /// Maps all of `file` for reading. A file without bytes gives an empty `Bytes`.
 ///
@@ -21,5 +24,50 @@ pub(crate) fn map(file: &File) -> io::Result<Bytes> {
     // and a file that is cut while open ends the process with SIGBUS. That is the same contract that every mapping reader
     // (ripgrep, gdb) has with its users, and evidence that changes while it is examined is no evidence.
     let mapping = unsafe { Mmap::map(file)? };
-    Ok(Bytes::from_owner(mapping))
+    Ok(Bytes::from_owner(Mapping(mapping)))
+}
+
+/// A mapping that several threads take down, if much of it was looked at: the kernel forgets one page after the other.
+struct Mapping(Mmap);
+
+/// Pages of files that this process has mapped, from which on this pays.
+const MANY: u64 = 32 << 10;
+
+impl AsRef<[u8]> for Mapping {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        if mapped_pages().is_none_or(|pages| pages < MANY) {
+            return;
+        }
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(8);
+        // Whole pages of any size.
+        let step = self.0.len().div_ceil(threads).next_multiple_of(1 << 20);
+        let mapping = &self.0;
+        thread::scope(|scope| {
+            for start in (0..mapping.len()).step_by(step) {
+                let len = step.min(mapping.len().saturating_sub(start));
+                let forget = move || {
+                    // SAFETY: what a shared mapping of a file forgets is read from the file when it is asked for again; and
+                    // nobody will ask, as this is the end of its last owner.
+                    let _ = unsafe {
+                        mapping.unchecked_advise_range(UncheckedAdvice::DontNeed, start, len)
+                    };
+                };
+                // Without a thread the pages go when the mapping does.
+                let _ = thread::Builder::new().spawn_scoped(scope, forget);
+            }
+        });
+    }
+}
+
+/// Pages of files that this process has mapped; `None` where the system does not tell.
+///
+/// Source: `proc_pid_statm(5)`, the third number.
+fn mapped_pages() -> Option<u64> {
+    std::fs::read_to_string("/proc/self/statm").ok()?.split_ascii_whitespace().nth(2)?.parse().ok()
 }
