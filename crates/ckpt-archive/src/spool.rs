@@ -16,9 +16,10 @@ const RESERVE: u64 = 64 << 20;
 /// After so many bytes the room is looked at again: others may write there too.
 const CHECK_EVERY: u64 = 64 << 20;
 /// What is gathered before it is written, and what every write but the last begins and ends at a multiple of. The page
-/// cache holds a file in the pieces in which it was written: of this size they are mapped, and freed, hundreds of pages
-/// at a time.
-const BUFFER: usize = 2 << 20;
+/// cache holds a file in the pieces in which it was written. These are the largest that Linux keeps at hand for each
+/// processor (`PAGE_ALLOC_COSTLY_ORDER`); larger ones are quicker to map and to free, but are often memory that a guest
+/// has given back to its host, which then takes ten times as long to write.
+const BUFFER: usize = 32 << 10;
 
 /// An append-only temporary file without a name. Created with the first byte, so that keeping nothing needs no disk.
 #[derive(Debug)]
