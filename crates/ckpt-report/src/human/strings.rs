@@ -65,27 +65,23 @@ pub fn string_line(
 
 /// Process, address and mapping, or the artifact.
 ///
-/// Lines are made by the million, and formatting them costs more than finding what they say: what fits its column, and that
-/// is nearly everything, is an array of fixed size, which is put down without a call.
+/// Lines are made by the million, and formatting them costs more than finding what they say: what fits its columns, and that
+/// is nearly everything, is put into spaces that are there already.
 fn push_place(out: &mut Vec<u8>, place: &Place<'_>) {
     match place {
         Place::Memory { task, address, mapping } => {
-            match pid_column(task.pid.0) {
-                Some(column) => out.extend_from_slice(&column),
-                None => drop(write!(out, "{:>6}  ", task.pid)),
-            }
-            match address_column(address.0) {
-                Some(column) => out.extend_from_slice(&column),
-                None => drop(write!(out, "{address:<14}  ")),
-            }
             let name = mapping.name.as_deref();
             let last =
                 name.and_then(|name| name.rsplit(|byte| *byte == b'/').next().or(Some(name)));
             let last = last.filter(|last| !last.is_empty());
             let shown = last.unwrap_or(mapping.kind.word().as_bytes());
-            match name_column(shown) {
-                Some(column) => out.extend_from_slice(&column),
-                None => push_name(out, &escape(shown)),
+            let start = out.len();
+            out.extend_from_slice(&[b' '; COLUMNS]);
+            let columns = out.last_chunk_mut::<COLUMNS>();
+            if columns.is_none_or(|columns| fill(columns, task.pid.0, address.0, shown).is_none()) {
+                out.truncate(start);
+                let _ = write!(out, "{:>6}  {address:<14}  ", task.pid);
+                push_name(out, &escape(shown));
             }
         }
         Place::Artifact { artifact, offset } => {
@@ -96,47 +92,50 @@ fn push_place(out: &mut Vec<u8>, place: &Place<'_>) {
     }
 }
 
-/// A number, right-aligned, and two spaces.
-fn pid_column(pid: u32) -> Option<[u8; 6 + 2]> {
-    let mut column = [b' '; 6 + 2];
+/// Bytes of the columns of a place, each with two spaces behind it.
+const COLUMNS: usize = 6 + 2 + 14 + 2 + NAME + 2;
+
+/// Puts the place into its columns, which are spaces; `None`, and anything in them, when it does not fit.
+fn fill(columns: &mut [u8; COLUMNS], pid: u32, address: u64, name: &[u8]) -> Option<()> {
+    let (of_pid, rest) = columns.split_first_chunk_mut::<6>()?;
+    put_pid(of_pid, pid)?;
+    let of_address = rest.get_mut(2..)?.first_chunk_mut::<14>()?;
+    put_address(of_address, address)?;
+    let of_name = rest.get_mut(2 + 14 + 2..)?.first_chunk_mut::<NAME>()?;
+    let fits = name.len() <= NAME && is_plain(name);
+    of_name.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+    fits.then_some(())
+}
+
+/// A number, right-aligned.
+fn put_pid(column: &mut [u8; 6], pid: u32) -> Option<()> {
     let mut rest = pid;
-    for digit in column.iter_mut().rev().skip(2) {
+    for digit in column.iter_mut().rev() {
         *digit = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or_default());
         rest /= 10;
         if rest == 0 {
-            return Some(column);
+            return Some(());
         }
     }
     None
 }
 
-/// An address, left-aligned, and two spaces.
-fn address_column(address: u64) -> Option<[u8; 14 + 2]> {
+/// An address, left-aligned.
+fn put_address(column: &mut [u8; 14], address: u64) -> Option<()> {
     let used = 64_u32.saturating_sub(address.leading_zeros()).div_ceil(4).max(1);
     let free = 12_u32.checked_sub(used)?;
     // The first digit stands first.
     let mut rest = address.checked_shl(free.saturating_mul(4))?;
-    let mut column = [b' '; 14 + 2];
-    let [zero, x, digits @ ..] = &mut column;
+    let [zero, x, digits @ ..] = column;
     (*zero, *x) = (b'0', b'x');
     for digit in digits.iter_mut().take(used as usize) {
         *digit = HEX.get((rest >> 44 & 0xf) as usize).copied().unwrap_or_default();
         rest <<= 4;
     }
-    Some(column)
+    Some(())
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
-
-/// A plain name, left-aligned, and two spaces.
-fn name_column(name: &[u8]) -> Option<[u8; NAME + 2]> {
-    if name.len() > NAME || !is_plain(name) {
-        return None;
-    }
-    let mut column = [b' '; NAME + 2];
-    column.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
-    Some(column)
-}
 
 /// Any name in its columns, and two spaces.
 fn push_name(out: &mut Vec<u8>, name: &str) {
@@ -198,23 +197,30 @@ fn push_also(out: &mut Vec<u8>, first: &Place<'_>, others: &[Place<'_>]) {
 mod tests {
     use super::*;
 
+    fn filled(pid: u32, address: u64, name: &[u8]) -> Option<String> {
+        let mut columns = [b' '; COLUMNS];
+        fill(&mut columns, pid, address, name)?;
+        Some(String::from_utf8(columns.to_vec()).unwrap())
+    }
+
     #[test]
     fn columns_are_what_formatting_would_make() {
         for pid in [0, 1, 9, 10, 4_711, 999_999] {
-            assert_eq!(pid_column(pid).unwrap(), format!("{pid:>6}  ").as_bytes(), "{pid}");
-        }
-        assert_eq!(pid_column(1_000_000), None);
-        for bits in 0..48 {
-            for address in [1_u64 << bits, (1 << bits) - 1, 0x1234_5678_9abc >> bits] {
-                let wanted = format!("{:<14}  ", format!("{address:#x}"));
-                assert_eq!(address_column(address).unwrap(), wanted.as_bytes());
+            for bits in 0..48 {
+                for address in [1_u64 << bits, (1 << bits) - 1, 0x1234_5678_9abc >> bits] {
+                    for name in ["", "[heap]", "sixteen letters!"] {
+                        let address_text = format!("{address:#x}");
+                        let wanted = format!("{pid:>6}  {address_text:<14}  {name:<16}  ");
+                        assert_eq!(filled(pid, address, name.as_bytes()).unwrap(), wanted);
+                    }
+                }
             }
         }
-        assert_eq!(address_column(1 << 48), None);
-        assert_eq!(address_column(u64::MAX), None);
-        assert_eq!(&name_column(b"[heap]").unwrap(), b"[heap]            ");
+        assert_eq!(filled(1_000_000, 1, b""), None);
+        assert_eq!(filled(1, 1 << 48, b""), None);
+        assert_eq!(filled(1, u64::MAX, b""), None);
         for name in [&b"seventeen letters"[..], b"\x1b[31m", b"a\\b", "ä".as_bytes()] {
-            assert_eq!(name_column(name), None);
+            assert_eq!(filled(1, 1, name), None);
         }
     }
 }
