@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::num::NonZero;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use ckpt::archive::Progress;
@@ -43,13 +43,37 @@ pub(crate) fn chosen<'a>(
 }
 
 /// Bytes of output that a thread gathers before it hands them on.
-const ENOUGH: usize = 256 << 10;
+const ENOUGH: usize = 512 << 10;
+
+/// Buffers that were written, for the lines to come: fresh memory costs as much as filling it does.
+#[derive(Clone, Debug, Default)]
+struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Spare {
+    fn take(&self) -> Vec<u8> {
+        let mut bytes = self.buffers().pop().unwrap_or_default();
+        // At once: what grows is copied each time.
+        bytes.reserve(ENOUGH.saturating_add(ENOUGH / 4));
+        bytes
+    }
+
+    fn give(&self, mut bytes: Vec<u8>) {
+        bytes.clear();
+        self.buffers().push(bytes);
+    }
+
+    fn buffers(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        // They are good even if a thread died that held them.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Makes lines of hits, in the threads that find them.
 pub(crate) struct Lines<'a, F> {
     haystack: &'a Haystack<'a>,
     fold: bool,
     line: F,
+    spare: Spare,
 }
 
 impl<'a, F> Lines<'a, F>
@@ -59,7 +83,7 @@ where
     /// `line` adds one hit at its places. With `fold` these are also those of other processes that have the same at the
     /// same address, and of those only the first tells of it.
     pub(crate) fn new(haystack: &'a Haystack<'a>, fold: bool, line: F) -> Self {
-        Self { haystack, fold, line }
+        Self { haystack, fold, line, spare: Spare::default() }
     }
 }
 
@@ -71,6 +95,15 @@ pub(crate) struct Batch<'a> {
     copies: CopySpace,
     /// Of the last hit; used again for the next.
     places: Vec<Place<'a>>,
+    spare: Option<Spare>,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        if let Some(spare) = &self.spare {
+            spare.give(std::mem::take(&mut self.bytes));
+        }
+    }
 }
 
 impl<'a, F> Sink for Lines<'a, F>
@@ -81,14 +114,14 @@ where
 
     fn add(&self, batch: &mut Batch<'a>, hit: &Hit<'_>) -> ControlFlow<()> {
         let range = &hit.found.range;
-        let Batch { bytes, hits, copies, places } = batch;
+        let Batch { bytes, hits, copies, places, spare } = batch;
         self.haystack.places(hit.part.region(), range, places);
         if self.fold && !self.haystack.copies(hit.part, range, copies, places) {
             return ControlFlow::Continue(());
         }
-        if bytes.capacity() == 0 {
-            // At once: what grows is copied each time.
-            bytes.reserve(ENOUGH.saturating_add(ENOUGH / 4));
+        if spare.is_none() {
+            *spare = Some(self.spare.clone());
+            *bytes = self.spare.take();
         }
         (self.line)(bytes, hit, places);
         *hits = hits.saturating_add(1);

@@ -1,7 +1,7 @@
 //! Scanning in parallel, telling in order.
 //!
 //! Threads take jobs (a MiB of haystack each) in order and scan them. What a job finds is gathered in batches of bounded
-//! size; the batches of the first job that is not finished go to the caller at once, those of later jobs wait, one or two
+//! size; the batches of the first job that is not finished go to the caller at once, those of later jobs wait, two or three
 //! of each, and their threads with them. So results come in the order of the haystack whatever the number of threads, they
 //! stream, and memory is bounded however much is found. When the caller wants no more, all threads stop at once.
 
@@ -125,7 +125,7 @@ impl<I: Iterator<Item = Piece>, B> Jobs<I, B> {
         let taken = jobs.as_mut().filter(|_| !stop.load(Ordering::Relaxed)).and_then(
             |(chunker, hand_out)| {
                 let job = chunker.job()?;
-                let (out, batches) = sync_channel(1);
+                let (out, batches) = sync_channel(2);
                 hand_out.send(batches).ok()?;
                 Some((job, out))
             },
