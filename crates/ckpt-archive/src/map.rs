@@ -71,3 +71,25 @@ impl Drop for Mapping {
 fn mapped_pages() -> Option<u64> {
     std::fs::read_to_string("/proc/self/statm").ok()?.split_ascii_whitespace().nth(2)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_many_threads_take_down_leaves_others_alone() {
+        let file = tempfile::tempfile().unwrap();
+        // A hole, so that it needs no disk.
+        file.set_len(MANY * 4096 + 4097).unwrap();
+        let sum = |bytes: &Bytes| bytes.iter().step_by(4096).fold(0, |sum, byte| sum | byte);
+        let (one, other) = (map(&file).unwrap(), map(&file).unwrap());
+        let rest = other.slice(4096..);
+        assert_eq!((sum(&one), sum(&other)), (0, 0));
+        if let Some(pages) = mapped_pages() {
+            assert!(pages >= MANY, "{pages} pages");
+        }
+        drop(one);
+        drop(other);
+        assert_eq!(sum(&rest), 0);
+    }
+}
