@@ -45,3 +45,8 @@ pub use criu_image as image;
 pub use ckpt_model::{
     Checkpoint, Container, Defect, OpenError, OpenOptions, Pid, Task, Text, escape,
 };
+
+/// The examples of `docs/embedding.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/embedding.md")]
+struct Embedding;
