@@ -38,6 +38,8 @@ pub struct Evidence {
     pub(crate) image: Option<Box<Image>>,
     pub(crate) depth: u32,
     pub(crate) limits: Limits,
+    /// Whether its bytes passed by somebody who watched.
+    pub(crate) watched: bool,
 }
 
 /// What makes evidence an image.
@@ -222,6 +224,20 @@ impl Evidence {
         self.parts.get(part)?.origin.as_deref()
     }
 
+    /// Where bytes of a content passed by a [`Watch`](crate::Watch), if they did: they lie there in one piece.
+    pub fn passed_at(&self, bytes: &[u8]) -> Option<u64> {
+        if let Some(outer) = self.outer() {
+            return outer.passed_at(bytes);
+        }
+        let spool = match self.parts.first().map(|part| &part.store) {
+            Some(Store::Bytes(spool)) if self.watched => spool,
+            _ => return None,
+        };
+        let offset = bytes.as_ptr().addr().checked_sub(spool.as_ptr().addr())?;
+        let end = offset.checked_add(bytes.len())?;
+        (end <= spool.len()).then_some(as_u64(offset))
+    }
+
     /// The bytes behind the end of the archive, from the first that is not zero. They are told as
     /// [`DefectKind::TrailingBytes`].
     pub fn trailing(&self) -> Option<Content> {
@@ -262,6 +278,7 @@ impl Evidence {
             image: None,
             depth: 0,
             limits: *limits,
+            watched: false,
         };
         evidence.index();
         let mut defects = listing.defects;
@@ -286,6 +303,7 @@ impl Evidence {
             image: None,
             depth: raw.depth,
             limits: raw.limits,
+            watched: false,
         }
     }
 

@@ -85,5 +85,5 @@ pub use image::{Blob, BlobCheck, BlobRole};
 pub use limits::Limits;
 pub use member::{Member, MemberKind, Timestamp};
 pub use name::{Escaped, NameRisk, normalise, resolve_link};
-pub use options::{Kept, Options, Progress, Select, Selection};
+pub use options::{Kept, Options, Progress, Select, Selection, Watch};
 pub use sniff::begins_like_archive;

@@ -202,7 +202,9 @@ fn stream(
     let codecs = report.codecs.iter().rev().map(|codec| codec.name());
     let kind = codecs.fold("tar".to_owned(), |kind, codec| kind + "." + codec);
     let part = Part { prefix: role.prefix.into(), ..Part::new(Store::Bytes(spooled)) };
-    Ok(Evidence::new(name, kind, total.unwrap_or(consumed), part, listing, limits))
+    let mut evidence = Evidence::new(name, kind, total.unwrap_or(consumed), part, listing, limits);
+    evidence.watched = options.watch.is_some() && role.purpose.is_watched();
+    Ok(evidence)
 }
 
 /// Why a stream that holds no archive is refused.

@@ -23,6 +23,7 @@ pub struct Options {
     pub(crate) limits: Limits,
     pub(crate) select: Option<Arc<dyn Select>>,
     pub(crate) progress: Option<Arc<dyn Progress>>,
+    pub(crate) watch: Option<Arc<dyn Watch>>,
 }
 
 impl Options {
@@ -61,6 +62,19 @@ impl Options {
         self
     }
 
+    /// Who looks at what is kept of a compressed archive while it passes by. Archives within it are not watched.
+    #[must_use]
+    pub fn watch(mut self, watch: Arc<dyn Watch>) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
+    /// The same for an archive that nobody watches.
+    #[must_use]
+    pub fn unwatched(self) -> Self {
+        Self { watch: None, ..self }
+    }
+
     pub(crate) fn spool(&self) -> PathBuf {
         self.spool_dir.as_deref().map_or_else(std::env::temp_dir, Path::to_path_buf)
     }
@@ -73,6 +87,7 @@ impl fmt::Debug for Options {
             .field("limits", &self.limits)
             .field("select", &self.select.is_some())
             .field("progress", &self.progress.is_some())
+            .field("watch", &self.watch.is_some())
             .finish()
     }
 }
@@ -124,6 +139,13 @@ impl fmt::Debug for Kept<'_> {
             .field("whole", &self.whole.len())
             .finish()
     }
+}
+
+/// Looks at the bytes of a compressed archive, or of one that comes from a reader, on their way to the spool: once, while they
+/// are at hand anyway. [`Evidence::passed_at`](crate::Evidence::passed_at) tells of contents where they passed.
+pub trait Watch: Send + Sync {
+    /// The next bytes that are kept, the first of them at `position`. They come in order, from 0 on and without gaps.
+    fn pass(&self, position: u64, bytes: &[u8]);
 }
 
 /// Is told how far a compressed archive has been read.

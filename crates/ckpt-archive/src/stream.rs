@@ -11,7 +11,7 @@ use crate::content::as_u64;
 use crate::decompress::{Feed, Filled, Report};
 use crate::hashing::MemberHash;
 use crate::member::{Keep, Member, MemberKind, Piece, Stored};
-use crate::options::{Kept, Options, Progress, Select, Selection};
+use crate::options::{Kept, Options, Progress, Select, Selection, Watch};
 use crate::sniff::HEAD;
 use crate::spool::Spool;
 use crate::tape::{Rest, Tape, first_nonzero};
@@ -29,6 +29,13 @@ pub(crate) enum Purpose {
     },
     /// To hash the contents of its members, and keep none.
     Hash,
+}
+
+impl Purpose {
+    /// Archives within others are not watched: their positions would be those of another spool.
+    pub(crate) fn is_watched(self) -> bool {
+        self == Purpose::Serve { images: true }
+    }
 }
 
 /// Where bytes go that pass by.
@@ -53,6 +60,7 @@ pub(crate) struct StreamTape {
     holes_left: u64,
     spool: RefCell<Spool>,
     select: Option<Arc<dyn Select>>,
+    watch: Option<Arc<dyn Watch>>,
     purpose: Purpose,
     /// Members kept whole, by path.
     whole: HashMap<Vec<u8>, usize>,
@@ -111,6 +119,7 @@ impl StreamTape {
             holes_left: options.limits.max_hashed_holes,
             spool: RefCell::new(Spool::new(dir)),
             select: options.select.clone(),
+            watch: options.watch.clone().filter(|_| purpose.is_watched()),
             purpose,
             whole: HashMap::new(),
             pass: Pass::begin(name, options, total),
@@ -185,7 +194,13 @@ impl StreamTape {
             let bytes = filled.get(self.used..end).unwrap_or_default();
             match &mut sink {
                 Sink::Nowhere => {}
-                Sink::Spool => self.spool.borrow_mut().write(bytes)?,
+                Sink::Spool => {
+                    let mut spool = self.spool.borrow_mut();
+                    if let Some(watch) = &self.watch {
+                        watch.pass(spool.position(), bytes);
+                    }
+                    spool.write(bytes)?;
+                }
                 Sink::Hash(hash) => hash.update(bytes),
             }
             self.take(step);

@@ -44,7 +44,7 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// Options for opening the archive itself: spool directory, limits, progress.
+    /// Options for opening the archive itself: spool directory, limits, progress. Archives of parents are not watched.
     pub fn archive(mut self, options: ckpt_archive::Options) -> Self {
         self.archive = options;
         self
@@ -263,7 +263,7 @@ impl OpenOptions {
         climb(evidence, place, directory, &mut chain, defects);
         for parent in &self.parents {
             let path = parent.as_path();
-            let evidence = Arc::new(Evidence::open(path, &self.archive)?);
+            let evidence = Arc::new(Evidence::open(path, &self.archive.clone().unwatched())?);
             for defect in evidence.defects() {
                 defects.tell(
                     kind_of(defect),

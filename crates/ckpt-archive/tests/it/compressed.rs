@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use ckpt_archive::{
     ContentError, DefectKind, Error, Evidence, Kept, Limits, Member, Options, Progress, Select,
-    Selection,
+    Selection, Watch,
 };
 
 use crate::writer::{Tar, codes, files, noise, open, open_with};
@@ -312,6 +312,58 @@ fn progress_counts_compressed_bytes() {
     assert_eq!(counter.advanced.load(Ordering::Relaxed), size);
     open_with(gzip(b"no archive"), &Options::default().progress(counter.clone())).unwrap_err();
     assert_eq!(counter.ended.load(Ordering::Relaxed), 2);
+}
+
+/// Keeps what passes by.
+#[derive(Default)]
+struct Passed(Mutex<Vec<u8>>);
+
+impl Watch for Passed {
+    fn pass(&self, position: u64, bytes: &[u8]) {
+        let mut passed = self.0.lock().unwrap();
+        assert_eq!(position, passed.len() as u64);
+        passed.extend_from_slice(bytes);
+    }
+}
+
+#[test]
+fn what_is_kept_is_seen_as_it_passes_by() {
+    let inner = Tar::default().file("deep", &noise(100_000, 3)).end();
+    let plain = Tar::default()
+        .file("a", b"hello")
+        .file("big", &noise(1_500_000, 1))
+        .file("not kept", &noise(3000, 2))
+        .file("inner.tar.gz", &gzip(&inner))
+        .end();
+    struct ButOne;
+    impl Select for ButOne {
+        fn select(&self, member: &Member, _: &Kept<'_>) -> Selection {
+            if member.path == b"not kept" { Selection::Nothing } else { Selection::All }
+        }
+    }
+    let passed = Arc::new(Passed::default());
+    let options = Options::default().select(Arc::new(ButOne)).watch(passed.clone());
+    let evidence = open_with(zst(&plain), &options).unwrap();
+    // An archive within has a spool of its own, and would begin at 0 again.
+    let nested = evidence.nested(evidence.get(b"inner.tar.gz").unwrap(), &options).unwrap();
+    let deep = nested.content(nested.get(b"deep").unwrap()).unwrap().slice(0..100_000).unwrap();
+    assert_eq!((nested.passed_at(&deep), evidence.passed_at(&deep)), (None, None));
+
+    let passed = passed.0.lock().unwrap();
+    for (name, size) in [("a", 5), ("big", 1_500_000)] {
+        let content = evidence.content(evidence.get(name.as_bytes()).unwrap()).unwrap();
+        let bytes = content.slice(1..size).unwrap();
+        let at = evidence.passed_at(&bytes).unwrap() as usize;
+        assert_eq!(passed[at..at + bytes.len()], bytes[..], "{name}");
+    }
+    assert_eq!(evidence.passed_at(b"elsewhere"), None);
+    assert!(passed.len() < plain.len() - 3000);
+    // What is mapped as it lies there passes nobody.
+    let (passed, options) = (Arc::new(Passed::default()), Options::default());
+    let evidence = open_with(plain, &options.watch(passed.clone())).unwrap();
+    let content = evidence.content(evidence.get(b"a").unwrap()).unwrap();
+    assert_eq!(evidence.passed_at(&content.slice(0..5).unwrap()), None);
+    assert!(passed.0.lock().unwrap().is_empty());
 }
 
 #[test]
