@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ckpt::archive;
+use ckpt::archive::{self, Watch};
 use ckpt::model::{Checkpoint, Need, OpenOptions};
 use ckpt::report::human::Layout;
 
@@ -91,7 +91,20 @@ impl Context {
 
     /// Opens the checkpoint that the user named.
     pub(crate) fn open(&self, args: &EvidenceArgs, need: Need) -> Result<Checkpoint> {
-        let options = self.open_options(&args.pick, &args.spool, need);
+        self.open_watched(args, need, None)
+    }
+
+    /// As [`open`](Self::open), with somebody who looks at a compressed archive while it passes by.
+    pub(crate) fn open_watched(
+        &self,
+        args: &EvidenceArgs,
+        need: Need,
+        watch: Option<Arc<dyn Watch>>,
+    ) -> Result<Checkpoint> {
+        let mut options = self.open_options(&args.pick, &args.spool, need);
+        if let Some(watch) = watch {
+            options = options.archive(self.archive_options(&args.spool).watch(watch));
+        }
         let checkpoint = if is_standard_input(&args.evidence) {
             options.open_reader("-", io::stdin())
         } else {

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use ckpt::archive::Progress;
+use ckpt::archive::{Progress, Watch};
 use ckpt::model::{Checkpoint, Need};
 use ckpt::report::human::{self, HitLine, SearchSheet};
 use ckpt::report::json::{
     self, ContextRecord, PlaceRecord, SearchCountRecord, SearchRecord, StreamedDocument,
 };
-use ckpt::scan::search::{Search, SearchBuilder};
-use ckpt::scan::{CopySpace, Haystack, Hit, Place, Sink, run as scan};
+use ckpt::scan::search::{Search, SearchBuilder, Sieve, Sifted};
+use ckpt::scan::{CopySpace, Haystack, Hit, Piece, Place, Sink, run as scan};
 use clap::Args;
 
 use crate::cli::{EvidenceArgs, Format, OutputArgs};
@@ -132,10 +133,12 @@ pub(crate) fn run(args: &SearchArgs, context: &Context) -> Result<Outcome> {
         Format::Table if !args.count => args.context.unwrap_or(AROUND),
         _ => args.context.unwrap_or(0),
     };
-    let search = args.patterns.search(around)?;
+    let search = Arc::new(args.patterns.search(around)?);
     let mut out = Output::open(args.output.output.as_deref())?;
     let layout = context.layout(out.is_file());
-    let checkpoint = context.open(&args.evidence, Need::Everything)?;
+    let sieve = Sieve::of(&search).map(Arc::new);
+    let watch = sieve.clone().map(|sieve| sieve as Arc<dyn Watch>);
+    let checkpoint = context.open_watched(&args.evidence, Need::Everything, watch)?;
     let selection = args.select.select(&checkpoint)?;
     let artifacts = wants_artifacts(args)
         .then(|| checkpoint.artifacts(&context.archive_options(&args.evidence.spool)));
@@ -153,6 +156,7 @@ pub(crate) fn run(args: &SearchArgs, context: &Context) -> Result<Outcome> {
         checkpoint: &checkpoint,
         haystack: &haystack,
         search: &search,
+        sifted: sieve.map(|sieve| sieve.sifted()),
         around,
         context,
         rows_to_stdout: !args.count && !out.is_file(),
@@ -193,6 +197,8 @@ struct Searching<'a> {
     checkpoint: &'a Checkpoint,
     haystack: &'a Haystack<'a>,
     search: &'a Search,
+    /// What is known of a compressed archive from its way to the spool.
+    sifted: Option<Sifted>,
     around: usize,
     context: &'a Context,
     /// Whether hits are written to standard output as they are found.
@@ -237,6 +243,7 @@ impl<'a> Searching<'a> {
                 bar.advance(piece.bytes.len() as u64);
             }
         });
+        let pieces = pieces.flat_map(|piece| self.keep(piece));
         let mut hits = 0;
         let scanned = scan(pieces, self.search, sink, work, |batch| take(batch, &mut hits));
         if let Some(bar) = &bar {
@@ -246,6 +253,15 @@ impl<'a> Searching<'a> {
             Ok(()) => Ok(Ended { hits, early: false }),
             Err(Stop::Enough) => Ok(Ended { hits, early: true }),
             Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    /// What has to be searched of a piece: the rest was seen to hold nothing while the archive was unpacked.
+    fn keep(&self, piece: Piece) -> Vec<Piece> {
+        let passed = self.checkpoint.evidence().passed_at(&piece.bytes);
+        match self.sifted.as_ref().zip(passed) {
+            Some((sifted, position)) => sifted.keep(&piece, position),
+            None => vec![piece],
         }
     }
 

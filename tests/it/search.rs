@@ -18,7 +18,7 @@ fn folder(archive: &Archive) -> tempfile::TempDir {
 
 /// Pid 1 and its fork, pid 2: a page that is the same in both, and one that is not; over the end of the first page lies a
 /// word.
-fn forked() -> tempfile::TempDir {
+fn forked_dump() -> Dump {
     let mut first = vec![b'.'; 4096];
     first[100..106].copy_from_slice(b"secret");
     first[4093..].copy_from_slice(b"acr");
@@ -36,7 +36,11 @@ fn forked() -> tempfile::TempDir {
     };
     let mut dump = Dump::new();
     dump.task(task(1, 0, "ossing \x1b[31mred p\0a\0s\0s\0")).task(task(2, 1, "ossing blue"));
-    folder(&Archive::podman(&dump))
+    dump
+}
+
+fn forked() -> tempfile::TempDir {
+    folder(&Archive::podman(&forked_dump()))
 }
 
 fn search(folder: &tempfile::TempDir, args: &[&str]) -> Ran {
@@ -137,6 +141,31 @@ fn shared_memory_is_told_wherever_it_is_mapped() {
     assert_eq!(hits.len(), 1, "{}", of_two.transcript());
     assert_eq!(hits[0]["origin"], "memfd");
     assert_eq!(hits[0]["offset"], 0);
+}
+
+/// A compressed archive is searched while it is unpacked, as far as that goes.
+#[test]
+fn a_compressed_archive_gives_what_a_plain_one_gives() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let forked = ("forked", Archive::podman(&forked_dump()));
+    let mut hits = 0;
+    for (name, archive) in stories::all().into_iter().chain([forked]) {
+        std::fs::write(folder.path().join("plain.tar"), archive.tar()).expect("a tar");
+        std::fs::write(folder.path().join("packed.tar"), archive.tar_zst()).expect("a tar.zst");
+        for args in [
+            &["--literal", "e", "--count"][..],
+            &["--literal", "secretacrossing", "--literal", "pass", "--utf16"],
+            &["--literal", "PATH", "-i", "--format", "jsonl", "--context", "9"],
+            &["--hex", "63 [1-2] 6?", "--format", "jsonl"],
+            &["--literal", "o", "--regex", "[a-z]{3}", "--count"],
+        ] {
+            let of = |file| run_in(folder.path(), &[&["search", file], args].concat());
+            let (plain, packed) = (of("plain.tar"), of("packed.tar"));
+            assert_eq!(packed.stdout, plain.stdout, "{name} {args:?}");
+            hits += usize::from(!plain.stdout.is_empty());
+        }
+    }
+    assert!(hits > 40, "{hits}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::haystack::{Haystack, Place, Private, Region};
 use crate::part::{Part, offset};
 
 /// Bytes beside a hit that must be the same for it to be the same hit: what it is can depend on them.
-const BESIDE: u64 = 8;
+pub(crate) const BESIDE: u64 = 8;
 
 /// Bytes that are asked for at a time.
 const LOOK: u64 = 64 << 10;

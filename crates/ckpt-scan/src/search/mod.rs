@@ -12,6 +12,7 @@
 mod error;
 mod hex;
 mod literal;
+mod sieve;
 
 use std::ops::{ControlFlow, Range};
 
@@ -21,6 +22,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 pub use error::PatternError;
 use literal::Needle;
+pub use sieve::{Sieve, Sifted};
 
 use crate::anchors::Anchors;
 use crate::part::{Part, offset, position};
@@ -368,6 +370,34 @@ impl Search {
                 at = found.start().saturating_add(1);
             }
         }
+    }
+
+    /// Whether anything begins in `own` that is found wherever it stands.
+    fn begins(&self, window: &[u8], own: &Range<usize>) -> bool {
+        let window = window.get(..own.end.saturating_add(self.reach.after)).unwrap_or(window);
+        let own_bytes = |len: usize| {
+            let end = own.end.saturating_add(len).saturating_sub(1).min(window.len());
+            window.get(own.start..end).unwrap_or_default()
+        };
+        let alone = |one: &Literal| one.finder.find(own_bytes(one.finder.needle().len())).is_some();
+        let together = |together: &Together| match together {
+            Together::Anchors(anchors) => {
+                let mut any = false;
+                anchors.find(window, own, &mut |_| any = true);
+                any
+            }
+            Together::Automaton(automaton) => {
+                let bytes = window.get(own.start..).unwrap_or_default();
+                let begins = |at: usize| own.start.saturating_add(at) < own.end;
+                automaton.find_overlapping_iter(bytes).any(|found| begins(found.start()))
+            }
+        };
+        let anywhere = |one: &Anywhere| {
+            one.regex.find_at(window, own.start).is_some_and(|found| found.start() < own.end)
+        };
+        self.alone.iter().any(alone)
+            || self.together.as_ref().is_some_and(|(all, _)| together(all))
+            || self.anywhere.iter().any(anywhere)
     }
 
     /// What matches without overlap and begins in the part. The part before may have found something that reaches into

@@ -16,4 +16,5 @@ mod memory;
 mod model;
 mod search;
 mod secrets;
+mod sieve;
 mod strings;
