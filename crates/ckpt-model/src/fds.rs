@@ -17,6 +17,9 @@ const FD_CLOEXEC: u32 = 1;
 /// it belongs to the descriptor.
 const O_CLOEXEC: u32 = 0o2_000_000;
 
+/// `O_RDWR`, the same everywhere. Every pidfd has it, and CRIU leaves it out of the image: `pidfd_open(2)` refuses it.
+const O_RDWR: u32 = 0o2;
+
 /// Descriptors of all processes together, more than a kernel would allow. Processes that share a table have it each, so
 /// that a small image could claim billions.
 const MAX_DESCRIPTORS: usize = 8 << 20;
@@ -182,7 +185,7 @@ impl Reader<'_> {
                 continue;
             };
             let index = *by_id.entry(id).or_insert_with(|| {
-                all.tables.push(self.table(id, task));
+                all.tables.push(self.table(id));
                 all.tables.len().saturating_sub(1)
             });
             let table = all.tables.get(index).map(Vec::as_slice).unwrap_or_default();
@@ -218,16 +221,11 @@ impl Reader<'_> {
         self.images.place(ImageKind::Fdinfo, Some(u64::from(id)))
     }
 
-    fn table(&self, id: u32, task: &Task) -> Vec<Descriptor> {
+    fn table(&self, id: u32) -> Vec<Descriptor> {
         let entries =
             self.images.many::<FdinfoEntry>(ImageKind::Fdinfo, Some(u64::from(id)), self.defects);
-        let Some(entries) = entries else {
-            if task.state.is_some() {
-                let what = format!("no descriptors of process {}", task.pid);
-                self.defects.missing(self.place(id), what);
-            }
-            return Vec::new();
-        };
+        // CRIU makes the image with the first descriptor, so that a process without any has none.
+        let Some(entries) = entries else { return Vec::new() };
         let mut table: Vec<Descriptor> =
             entries.iter().map(|entry| self.descriptor(id, entry)).collect();
         table.sort_by_key(|descriptor| descriptor.fd);
@@ -371,7 +369,7 @@ fn flags(file: &FileEntry) -> Option<u32> {
         fd_type::NS => file.nsf.as_ref().map(|file| file.flags),
         fd_type::MEMFD => file.memfd.as_ref().map(|file| file.flags),
         fd_type::BPFMAP => file.bpf.as_ref().map(|file| file.flags),
-        fd_type::PIDFD => file.pidfd.as_ref().map(|file| file.flags),
+        fd_type::PIDFD => file.pidfd.as_ref().map(|file| file.flags | O_RDWR),
         _ => None,
     }
 }

@@ -2,9 +2,9 @@
 
 use ckpt_archive::sha256_bytes;
 use ckpt_model::{Checkpoint, Descriptor, Details, Pid};
-use ckpt_synth::{Archive, stories};
+use ckpt_synth::{Archive, Dump, File, Message, Task, stories};
 
-use crate::{assert_told, open};
+use crate::{assert_told, open, told};
 
 fn fd(checkpoint: &Checkpoint, pid: u32, fd: u32) -> &Descriptor {
     let found = checkpoint.descriptors().get(Pid(pid), fd);
@@ -36,6 +36,31 @@ fn every_descriptor_as_proc_showed_it() {
     let inherited: Vec<u32> =
         checkpoint.descriptors().of(Pid(2)).iter().map(|descriptor| descriptor.fd).collect();
     assert_eq!(inherited.iter().filter(|fd| **fd >= 3).count(), 4);
+}
+
+/// CRIU makes an image with its first record.
+#[test]
+fn a_process_that_closed_everything_lacks_nothing() {
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0).fd(3, File::null())).task(Task::new(2, 1).no_fds());
+    dump.without("fdinfo-2.img");
+    let checkpoint = open(&Archive::podman(&dump));
+    assert!(!checkpoint.descriptors().of(Pid(1)).is_empty());
+    assert!(checkpoint.descriptors().of(Pid(2)).is_empty());
+    assert_eq!(told(&checkpoint), Vec::<String>::new());
+}
+
+/// CRIU leaves `O_RDWR` out, which `pidfd_open(2)` refuses and every pidfd has.
+#[test]
+fn a_pidfd_is_open_to_read_and_write() {
+    let fown = (1..=5).fold(Message::new(), |fown, field| fown.uint(field, 0u32));
+    // ino, flags, nspid, fown
+    let message = Message::new().uint(2, 7u32).uint(3, 0o4000u32).int(4, -1).message(5, &fown);
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0).fd_cloexec(5, File::Other { kind: 20, field: 22, message }));
+    let checkpoint = open(&Archive::podman(&dump));
+    assert_eq!(target(&checkpoint, 1, 5), "anon_inode:[pidfd]");
+    assert_eq!(fd(&checkpoint, 1, 5).flags, Some(0o2_004_002));
 }
 
 #[test]
