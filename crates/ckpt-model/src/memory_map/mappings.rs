@@ -65,6 +65,11 @@ impl Mapper<'_> {
             MappingKind::Vdso => mapping.name = Some(b"[vdso]".as_slice().into()),
             MappingKind::Vvar => mapping.name = Some(b"[vvar]".as_slice().into()),
             MappingKind::Vsyscall => mapping.name = Some(b"[vsyscall]".as_slice().into()),
+            // A file of the kernel's own that never had a place (`fs/aio.c`).
+            MappingKind::AioRing => {
+                mapping.deleted = true;
+                mapping.name = Some(b"/[aio] (deleted)".as_slice().into());
+            }
             _ => {}
         }
         mapping

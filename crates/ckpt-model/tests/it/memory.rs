@@ -49,6 +49,19 @@ fn pages(list: &[(u64, &str)]) -> Vec<(u64, String)> {
     list.iter().map(|(page, what)| (*page, (*what).to_owned())).collect()
 }
 
+/// The ring of `io_setup(2)`: shared memory of a file of the kernel's own.
+#[test]
+fn the_ring_of_asynchronous_io_has_the_name_that_maps_shows() {
+    const AIORING: u32 = 1 << 13;
+    let ring = Vma::anon(MAPPINGS_AT, PAGE).prot(3).flags(1).status(AIORING);
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0).map(ring));
+    let checkpoint = open(&Archive::podman(&dump));
+    let ring = mapping(&checkpoint, 1, MAPPINGS_AT);
+    assert_eq!((ring.kind, name(&ring).as_str()), (MappingKind::AioRing, "/[aio] (deleted)"));
+    assert!(ring.deleted);
+}
+
 #[test]
 fn every_kind_of_mapping_says_what_is_in_it() {
     let checkpoint = open(&Archive::podman(&stories::every_mapping()));
