@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use ckpt_model::{Checkpoint, Endpoint, Family, FileTable, Holder, Pipe, Queued, Socket, Text};
+use criu_image::messages::PacketSockEntry;
 use criu_image::names;
 use serde::Serialize;
 
@@ -223,6 +224,9 @@ fn message<'a>(queued: &Queued, files: &'a FileTable) -> QueuedRecord<'a> {
     QueuedRecord { bytes: queued.bytes, files: queued.rights.iter().map(passed).collect() }
 }
 
+/// `packet_sock_entry.fanout` of a socket that shares its packets with none.
+const NO_FANOUT: u32 = u32::MAX;
+
 /// What was set by hand, in the words of `setsockopt`.
 pub(crate) fn socket_options(checkpoint: &Checkpoint, socket: &Socket) -> Vec<String> {
     let mut words = Vec::new();
@@ -269,11 +273,61 @@ pub(crate) fn socket_options(checkpoint: &Checkpoint, socket: &Socket) -> Vec<St
             (set(tcp.and_then(|tcp| tcp.cork)) || set(stream.and_then(|tcp| tcp.cork)), "TCP_CORK"),
             (set(inet.v6only), "IPV6_V6ONLY"),
             (set(ip.and_then(|ip| ip.freebind)), "IP_FREEBIND"),
+            (set(ip.and_then(|ip| ip.pktinfo)), "IP_PKTINFO"),
             (set(ip.and_then(|ip| ip.raw.as_ref()).and_then(|raw| raw.hdrincl)), "IP_HDRINCL"),
         ];
         words.extend(flags.iter().filter(|(set, _)| *set).map(|(_, word)| (*word).to_owned()));
+        // The second number is what the kernel sets by itself. CRIU 3 keeps the three of TCP with the general options.
+        let opts = checkpoint.socket_options(socket);
+        let numbers = [
+            (ip.and_then(|ip| ip.tos), 0, "IP_TOS"),
+            (ip.and_then(|ip| ip.ttl), 64, "IP_TTL"),
+            (
+                tcp.and_then(|tcp| tcp.keepidle).or(opts.and_then(|opts| opts.tcp_keepidle)),
+                7200,
+                "TCP_KEEPIDLE",
+            ),
+            (
+                tcp.and_then(|tcp| tcp.keepintvl).or(opts.and_then(|opts| opts.tcp_keepintvl)),
+                75,
+                "TCP_KEEPINTVL",
+            ),
+            (
+                tcp.and_then(|tcp| tcp.keepcnt).or(opts.and_then(|opts| opts.tcp_keepcnt)),
+                9,
+                "TCP_KEEPCNT",
+            ),
+        ];
+        for (number, usual, word) in numbers {
+            words.extend(number.filter(|set| *set != usual).map(|set| format!("{word}={set}")));
+        }
+    }
+    if let Some(packet) = file.and_then(|file| file.psk.as_ref()) {
+        words.extend(packet_options(packet));
     }
     words
+}
+
+/// What a packet socket was set to receive, in the words of `packet(7)`.
+fn packet_options(packet: &PacketSockEntry) -> impl Iterator<Item = String> {
+    let memberships = packet.mclist.iter().map(|member| {
+        let word = match member.r#type {
+            0 => "PACKET_MR_MULTICAST",
+            1 => "PACKET_MR_PROMISC",
+            2 => "PACKET_MR_ALLMULTI",
+            3 => "PACKET_MR_UNICAST",
+            _ => "PACKET_ADD_MEMBERSHIP",
+        };
+        format!("{word}=if{}", member.index)
+    });
+    let fanout = packet.fanout.filter(|group| *group != NO_FANOUT);
+    let fanout = fanout.map(|group| format!("PACKET_FANOUT={}", group & 0xffff));
+    let rings = [(&packet.rx_ring, "PACKET_RX_RING"), (&packet.tx_ring, "PACKET_TX_RING")];
+    let rings = rings.into_iter().filter_map(|(ring, word)| {
+        let ring = ring.as_ref()?;
+        Some(format!("{word} ({} frames of {} bytes)", ring.frame_nr, ring.frame_size))
+    });
+    memberships.chain(fanout).chain(rings)
 }
 
 /// A pipe or named pipe.

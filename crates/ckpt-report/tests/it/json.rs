@@ -1,8 +1,8 @@
 //! The names that programs rely on, and how text, masks and addresses are written.
 
 use ckpt_model::Checkpoint;
-use ckpt_report::json;
-use ckpt_synth::{Archive, stories};
+use ckpt_report::json::{self, FilesOptions};
+use ckpt_synth::{Archive, Dump, File, Message, Task, stories};
 use criu_image::{Image, ImageKind, ShowContext};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -19,6 +19,91 @@ fn tree(checkpoint: &Checkpoint) -> Value {
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+/// What was set by hand is told; what the kernel sets by itself is not.
+#[test]
+fn sockets_tell_the_options_that_were_set() {
+    let fown = (1..=5).fold(Message::new(), |fown, field| fown.uint(field, 0u32));
+    let opts = (1..=6).fold(Message::new(), |opts, field| opts.uint(field, 0u32)); // so_sndbuf to so_rcv_tmo_usec
+    let inet = |ino: u32, ip_opts: &Message, tcp_opts: &Message| {
+        let message = Message::new()
+            .uint(2, ino)
+            .uint(3, 2u32) // family: AF_INET
+            .uint(4, 1u32) // type: SOCK_STREAM
+            .uint(5, 6u32) // proto: TCP
+            .uint(6, 7u32) // state: CLOSE
+            .uint(7, 0u32) // src_port
+            .uint(8, 0u32) // dst_port
+            .uint(9, 2u32) // flags
+            .uint(10, 0u32) // backlog
+            .message(13, &fown)
+            .message(14, &opts)
+            .message(16, ip_opts)
+            .message(20, tcp_opts);
+        File::Other { kind: 4, field: 4, message }
+    };
+    // pktinfo, tos, ttl; keepcnt, keepidle, keepintvl
+    let usual = inet(
+        71,
+        &Message::new().bool(5, false).uint(6, 0u32).uint(7, 64u32),
+        &Message::new().uint(3, 9u32).uint(4, 7200u32).uint(5, 75u32),
+    );
+    let set = inet(
+        72,
+        &Message::new().bool(5, true).uint(6, 16u32).uint(7, 77u32),
+        &Message::new().uint(3, 5u32).uint(4, 33u32).uint(5, 44u32),
+    );
+    let mut packet = Message::new()
+        .uint(2, 3u32) // type: SOCK_RAW
+        .uint(3, 0x300u32) // protocol
+        .uint(4, 2u32) // flags
+        .uint(5, 0u32) // ifindex
+        .message(6, &fown)
+        .message(7, &opts);
+    for field in 8..=15 {
+        packet = packet.uint(field, 0u32); // version to copy_thresh
+    }
+    let promiscuous = Message::new().uint(1, 2u32).uint(2, 1u32).bytes(3, b""); // index, type, addr
+    let ring = [4096u32, 4, 2048, 8, 0, 0, 0]; // block_size, block_nr, frame_size, frame_nr and so on
+    let ring = (1..).zip(ring).fold(Message::new(), |all, (field, value)| all.uint(field, value));
+    let packet = packet.message(16, &promiscuous).uint(17, 42u32).message(18, &ring);
+    let mut dump = Dump::new();
+    dump.task(
+        Task::new(1, 0)
+            .fd(3, usual)
+            .fd(4, set)
+            .fd(5, File::Other { kind: 10, field: 6, message: packet }),
+    );
+    let checkpoint = open(&dump);
+    let wanted = FilesOptions { sockets: true, ..FilesOptions::default() };
+    let files = value(&json::files(&checkpoint, &wanted));
+    let options = |fd: u32| {
+        let holders = json!([{"pid": 1, "fd": fd}]);
+        let all = files["sockets"].as_array().expect("sockets");
+        let one = all.iter().find(|socket| socket["holders"] == holders).expect("the socket");
+        one["options"].clone()
+    };
+    assert_eq!(options(3), json!([]));
+    assert_eq!(
+        options(4),
+        json!([
+            "IP_PKTINFO",
+            "IP_TOS=16",
+            "IP_TTL=77",
+            "TCP_KEEPIDLE=33",
+            "TCP_KEEPINTVL=44",
+            "TCP_KEEPCNT=5"
+        ])
+    );
+    assert_eq!(
+        options(5),
+        json!([
+            "PACKET_MR_PROMISC=if2",
+            "PACKET_FANOUT=42",
+            "PACKET_RX_RING (8 frames of 2048 bytes)"
+        ])
+    );
 }
 
 #[test]
