@@ -29,6 +29,40 @@ pub struct PendingSignal {
     pub value: Option<u64>,
     /// Timer that sent it.
     pub timer: Option<u32>,
+    /// What became of the child, in a signal of the kernel's that tells of one: its exit code, or the signal that ended,
+    /// stopped or continued it.
+    pub status: Option<i32>,
+    /// Descriptor that is ready, in a signal that `fcntl(F_SETSIG)` or `O_ASYNC` asked for.
+    pub fd: Option<u32>,
+    /// What its positive codes mean.
+    kernel: Kernel,
+}
+
+/// Which signals of the kernel's own share their codes, and what lies at 16 of `siginfo_t`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kernel {
+    /// `SIGCHLD`: process, user, status.
+    Child,
+    /// `SIGIO`, and whatever `F_SETSIG` names in its place: events, descriptor.
+    Poll,
+    /// A fault, a trap or a filtered system call: not read.
+    Fault,
+}
+
+impl Kernel {
+    /// Source: `siginfo_layout` of `kernel/signal.c` (Linux 6.12).
+    fn of(signo: u32, arch: Option<Arch>) -> Self {
+        let mips = arch == Some(Arch::Mips);
+        match signo {
+            17 if !mips => Self::Child,
+            18 if mips => Self::Child,
+            // SIGILL, SIGTRAP, SIGFPE, SIGSEGV; SIGBUS; SIGSYS.
+            4 | 5 | 8 | 11 => Self::Fault,
+            7 | 31 if !mips => Self::Fault,
+            10 | 12 if mips => Self::Fault,
+            _ => Self::Poll,
+        }
+    }
 }
 
 /// `si_code` of signals that a process or the kernel sent on purpose.
@@ -42,9 +76,24 @@ mod si {
 }
 
 impl PendingSignal {
-    /// The name of the code, where it does not depend on the signal.
+    /// The name of the code; the codes of faults have none here.
     #[must_use]
     pub fn code_name(&self) -> Option<&'static str> {
+        match (self.kernel, self.code) {
+            (Kernel::Child, 1) => return Some("CLD_EXITED"),
+            (Kernel::Child, 2) => return Some("CLD_KILLED"),
+            (Kernel::Child, 3) => return Some("CLD_DUMPED"),
+            (Kernel::Child, 4) => return Some("CLD_TRAPPED"),
+            (Kernel::Child, 5) => return Some("CLD_STOPPED"),
+            (Kernel::Child, 6) => return Some("CLD_CONTINUED"),
+            (Kernel::Poll, 1) => return Some("POLL_IN"),
+            (Kernel::Poll, 2) => return Some("POLL_OUT"),
+            (Kernel::Poll, 3) => return Some("POLL_MSG"),
+            (Kernel::Poll, 4) => return Some("POLL_ERR"),
+            (Kernel::Poll, 5) => return Some("POLL_PRI"),
+            (Kernel::Poll, 6) => return Some("POLL_HUP"),
+            _ => {}
+        }
         match self.code {
             si::USER => Some("SI_USER"),
             0x80 => Some("SI_KERNEL"),
@@ -73,8 +122,19 @@ impl PendingSignal {
         let (second, third) = (signed(4)?, signed(8)?);
         let (errno, code) =
             if arch == Some(Arch::Mips) { (third, second) } else { (second, third) };
-        let mut signal =
-            Self { signo: word(0)?, code, errno, pid: None, uid: None, value: None, timer: None };
+        let signo = word(0)?;
+        let mut signal = Self {
+            signo,
+            code,
+            errno,
+            pid: None,
+            uid: None,
+            value: None,
+            timer: None,
+            status: None,
+            fd: None,
+            kernel: Kernel::of(signo, arch),
+        };
         match code {
             si::USER | si::QUEUE | si::TKILL | si::MESGQ => {
                 signal.pid = word(16).map(Pid);
@@ -88,6 +148,16 @@ impl PendingSignal {
                 signal.value = long(24);
             }
             si::ASYNCIO => signal.value = long(24),
+            // Only these codes have names, and SI_KERNEL (0x80) carries nothing.
+            1..=6 => match signal.kernel {
+                Kernel::Child => {
+                    signal.pid = word(16).map(Pid);
+                    signal.uid = word(20);
+                    signal.status = signed(24);
+                }
+                Kernel::Poll => signal.fd = word(24),
+                Kernel::Fault => {}
+            },
             _ => {}
         }
         Some(signal)
@@ -115,6 +185,47 @@ mod tests {
             );
             assert_eq!(signal.bit(), 1 << 36);
         }
+    }
+
+    /// `siginfo_t` of four bytes a word.
+    fn words(words: &[i32]) -> Vec<u8> {
+        let mut raw: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        raw.resize(128, 0);
+        raw
+    }
+
+    #[test]
+    fn the_end_of_a_child_names_the_child_and_its_status() {
+        let child = words(&[17, 0, 1, 0, 48, 33, 5]);
+        let signal = PendingSignal::parse(&child, ByteOrder::Little, Some(Arch::X86_64)).unwrap();
+        assert_eq!(signal.code_name(), Some("CLD_EXITED"));
+        assert_eq!((signal.pid, signal.uid, signal.status), (Some(Pid(48)), Some(33), Some(5)));
+        assert_eq!((signal.value, signal.fd), (None, None));
+        // MIPS: SIGCHLD is 18, and code and errno have changed places.
+        let child = words(&[18, 2, 0, 0, 48, 33, 9]);
+        let signal = PendingSignal::parse(&child, ByteOrder::Little, Some(Arch::Mips)).unwrap();
+        assert_eq!((signal.code_name(), signal.status), (Some("CLD_KILLED"), Some(9)));
+    }
+
+    #[test]
+    fn a_descriptor_that_is_ready_is_named_whatever_signal_says_so() {
+        for signo in [29, 35] {
+            let ready = words(&[signo, 0, 1, 0, 0x41, 0, 20]);
+            let signal =
+                PendingSignal::parse(&ready, ByteOrder::Little, Some(Arch::X86_64)).unwrap();
+            assert_eq!((signal.code_name(), signal.fd), (Some("POLL_IN"), Some(20)));
+            assert_eq!((signal.pid, signal.status), (None, None));
+        }
+    }
+
+    #[test]
+    fn what_a_fault_tells_is_not_taken_for_a_child_or_a_descriptor() {
+        let fault = words(&[11, 0, 1, 0, 0x1000, 0, 7]);
+        let signal = PendingSignal::parse(&fault, ByteOrder::Little, Some(Arch::X86_64)).unwrap();
+        assert_eq!(
+            (signal.code_name(), signal.pid, signal.status, signal.fd),
+            (None, None, None, None)
+        );
     }
 
     #[test]

@@ -80,6 +80,12 @@ fn pending(signal: &PendingSignal, task: &Task) -> Detail {
     if let Some(uid) = signal.uid {
         text.push_str(&format!(" of uid {uid}"));
     }
+    if let Some(status) = signal.status {
+        text.push_str(&format!("  status {status}"));
+    }
+    if let Some(fd) = signal.fd {
+        text.push_str(&format!("  descriptor {fd}"));
+    }
     if let Some(timer) = signal.timer {
         text.push_str(&format!("  timer {timer}"));
     }

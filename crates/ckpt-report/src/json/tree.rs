@@ -300,7 +300,7 @@ pub struct SignalRecord {
     pub name: String,
     /// `si_code`.
     pub code: i32,
-    /// Name of the code, where it does not depend on the signal.
+    /// Name of the code; codes of faults have none.
     pub code_name: Option<&'static str>,
     /// Process that sent it.
     pub pid: Option<u32>,
@@ -310,6 +310,12 @@ pub struct SignalRecord {
     pub value: Option<u64>,
     /// Timer that sent it.
     pub timer: Option<u32>,
+    /// Exit code of the child that it tells of, or the signal that ended, stopped or continued that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<i32>,
+    /// Descriptor that is ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fd: Option<u32>,
 }
 
 impl SignalRecord {
@@ -324,6 +330,8 @@ impl SignalRecord {
             uid: signal.uid,
             value: signal.value,
             timer: signal.timer,
+            status: signal.status,
+            fd: signal.fd,
         };
         signals.iter().map(of).collect()
     }
