@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ckpt_memory::{AddressSpace, Mapping};
 use criu_image::ImageKind;
 use criu_image::messages::{
-    CoreEntry, CredsEntry, FsEntry, InventoryEntry, MmEntry, PstreeEntry, RlimitEntry,
+    CoreEntry, CredsEntry, FsEntry, InventoryEntry, MmEntry, PstreeEntry, RlimitEntry, SaEntry,
     SiginfoEntry, SignalQueueEntry, TaskKobjIdsEntry, ThreadCoreEntry, VmaEntry,
 };
 
@@ -168,6 +168,7 @@ impl Reader<'_> {
         let private = thread.and_then(|thread| thread.signals_p.as_ref());
         let private = self.pending(private, ImageKind::SignalPrivate, id, arch);
         task.sigpnd = Some(private.iter().fold(0, |set, signal| set | signal.bit()));
+        self.dispositions(task, &tc.sigactions, id, arch);
         let limit = |limit: &RlimitEntry| Rlimit { cur: limit.cur, max: limit.max };
         task.rlimits = match &tc.rlimits {
             Some(limits) => limits.rlimits.iter().map(limit).collect(),
@@ -196,6 +197,34 @@ impl Reader<'_> {
             Some(queue) => of(&queue.signals),
             None => of(&self.images.many(old, id, self.defects).unwrap_or_default()),
         }
+    }
+
+    /// What becomes of each signal, from the core or, in dumps before CRIU 2, from an image of its own: all signals in
+    /// their order, but those that nothing can catch.
+    fn dispositions(&self, task: &mut Task, actions: &[SaEntry], id: Option<u64>, arch: Arch) {
+        let mut old = Vec::new();
+        if actions.is_empty() {
+            old = self
+                .images
+                .many::<SaEntry>(ImageKind::Sigacts, id, self.defects)
+                .unwrap_or_default();
+        }
+        let actions = if actions.is_empty() { &old } else { actions };
+        if actions.is_empty() {
+            return;
+        }
+        let (kill, stop) = (9, if arch == Arch::Mips { 23 } else { 19 });
+        let bits = (1..=64_u32).filter(|signal| ![kill, stop].contains(signal));
+        let (mut ignored, mut caught) = (0, 0);
+        for (signal, action) in bits.zip(actions) {
+            let bit = 1_u64.checked_shl(signal.saturating_sub(1)).unwrap_or_default();
+            match action.sigaction {
+                SIG_DFL => {}
+                SIG_IGN => ignored |= bit,
+                _ => caught |= bit,
+            }
+        }
+        (task.sigign, task.sigcgt) = (Some(ignored), Some(caught));
     }
 
     fn threads(&self, task: &mut Task, entry: &PstreeEntry, has_tree: bool) {
@@ -365,12 +394,16 @@ impl Reader<'_> {
         let modern = self.inventory.is_some_and(|inventory| {
             inventory.dump_criu_run_id.is_some() || inventory.plugins_entry.is_some()
         });
-        let of = |task: &Task| task.credentials.clone();
-        let privileges = modern
-            || tasks.iter().any(|task| of(task).is_some_and(|creds| creds.no_new_privs.is_some()));
-        let ambient = modern
-            || tasks.iter().any(|task| of(task).is_some_and(|creds| creds.caps.ambient.is_some()));
-        for creds in tasks.iter_mut().filter_map(|task| task.credentials.as_mut()) {
+        let any = |recorded: fn(&Credentials) -> bool| {
+            modern || tasks.iter().any(|task| task.credentials.as_ref().is_some_and(recorded))
+        };
+        let privileges = any(|creds| creds.no_new_privs.is_some());
+        let ambient = any(|creds| creds.caps.ambient.is_some());
+        let all = tasks.iter_mut().flat_map(|task| {
+            let threads = task.threads.iter_mut().filter_map(|thread| thread.credentials.as_mut());
+            threads.chain(task.credentials.as_mut())
+        });
+        for creds in all {
             if privileges {
                 creds.no_new_privs.get_or_insert(false);
             }
@@ -459,6 +492,14 @@ fn objects(ids: &TaskKobjIdsEntry) -> Vec<(Shared, u32)> {
     all.into_iter().filter(|(_, id)| *id != 0).collect()
 }
 
+/// Handlers that are none.
+const SIG_DFL: u64 = 0;
+const SIG_IGN: u64 = 1;
+
+/// Flag of `sched_setscheduler(2)` that `sched_getscheduler(2)`, and so CRIU, gives back with the policy:
+/// `include/uapi/linux/sched.h`.
+const SCHED_RESET_ON_FORK: u32 = 0x4000_0000;
+
 fn thread(tid: Pid, core: Arc<CoreEntry>) -> Thread {
     let (sp, ip) = registers::pointers(&core);
     let thread: Option<&ThreadCoreEntry> = core.thread_core.as_ref();
@@ -471,6 +512,7 @@ fn thread(tid: Pid, core: Arc<CoreEntry>) -> Thread {
         // well: only of the leading thread its absence says something.
         None => tc.is_some().then_some(Seccomp::Disabled),
     });
+    let policy = thread.and_then(|thread| thread.sched_policy);
     Thread {
         tid,
         comm: name.map(Text),
@@ -478,8 +520,13 @@ fn thread(tid: Pid, core: Arc<CoreEntry>) -> Thread {
         sp,
         ip,
         seccomp: mode,
-        sched_policy: thread.and_then(|thread| thread.sched_policy),
+        sched_policy: policy.map(|policy| policy & !SCHED_RESET_ON_FORK),
+        sched_priority: thread
+            .and_then(|thread| thread.sched_prio)
+            .filter(|priority| *priority != 0),
+        reset_on_fork: policy.is_some_and(|policy| policy & SCHED_RESET_ON_FORK != 0),
         nice: thread.and_then(|thread| thread.sched_nice),
+        credentials: thread.and_then(|thread| thread.creds.as_ref()).map(credentials),
         core: Some(core),
         ..Thread::default()
     }

@@ -54,6 +54,10 @@ pub struct Task {
     pub sigpnd: Option<u64>,
     /// Signals pending for the process, bit n-1 for signal n.
     pub shdpnd: Option<u64>,
+    /// Signals that are ignored, bit n-1 for signal n; `None` where no image tells of handlers.
+    pub sigign: Option<u64>,
+    /// Signals that have a handler, likewise.
+    pub sigcgt: Option<u64>,
     /// Resource limits; the position is the `RLIMIT_*` number.
     pub rlimits: Vec<Rlimit>,
     /// Out-of-memory score adjustment, -1000 to 1000.
@@ -81,6 +85,14 @@ impl Task {
     #[must_use]
     pub fn is_zombie(&self) -> bool {
         self.state == Some(TaskState::Zombie)
+    }
+
+    /// Credentials of a thread, where they are not those of the process. `setuid(3)` of a C library changes all threads
+    /// together; the system call changes one.
+    #[must_use]
+    pub fn own_credentials<'a>(&self, thread: &'a Thread) -> Option<&'a Credentials> {
+        let own = thread.credentials.as_ref()?;
+        self.credentials.as_ref().is_some_and(|common| common != own).then_some(own)
     }
 }
 
@@ -146,8 +158,14 @@ pub struct Thread {
     pub seccomp: Option<Seccomp>,
     /// Scheduling policy number (0 other, 1 FIFO, 2 round robin, 3 batch, 5 idle, 6 deadline).
     pub sched_policy: Option<u32>,
+    /// Real time priority, 1 to 99, of a policy that has one.
+    pub sched_priority: Option<u32>,
+    /// Children start with the ordinary policy (`SCHED_RESET_ON_FORK`).
+    pub reset_on_fork: bool,
     /// Nice value.
     pub nice: Option<i32>,
+    /// Its credentials, which are a thread's own for the kernel; `None` where the image has none for it.
+    pub credentials: Option<Credentials>,
     /// The raw image.
     pub core: Option<Arc<CoreEntry>>,
 }

@@ -102,6 +102,7 @@ fn the_split_layout_of_old() {
         let creds = task(&checkpoint, 4).credentials.as_ref().expect("credentials");
         assert_eq!(creds.uids, [0; 4]);
         assert!(!task(&checkpoint, 4).rlimits.is_empty());
+        assert_eq!(task(&checkpoint, 4).sigign, Some(1 << 12));
     }
 }
 

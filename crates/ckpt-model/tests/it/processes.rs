@@ -1,7 +1,7 @@
 //! Processes: arguments, sharing, trees that make no sense, names that lie.
 
 use ckpt_model::{Mark, Pid, Shared, TaskState};
-use ckpt_synth::{Archive, Dump, State, Task};
+use ckpt_synth::{Archive, Dump, Message, State, Task, magic};
 
 use crate::{argv, assert_told, env, open, task, told};
 
@@ -56,6 +56,84 @@ fn a_family_with_a_thread_and_a_zombie() {
     let zombie = task(&checkpoint, 12);
     assert_eq!((zombie.state, zombie.exit_code), (Some(TaskState::Zombie), Some(1792)));
     assert!(zombie.exe.is_none() && zombie.argv.is_none() && zombie.threads.is_empty());
+}
+
+/// As `SigIgn` and `SigCgt` of /proc/PID/status: the images tell of all signals but KILL and STOP.
+#[test]
+fn ignored_and_handled_signals_are_told() {
+    let mut actions = Vec::new();
+    for signal in (1..=64u64).filter(|signal| ![9, 19].contains(signal)) {
+        let handler = match signal {
+            13 | 20 => 1,             // SIGPIPE, SIGTSTP: ignored
+            1 | 17 | 64 => 0x40_1000, // SIGHUP, SIGCHLD, the last
+            _ => 0u64,
+        };
+        actions.push(Message::new().uint(1, handler).uint(2, 0u32).uint(3, 0u32).uint(4, 0u32));
+    }
+    let itimer = (1..=4).fold(Message::new(), |timer, field| timer.uint(field, 0u32));
+    let timers = (1..=3).fold(Message::new(), |timers, field| timers.message(field, &itimer));
+    let tc = Message::new()
+        .uint(1, 1u32) // task_state
+        .uint(2, 0u32) // exit_code
+        .uint(3, 0u32) // personality
+        .uint(4, 0u32) // flags
+        .uint(5, 0u32) // blk_sigset
+        .bytes(6, b"x") // comm
+        .message(7, &timers)
+        .messages(15, &actions);
+    let thread_core = Message::new().uint(1, 0u32).uint(2, 24u32); // futex_rla, futex_rla_len
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0)).task(Task::new(2, 1)).zombie(3, 1, 0, "gone");
+    let core = Message::new().uint(1, 1u32).message(3, &tc).message(5, &thread_core);
+    dump.image("core-2.img", magic::CORE, &[core]);
+    let checkpoint = open(&Archive::podman(&dump));
+    let of = |pid| (task(&checkpoint, pid).sigign, task(&checkpoint, pid).sigcgt);
+    assert_eq!(of(1), (Some(1 << 12), Some(0)));
+    assert_eq!(of(2), (Some(1 << 12 | 1 << 19), Some(1 | 1 << 16 | 1 << 63)));
+    assert_eq!(of(3), (None, None));
+}
+
+/// Credentials and scheduling are a thread's own for the kernel.
+#[test]
+fn what_a_thread_has_to_itself_is_told_of_the_thread() {
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0).thread(2, "like").thread(3, "unlike"));
+    let mut creds = Message::new();
+    for id in 0..4u32 {
+        creds = creds.uint(2 * id + 1, 1234 + id).uint(2 * id + 2, 0u32); // uid, gid and so on
+    }
+    for set in 9..=12 {
+        creds = creds.uints(set, [1u32 << 13, 0]); // cap_inh, cap_prm, cap_eff, cap_bnd
+    }
+    let thread_core = Message::new()
+        .uint(1, 0u32) // futex_rla
+        .uint(2, 24u32) // futex_rla_len
+        .uint(4, 0x4000_0001u32) // sched_policy: SCHED_FIFO | SCHED_RESET_ON_FORK
+        .uint(5, 17u32) // sched_prio
+        .message(10, &creds.uint(13, 0u32)); // creds, with secbits
+    dump.image("core-3.img", magic::CORE, &[Message::new().uint(1, 1u32).message(5, &thread_core)]);
+    let checkpoint = open(&Archive::podman(&dump));
+    assert_eq!(told(&checkpoint), Vec::<String>::new());
+
+    let process = task(&checkpoint, 1);
+    let own: Vec<_> =
+        process.threads.iter().map(|thread| process.own_credentials(thread)).collect();
+    assert_eq!((own[0], own[1]), (None, None));
+    let unlike = own[2].expect("credentials of its own");
+    assert_eq!(unlike.uids, [1234, 1235, 1236, 1237]);
+    assert_eq!(unlike.caps.effective, 1 << 13);
+    assert_eq!(
+        (unlike.no_new_privs, unlike.caps.ambient),
+        (Some(false), Some(0)),
+        "left out means no"
+    );
+
+    let scheduling = |index: usize| {
+        let thread = &process.threads[index];
+        (thread.sched_policy, thread.sched_priority, thread.reset_on_fork)
+    };
+    assert_eq!(scheduling(1), (Some(0), None, false));
+    assert_eq!(scheduling(2), (Some(1), Some(17), true));
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) fn details(task: &Task, options: &TreeOptions, in_pod: bool) -> Vec<D
     let mut details = Vec::new();
     if options.threads {
         for of in &task.threads {
-            details.push(thread(of));
+            details.push(thread(of, task));
             details.extend(of.pending.iter().map(|signal| pending(signal, task)));
         }
         details.extend(task.pending.iter().map(|signal| pending(signal, task)));
@@ -39,7 +39,7 @@ pub(super) fn details(task: &Task, options: &TreeOptions, in_pod: bool) -> Vec<D
     details
 }
 
-fn thread(thread: &Thread) -> Detail {
+fn thread(thread: &Thread, task: &Task) -> Detail {
     let mut text = thread.tid.to_string();
     if let Some(comm) = &thread.comm {
         text.push_str(&format!(" {comm}"));
@@ -59,9 +59,20 @@ fn thread(thread: &Thread) -> Detail {
     }
     if let Some(policy) = thread.sched_policy.filter(|policy| *policy != 0) {
         text.push_str(&format!("  scheduled {}", words::sched_policy(policy)));
+        if let Some(priority) = thread.sched_priority {
+            text.push_str(&format!(" {priority}"));
+        }
     }
     if let Some(nice) = thread.nice.filter(|nice| *nice != 0) {
         text.push_str(&format!("  nice {nice}"));
+    }
+    if let Some(creds) = task.own_credentials(thread) {
+        text.push_str(&format!(
+            "  own credentials: uid {}, gid {}, capabilities {}",
+            ids(&creds.uids),
+            ids(&creds.gids),
+            cap_names(creds.caps.effective)
+        ));
     }
     Detail { label: "thread", text }
 }

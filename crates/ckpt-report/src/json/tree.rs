@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use ckpt_model::{
-    Capabilities, Checkpoint, FileRef, Namespace, Namespaces, NotCaptured, PendingSignal,
-    StaleImage, Strings, Task, Thread,
+    Capabilities, Checkpoint, Credentials, FileRef, Namespace, Namespaces, NotCaptured,
+    PendingSignal, StaleImage, Strings, Task, Thread,
 };
 use criu_image::names::signal_text;
 use serde::{Serialize, Serializer};
@@ -134,6 +134,10 @@ pub struct ProcessRecord<'a> {
     pub sigpnd: Option<String>,
     /// Signals pending for the process.
     pub shdpnd: Option<String>,
+    /// Signals that are ignored.
+    pub sigign: Option<String>,
+    /// Signals that have a handler.
+    pub sigcgt: Option<String>,
     /// Resource limits by name.
     pub rlimits: Option<RlimitRecords>,
     /// Out-of-memory score adjustment.
@@ -190,6 +194,8 @@ impl<'a> ProcessRecord<'a> {
             pending: SignalRecord::list(&task.pending, task),
             sigpnd: task.sigpnd.map(mask),
             shdpnd: task.shdpnd.map(mask),
+            sigign: task.sigign.map(mask),
+            sigcgt: task.sigcgt.map(mask),
             rlimits: RlimitRecords::of(task),
             oom_score_adj: task.oom_score_adj,
             loginuid: task.loginuid,
@@ -285,10 +291,57 @@ pub struct ThreadRecord<'a> {
     pub seccomp: Option<Word>,
     /// `other`, `fifo`, `rr`, `batch`, `idle`, `deadline`, `ext` or `unknown (N)`.
     pub sched_policy: Option<Word>,
+    /// Real time priority, of a policy that has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sched_priority: Option<u32>,
+    /// Its children start with the ordinary policy.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reset_on_fork: bool,
     /// Nice value.
     pub nice: Option<i32>,
+    /// Its credentials, where they are not those of the process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<CredentialsRecord<'a>>,
     /// Signals that wait for this thread, with what they carry.
     pub pending: Vec<SignalRecord>,
+}
+
+/// Credentials of one thread, in the words of the process.
+#[derive(Clone, Debug, Serialize)]
+pub struct CredentialsRecord<'a> {
+    /// Real, effective, saved and file system user id.
+    pub uids: [u32; 4],
+    /// Real, effective, saved and file system group id.
+    pub gids: [u32; 4],
+    /// Supplementary groups.
+    pub groups: &'a [u32],
+    /// Capability sets.
+    pub caps: CapsRecord,
+    /// Whether privileges can no longer be gained.
+    pub no_new_privs: Option<bool>,
+    /// `SECBIT_*` flags.
+    pub secbits: u32,
+    /// SELinux context or AppArmor profile.
+    pub lsm_profile: Option<Cow<'a, str>>,
+    /// Bytes of `lsm_profile`, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lsm_profile_base64: Option<String>,
+}
+
+impl<'a> CredentialsRecord<'a> {
+    fn of(creds: &'a Credentials) -> Self {
+        let (lsm_profile, lsm_profile_base64) = fields(creds.lsm_profile.as_ref());
+        Self {
+            uids: creds.uids,
+            gids: creds.gids,
+            groups: &creds.groups,
+            caps: CapsRecord::of(&creds.caps),
+            no_new_privs: creds.no_new_privs,
+            secbits: creds.secbits,
+            lsm_profile,
+            lsm_profile_base64,
+        }
+    }
 }
 
 /// A signal that was sent and not yet taken.
@@ -349,7 +402,10 @@ impl<'a> ThreadRecord<'a> {
             ip: thread.ip.map(address),
             seccomp: thread.seccomp.map(words::seccomp),
             sched_policy: thread.sched_policy.map(words::sched_policy),
+            sched_priority: thread.sched_priority,
+            reset_on_fork: thread.reset_on_fork,
             nice: thread.nice,
+            credentials: task.own_credentials(thread).map(CredentialsRecord::of),
             pending: SignalRecord::list(&thread.pending, task),
         }
     }
