@@ -353,7 +353,8 @@ impl Dump {
         set.put(&format!("ids-{pid}.img"), one(magic::IDS, &tree::ids(kobj)));
 
         let exe = self.open_exe(task, files);
-        if task.files_of.is_none() {
+        // CRIU makes an image with its first record.
+        if task.files_of.is_none() && !task.fds.is_empty() {
             let mut fdinfo = self.framed(magic::FDINFO);
             for (fd, file, flags) in &task.fds {
                 let (id, kind) = files.open(file);
