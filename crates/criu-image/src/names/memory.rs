@@ -14,26 +14,43 @@ number_names! {
     0x1 => "MAP_SHARED", 0x2 => "MAP_PRIVATE", 0x3 => "MAP_SHARED_VALIDATE", 0x8 => "MAP_DROPPABLE",
 }
 
-flag_names! {
+/// Sizes of huge pages, `MAP_HUGE_*` of `include/uapi/asm-generic/hugetlb_encode.h`: the logarithm from bit 26 on. They are
+/// in the order of their bits, so that none is taken for parts of another.
+macro_rules! map_flags {
+    ($(#[$doc:meta])* $name:ident: $($bits:literal => $flag:literal),+ $(,)?) => {
+        flag_names! {
+            $(#[$doc])*
+            $name, "mapping flags", zero "0", choice 0xf of &MAP_TYPES;
+            $($bits => $flag,)+
+            0x7c00_0000 => "MAP_HUGE_2GB", 0x7800_0000 => "MAP_HUGE_1GB", 0x7400_0000 => "MAP_HUGE_512MB",
+            0x5c00_0000 => "MAP_HUGE_8MB", 0x7000_0000 => "MAP_HUGE_256MB", 0x6400_0000 => "MAP_HUGE_32MB",
+            0x5400_0000 => "MAP_HUGE_2MB", 0x4c00_0000 => "MAP_HUGE_512KB", 0x3800_0000 => "MAP_HUGE_16KB",
+            0x8800_0000 => "MAP_HUGE_16GB", 0x6000_0000 => "MAP_HUGE_16MB", 0x5000_0000 => "MAP_HUGE_1MB",
+            0x4000_0000 => "MAP_HUGE_64KB",
+        }
+    };
+}
+
+map_flags! {
     /// Mapping flags of most architectures: `include/uapi/asm-generic/mman.h`.
-    MAP_FLAGS, "mapping flags", zero "0", choice 0xf of &MAP_TYPES;
+    MAP_FLAGS:
     0x10 => "MAP_FIXED", 0x20 => "MAP_ANONYMOUS", 0x40 => "MAP_32BIT", 0x100 => "MAP_GROWSDOWN",
     0x800 => "MAP_DENYWRITE", 0x1000 => "MAP_EXECUTABLE", 0x2000 => "MAP_LOCKED", 0x4000 => "MAP_NORESERVE",
     0x8000 => "MAP_POPULATE", 0x1_0000 => "MAP_NONBLOCK", 0x2_0000 => "MAP_STACK", 0x4_0000 => "MAP_HUGETLB",
     0x8_0000 => "MAP_SYNC",
 }
 
-flag_names! {
+map_flags! {
     /// Mapping flags of MIPS: `arch/mips/include/uapi/asm/mman.h`.
-    MAP_FLAGS_MIPS, "mapping flags", zero "0", choice 0xf of &MAP_TYPES;
+    MAP_FLAGS_MIPS:
     0x10 => "MAP_FIXED", 0x400 => "MAP_NORESERVE", 0x800 => "MAP_ANONYMOUS", 0x1000 => "MAP_GROWSDOWN",
     0x2000 => "MAP_DENYWRITE", 0x4000 => "MAP_EXECUTABLE", 0x8000 => "MAP_LOCKED", 0x1_0000 => "MAP_POPULATE",
     0x2_0000 => "MAP_NONBLOCK", 0x4_0000 => "MAP_STACK", 0x8_0000 => "MAP_HUGETLB",
 }
 
-flag_names! {
+map_flags! {
     /// Mapping flags of ppc64: `arch/powerpc/include/uapi/asm/mman.h`.
-    MAP_FLAGS_PPC64, "mapping flags", zero "0", choice 0xf of &MAP_TYPES;
+    MAP_FLAGS_PPC64:
     0x10 => "MAP_FIXED", 0x20 => "MAP_ANONYMOUS", 0x40 => "MAP_NORESERVE", 0x80 => "MAP_LOCKED",
     0x100 => "MAP_GROWSDOWN", 0x800 => "MAP_DENYWRITE", 0x1000 => "MAP_EXECUTABLE", 0x8000 => "MAP_POPULATE",
     0x1_0000 => "MAP_NONBLOCK", 0x2_0000 => "MAP_STACK", 0x4_0000 => "MAP_HUGETLB",

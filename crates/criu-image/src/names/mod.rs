@@ -158,6 +158,31 @@ mod tests {
         assert_eq!(open_flags(None).text(0o100_000), "O_RDONLY | O_LARGEFILE");
         assert_eq!(open_flags(None).text(0o4_010_002), "O_RDWR | O_SYNC");
         assert_eq!(map_flags(None).text(0x22), "MAP_PRIVATE | MAP_ANONYMOUS");
+        assert_eq!(map_flags(None).text(0x5404_0001), "MAP_SHARED | MAP_HUGETLB | MAP_HUGE_2MB");
+    }
+
+    #[test]
+    fn no_size_of_huge_pages_is_taken_for_another() {
+        for (log, size) in [
+            (14, "16KB"),
+            (16, "64KB"),
+            (19, "512KB"),
+            (20, "1MB"),
+            (21, "2MB"),
+            (23, "8MB"),
+            (24, "16MB"),
+            (25, "32MB"),
+            (28, "256MB"),
+            (29, "512MB"),
+            (30, "1GB"),
+            (31, "2GB"),
+            (34, "16GB"),
+        ] {
+            for machine in [None, Some(MTYPE_MIPS), Some(MTYPE_PPC64)] {
+                let text = map_flags(machine).text(2 | log << 26);
+                assert_eq!(text, format!("MAP_PRIVATE | MAP_HUGE_{size}"));
+            }
+        }
     }
 
     #[test]
