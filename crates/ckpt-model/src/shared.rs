@@ -8,7 +8,7 @@ use ckpt_archive::Content;
 use ckpt_memory::{
     AddressSpace, Link, Mapping, Pagemap, PagesFile, Run, RunKind, SharedMemory, VirtAddr,
 };
-use criu_image::messages::{IpcShmEntry, VmaEntry};
+use criu_image::messages::{IpcShmEntry, MemfdInodeEntry, VmaEntry};
 use criu_image::{Extra, ImageKind};
 
 use crate::Checkpoint;
@@ -16,6 +16,14 @@ use crate::images::decode;
 
 /// What CRIU calls shared anonymous memory, which is a memfd to it.
 pub(crate) const ANONYMOUS: &[u8] = b"/dev/zero";
+
+/// The same of huge pages, private memory included: the name that the kernel gives it (`mm/mmap.c`).
+pub(crate) const ANONYMOUS_HUGE: &[u8] = b"/anon_hugepage";
+
+/// Whether a memfd of the images is shared anonymous memory, and no memfd for the process.
+pub(crate) fn is_anonymous(inode: &MemfdInodeEntry) -> bool {
+    inode.name == ANONYMOUS || inode.hugetlb_flag.is_some() && inode.name == ANONYMOUS_HUGE
+}
 
 /// Bits of `vma_entry.status`: shared anonymous memory in the form of older kernels, and a System V segment.
 ///

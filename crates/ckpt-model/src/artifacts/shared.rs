@@ -11,7 +11,7 @@ use super::{Artifact, Origin};
 use crate::files::fd_type;
 use crate::images::Images;
 use crate::recover::Recovered;
-use crate::shared::ANONYMOUS;
+use crate::shared::{ANONYMOUS, is_anonymous};
 use crate::{Checkpoint, Text};
 
 pub(super) fn find(
@@ -54,9 +54,9 @@ fn memfds(
     for (id, (inode, files)) in inodes {
         let shmid = u64::from(inode.shmid);
         numbers.insert(shmid);
-        let anonymous = inode.name == ANONYMOUS;
+        let anonymous = is_anonymous(inode);
         let (name, origin, path) = if anonymous {
-            (format!("shm-{shmid}"), Origin::Shm, Text::from(ANONYMOUS))
+            (format!("shm-{shmid}"), Origin::Shm, Text::from(inode.name.as_slice()))
         } else {
             let path = [b"/memfd:", inode.name.as_slice()].concat();
             (format!("memfd-{id}"), Origin::Memfd, Text(path))

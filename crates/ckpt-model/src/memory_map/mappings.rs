@@ -7,11 +7,16 @@ use criu_image::messages::{MmEntry, VmaEntry};
 
 use super::fill::FileSources;
 use crate::files::fd_type;
-use crate::shared::{ANONYMOUS, SharedTable};
+use crate::registers::Arch;
+use crate::shared::{ANONYMOUS_HUGE, SharedTable, is_anonymous};
 use crate::{Checkpoint, Pid};
 
 /// The last column of `/proc/PID/maps` for shared anonymous memory.
 const ZERO_DEVICE: &[u8] = b"/dev/zero (deleted)";
+
+/// `MAP_HUGETLB`: `include/uapi/asm-generic/mman.h`, `arch/mips/include/uapi/asm/mman.h`.
+const MAP_HUGETLB: u32 = 0x4_0000;
+const MAP_HUGETLB_MIPS: u32 = 0x8_0000;
 
 impl Checkpoint {
     /// The address space of a process; `None` when the images have neither a memory map nor a page of it. Pages that the
@@ -28,7 +33,11 @@ impl Checkpoint {
     fn space_of(&self, pid: Pid, files: Option<&FileSources>) -> Option<AddressSpace> {
         let task = self.processes().get(pid)?;
         let mapped = |mm: &MmEntry| {
-            let mapper = Mapper { checkpoint: self, shared: self.shared_table(), files, mm };
+            let mips =
+                task.core.as_ref().is_some_and(|core| Arch::from_raw(core.mtype) == Arch::Mips);
+            let hugetlb = if mips { MAP_HUGETLB_MIPS } else { MAP_HUGETLB };
+            let shared = self.shared_table();
+            let mapper = Mapper { checkpoint: self, shared, files, mm, hugetlb };
             mm.vmas.iter().map(|vma| mapper.mapping(vma)).collect()
         };
         let mappings = task.mm.as_deref().map(mapped).unwrap_or_default();
@@ -44,6 +53,8 @@ struct Mapper<'a> {
     shared: &'a SharedTable,
     files: Option<&'a FileSources>,
     mm: &'a MmEntry,
+    /// `MAP_HUGETLB` of its machine.
+    hugetlb: u32,
 }
 
 impl Mapper<'_> {
@@ -97,17 +108,16 @@ impl Mapper<'_> {
         let private = matches!(mapping.kind, MappingKind::FilePrivate | MappingKind::MemfdPrivate);
         let table = self.checkpoint.files();
         let inode = table.memfd_inode(id);
-        let anonymous = inode.is_some_and(|inode| inode.name == ANONYMOUS);
-        mapping.kind = match (private, anonymous) {
+        let anonymous = inode.filter(|inode| is_anonymous(inode));
+        mapping.kind = match (private, anonymous.is_some()) {
             (true, _) => MappingKind::MemfdPrivate,
             (false, true) => MappingKind::AnonShared,
             (false, false) => MappingKind::MemfdShared,
         };
         mapping.deleted = true;
-        mapping.name = if anonymous {
-            Some(ZERO_DEVICE.into())
-        } else {
-            table.path(id).map(|file| file.path.as_bytes().into())
+        mapping.name = match anonymous {
+            Some(inode) => Some(deleted(&inode.name)),
+            None => table.path(id).map(|file| file.path.as_bytes().into()),
         };
         mapping.backing = match inode {
             Some(inode) => self.shared_memory(inode.shmid.into(), inode.size),
@@ -146,6 +156,14 @@ impl Mapper<'_> {
         } else if mm_start_stack != 0 && touches(mm_start_stack, mm_start_stack) {
             mapping.kind = MappingKind::Stack;
             mapping.name = Some(b"[stack]".as_slice().into());
+        } else if mapping.vma.flags & self.hugetlb != 0 {
+            mapping.deleted = true;
+            mapping.name = Some(deleted(ANONYMOUS_HUGE));
         }
     }
+}
+
+/// A name as `/proc` shows it of what has no place in a file system.
+fn deleted(name: &[u8]) -> Arc<[u8]> {
+    [name, b" (deleted)"].concat().into()
 }

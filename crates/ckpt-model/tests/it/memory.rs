@@ -6,7 +6,7 @@ use ckpt_model::{
     Checkpoint, FillOptions, MappingFilter, MappingMark, MemorySizes, Pid, holds_stack_of,
 };
 use ckpt_synth::stories::{self, MAPPINGS_AT, SHARED_AT};
-use ckpt_synth::{Archive, Dump, Task, Vma};
+use ckpt_synth::{Archive, Dump, Message, Task, Vma, magic};
 
 use crate::{assert_told, open, task};
 
@@ -60,6 +60,41 @@ fn the_ring_of_asynchronous_io_has_the_name_that_maps_shows() {
     let ring = mapping(&checkpoint, 1, MAPPINGS_AT);
     assert_eq!((ring.kind, name(&ring).as_str()), (MappingKind::AioRing, "/[aio] (deleted)"));
     assert!(ring.deleted);
+}
+
+/// Anonymous memory of huge pages: CRIU keeps the shared form as a memfd of the name that the kernel gives both.
+#[test]
+fn huge_pages_of_nobodys_file_are_anonymous_and_no_memfd() {
+    const HUGE: u64 = 2 << 20;
+    const FLAGS: u32 = 0x5404_0000; // MAP_HUGETLB | MAP_HUGE_2MB
+    let at = |n: u64| MAPPINGS_AT + n * HUGE;
+    let mut dump = Dump::new();
+    dump.task(
+        Task::new(1, 0)
+            .map(Vma::anon(at(0), HUGE).flags(0x22 | FLAGS))
+            .map(Vma::memfd(at(1), HUGE, "/anon_hugepage").flags(1 | FLAGS))
+            .map(Vma::memfd(at(2), HUGE, "named").flags(1 | FLAGS)),
+    )
+    .memfd("/anon_hugepage", 71, HUGE, &[(0, b"shared")])
+    .memfd("named", 72, HUGE, &[(0, b"of a memfd")]);
+    let inode = |id: u32, name: &str, shmid: u32| {
+        let inode = Message::new().bytes(1, name).uint(2, 0u32).uint(3, 0u32).uint(4, HUGE); // name, uid, gid, size
+        inode.uint(5, shmid).uint(6, 1u32).uint(7, id).uint(8, 0x5400_0004u32) // shmid, seals, inode_id, hugetlb_flag
+    };
+    dump.image("memfd.img", magic::MEMFD, &[inode(1, "/anon_hugepage", 71), inode(2, "named", 72)]);
+    let checkpoint = open(&Archive::podman(&dump));
+    let shown = |n: u64| {
+        let mapping = mapping(&checkpoint, 1, at(n));
+        assert!(mapping.deleted);
+        (mapping.kind, name(&mapping))
+    };
+    assert_eq!(shown(0), (MappingKind::Anon, "/anon_hugepage (deleted)".to_owned()));
+    assert_eq!(shown(1), (MappingKind::AnonShared, "/anon_hugepage (deleted)".to_owned()));
+    assert_eq!(shown(2), (MappingKind::MemfdShared, "/memfd:named (deleted)".to_owned()));
+    assert_eq!(text(&checkpoint, 1, at(1), 6), "shared");
+    let artifacts = checkpoint.artifacts(&Options::default());
+    let artifact = artifacts.list.iter().find(|one| one.id == "shm-71").expect("the segment");
+    assert_eq!(artifact.path.as_ref().map(ToString::to_string), Some("/anon_hugepage".into()));
 }
 
 #[test]
