@@ -154,7 +154,7 @@ fn interpreted(subject: &Subject<'_>, task: &Task) -> Option<Finding> {
     if !(is_interpreter(name) || is_shell(name)) || subject.is_foreign(task) {
         return None;
     }
-    let Told { script, loads } = told(name, task.argv.as_ref()?);
+    let Told { script, loads, .. } = told(name, task.argv.as_ref()?);
     let talks = talk::seen(subject, task);
     let files = script.map(|file| (file, "runs the script")).into_iter();
     let files = files.chain(loads.into_iter().map(|file| (file, "loads")));

@@ -24,6 +24,7 @@ mod group;
 mod hidden;
 mod history;
 mod libraries;
+mod line;
 mod links;
 mod logs;
 mod miner;

