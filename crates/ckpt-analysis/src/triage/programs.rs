@@ -292,7 +292,19 @@ const WRAPPERS: [Wrapper; 11] = [
     wrapper(&[b"exec"], 0, &[b"-a"]),
     wrapper(&[b"time"], 0, &[b"-f", b"-o"]),
     wrapper(
-        &[b"nohup", b"setsid", b"command", b"builtin", b"unbuffer", b"tini", b"dumb-init"],
+        &[
+            b"nohup",
+            b"setsid",
+            b"command",
+            b"builtin",
+            b"unbuffer",
+            b"tini",
+            b"dumb-init",
+            b"torsocks",
+            b"torify",
+            b"proxychains",
+            b"proxychains4",
+        ],
         0,
         &[],
     ),
@@ -333,6 +345,15 @@ impl Wrapper {
         let own = arguments.iter().map(own).take_while(|own| *own).count();
         arguments.get(own..).unwrap_or_default()
     }
+}
+
+/// Programs that run another one in a container, in other namespaces or on another host.
+const ELSEWHERE: [&[u8]; 8] =
+    [b"docker", b"podman", b"nerdctl", b"kubectl", b"crictl", b"ssh", b"nsenter", b"unshare"];
+
+/// Whether a program runs another one elsewhere, and shows what that writes.
+pub(crate) fn runs_elsewhere(name: &[u8]) -> bool {
+    ELSEWHERE.contains(&name)
 }
 
 /// Programs that fetch something.

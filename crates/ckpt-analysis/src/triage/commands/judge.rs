@@ -21,7 +21,7 @@ const LONGEST: usize = 64 << 10;
 const MOST_WORDS: usize = 64;
 
 /// Lines of a shell inside of each other that are looked into.
-const DEEPEST: usize = 6;
+const DEEPEST: usize = 4;
 
 /// Files of shells that are connections.
 const CONNECTIONS: [&[u8]; 2] = [b"/dev/tcp/", b"/dev/udp/"];

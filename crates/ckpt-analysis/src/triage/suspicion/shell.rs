@@ -31,8 +31,9 @@ pub(super) fn lists(line: &[u8]) -> Vec<Vec<Command>> {
     lines(line.trim_ascii_start()).into_iter().map(parse).collect()
 }
 
-/// As [`lists`], and whatever else may be a line of a shell: a job whose first word is no user, and every text between
-/// quotes, which may be in a program of another language, or be written to be run later.
+/// As [`lists`], and whatever else may be a line of a shell: a job whose first word is no user, what stands behind a first
+/// word (`run: curl ...`), and every text between quotes, which may be in a program of another language, or be written to
+/// be run later.
 pub(super) fn lists_and_texts(line: &[u8]) -> Vec<Vec<Command>> {
     let mut lists = lists_and_jobs(line);
     let words = |command: &Command| [command.assigned.as_slice(), &command.words].concat();
@@ -46,6 +47,9 @@ pub(super) fn lists_and_texts(line: &[u8]) -> Vec<Vec<Command>> {
 fn lists_and_jobs(line: &[u8]) -> Vec<Vec<Command>> {
     let mut lists = lists(line);
     lists.extend(after_times(line).map(parse));
+    let line = line.trim_ascii_start();
+    let end = line.iter().position(u8::is_ascii_whitespace);
+    lists.extend(end.and_then(|end| line.get(end..)).map(parse));
     lists
 }
 
