@@ -216,7 +216,8 @@ const CGI_DECODES: &[&str] =
 pub(super) const SCRIPT: Language = Language {
     name: "CGI",
     runs: &[
-        "exec(", "eval(", "system(", "system$", "qx", "popen(", "eval\"", "eval$", "bash-c", "sh-c",
+        "exec(", "exec$", "eval(", "system(", "system$", "system\"", "qx", "popen(", "open(",
+        "open ", "eval\"", "eval$", "bash-c", "sh-c",
     ],
     input: CGI_INPUT,
     decodes: CGI_DECODES,

@@ -5,8 +5,11 @@
 //! text that is decoded first.
 
 mod backticks;
+mod calls;
 mod languages;
+mod normal;
 mod page;
+mod variables;
 
 use super::finding::{Confidence, Finding, Rule, Severity};
 use super::group::Group;
@@ -14,8 +17,10 @@ use super::places::{is_scratch, is_served, is_upload, split};
 use super::quote::quote;
 use super::subject::Subject;
 use super::written::{MOST_READ, Written, written};
+use calls::How;
 use languages::{Language, NODE, SCRIPT, has, language};
-use page::{How, examine, normal};
+use normal::normal;
+use page::examine;
 
 const WEB_SHELL: Rule = Rule {
     id: "web-shell",

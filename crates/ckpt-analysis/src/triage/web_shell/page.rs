@@ -6,61 +6,24 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::backticks::commands;
+use super::calls::{
+    ARGUMENTS, CALLED, How, arguments, behind, byte_before, is_function, quoted_name, reaches,
+};
 use super::languages::{Language, has};
-
-/// Most bytes behind a call that belong to its arguments.
-const ARGUMENTS: usize = 600;
+use super::normal::normal;
+use super::variables::{MOST_NAMES, assignments, last_name, names, tainted};
 
 /// Most calls of a page that are judged.
-const MOST_CALLS: usize = 2000;
+pub(super) const MOST_CALLS: usize = 2000;
 
 /// Back doors are short; of a longer page nobody can say that its parts belong together.
-const SHORT_PAGE: usize = 8 << 10;
+pub(super) const SHORT_PAGE: usize = 8 << 10;
 
 /// What is tinier than this has no room for anything else.
 const TINY_PAGE: usize = 2 << 10;
 
-/// Most variables of a page that are followed.
-const MOST_NAMES: usize = 64;
-
-/// Most assignments of a page that are read.
-const MOST_ASSIGNMENTS: usize = 4000;
-
 /// Most calls around one another that are followed.
 const MOST_NESTED: usize = 8;
-
-/// Most signs of one statement that may assign something.
-const MOST_SIGNS: usize = 16;
-
-/// How a request gets to what is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum How {
-    /// To a program that the page names, as an argument.
-    Handed,
-    /// To a function that only the page knows.
-    Called,
-    /// Into a file that the request names.
-    Stored,
-    /// By a variable that was made of it.
-    Variable,
-    /// Not seen: the code itself is decoded and run.
-    Decoded,
-    /// As it is.
-    Direct,
-}
-
-impl How {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Handed => "hands what a request brings to a program",
-            Self::Called => "hands what a request brings to a function by its name",
-            Self::Stored => "writes what a request brings into a file that it names",
-            Self::Direct => "runs what a request brings",
-            Self::Decoded => "decodes something and runs it",
-            Self::Variable => "runs what is made of a request",
-        }
-    }
-}
 
 /// A call that runs something.
 #[derive(Debug)]
@@ -153,101 +116,6 @@ fn worst_call(
     worst
 }
 
-fn byte_before(text: &[u8], at: usize) -> Option<u8> {
-    at.checked_sub(1).and_then(|before| text.get(before)).copied()
-}
-
-/// Where the arguments of a call begin.
-fn behind(at: usize, word: &str) -> usize {
-    // `include $x`: the variable is the argument.
-    at.saturating_add(word.len()).saturating_sub(usize::from(word.ends_with('$')))
-}
-
-/// What stands behind a call, to the end of the statement.
-fn arguments<'a>(language: &Language, text: &'a [u8], at: usize, word: &str) -> &'a [u8] {
-    let from = behind(at, word);
-    let rest = text.get(from..from.saturating_add(ARGUMENTS).min(text.len())).unwrap_or_default();
-    let end = rest.iter().position(|byte| language.ends.contains(byte)).unwrap_or(rest.len());
-    rest.get(..end).unwrap_or(rest)
-}
-
-/// The variables that are made of a request. In a short page also those that are made of these.
-fn tainted<'a>(
-    language: &Language,
-    text: &'a [u8],
-    input: &impl Fn(&[u8]) -> bool,
-) -> BTreeSet<&'a [u8]> {
-    let assignments = assignments(language, text);
-    let mut found: BTreeSet<&[u8]> = BTreeSet::new();
-    let mut fresh = Vec::new();
-    for (name, value) in &assignments {
-        if found.len() < MOST_NAMES && input(value) && found.insert(name) {
-            fresh.push(*name);
-        }
-    }
-    if text.len() >= SHORT_PAGE {
-        return found;
-    }
-    while let Some(known) = fresh.pop() {
-        for (name, value) in &assignments {
-            if found.len() < MOST_NAMES && names(value, known) && found.insert(name) {
-                fresh.push(*name);
-            }
-        }
-    }
-    found
-}
-
-/// Names, and what is assigned to them: `$a=...`, and `foreach(... as $a)`.
-fn assignments<'a>(language: &Language, text: &'a [u8]) -> Vec<(&'a [u8], &'a [u8])> {
-    let mut found = Vec::new();
-    for statement in text.split(|byte| language.ends.contains(byte)) {
-        for at in memchr::memchr_iter(b'=', statement).take(MOST_SIGNS) {
-            let (left, right) = statement.split_at_checked(at).unwrap_or_default();
-            let right = right.get(1..).unwrap_or_default();
-            // Comparisons assign nothing, nor do keys of an array.
-            let compares = matches!(right.first(), Some(b'=' | b'>'))
-                || matches!(left.last(), Some(b'!' | b'=' | b'<' | b'>'));
-            let right = right.get(..ARGUMENTS).unwrap_or(right);
-            if !compares && !is_cleaned(right) {
-                found.push((last_name(left), right));
-            }
-        }
-        if found.len() > MOST_ASSIGNMENTS {
-            break;
-        }
-    }
-    if language.sigil.is_some() {
-        for at in memmem::find_iter(text, b"foreach(").take(MOST_CALLS) {
-            let from = at.saturating_add(b"foreach(".len());
-            let rest = text.get(from..from.saturating_add(ARGUMENTS).min(text.len()));
-            let rest = rest.unwrap_or_default();
-            let Some((list, names)) = [&b"as$"[..], b"as&$"].iter().find_map(|sign| {
-                let at = memmem::find(rest, sign)?;
-                Some((rest.get(..at)?, rest.get(at..)?))
-            }) else {
-                continue;
-            };
-            let end = names.iter().position(|byte| *byte == b')').unwrap_or(names.len());
-            let names = names.get(..end).unwrap_or(names);
-            for name in
-                names.split(|byte| *byte == b'>').map(|one| one.strip_suffix(b"=").unwrap_or(one))
-            {
-                found.push((last_name(name), list));
-            }
-        }
-    }
-    found.retain(|(name, _)| name.len() > usize::from(language.sigil.is_some()));
-    found
-}
-
-/// Whether a value was made harmless.
-fn is_cleaned(value: &[u8]) -> bool {
-    const CLEANS: [&[u8]; 5] =
-        [b"intval(", b"(int)", b"escapeshell", b"shlex.quote(", b"parseint("];
-    CLEANS.iter().any(|word| value.starts_with(word))
-}
-
 /// A short page that writes what a request brings into a file that it names.
 fn stored(
     language: &Language,
@@ -258,7 +126,7 @@ fn stored(
     if text.len() >= SHORT_PAGE {
         return None;
     }
-    let brought = |part: &[u8]| input(part) || tainted.iter().any(|name| self::names(part, name));
+    let brought = |part: &[u8]| input(part) || tainted.iter().any(|name| names(part, name));
     language.stores.iter().find_map(|word| {
         memmem::find_iter(text, word.as_bytes()).take(MOST_CALLS).find_map(|at| {
             let before = byte_before(text, at);
@@ -278,125 +146,6 @@ fn stored(
             };
             (function && written).then(|| Hit::new(How::Stored, at, word, arguments))
         })
-    })
-}
-
-/// Whether a word is the function that is meant, by what stands before it: `mysqli_exec(`, `->exec(`, `db.execute(` and
-/// `pattern.exec(` are others.
-fn is_function(language: &Language, word: &str, before: Option<u8>, node: bool) -> bool {
-    let Some(before) = before else { return true };
-    if !word.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        return true;
-    }
-    let part = before.is_ascii_alphanumeric() || matches!(before, b'_' | b'>');
-    match before {
-        b':' => language.sigil.is_none(),
-        b'.' => language.sigil.is_some() || node || !matches!(word, "exec(" | "execute(" | "eval("),
-        _ if matches!(word, "bash-c" | "sh-c" | "qx") => true,
-        _ => !part || matches!(language.name, "JSP" | "ASP"),
-    }
-}
-
-/// What reaches a call.
-fn reaches(
-    language: &Language,
-    word: &str,
-    arguments: &[u8],
-    input: &impl Fn(&[u8]) -> bool,
-    tainted: &BTreeSet<&[u8]>,
-) -> Option<How> {
-    // Only a modifier makes it run its replacement.
-    if word == "preg_replace(" && !runs_replacement(arguments) {
-        return None;
-    }
-    // Callbacks run something only when the request names it.
-    let mut each = arguments.split(|byte| *byte == b',');
-    let callback = match word {
-        "array_map("
-        | "ob_start("
-        | "call_user_func("
-        | "call_user_func_array("
-        | "forward_static_call("
-        | "register_shutdown_function(" => each.next(),
-        "array_filter(" | "array_walk(" | "array_reduce(" | "usort(" | "uasort(" | "uksort(" => {
-            Some(each.nth(1).unwrap_or_default())
-        }
-        _ => None,
-    };
-    let judged = callback.unwrap_or(arguments);
-    // `array_map('assert', $_POST)`.
-    let by_name = callback.is_some_and(|one| CALLED.iter().any(|name| quoted_name(one, name)));
-    let handed = names_program(word, arguments);
-    if input(judged) || (by_name && input(arguments)) {
-        return Some(if handed { How::Handed } else { How::Direct });
-    }
-    let nested = language.decodes.iter().filter(|word| has(judged, word.as_bytes())).count();
-    let code = matches!(
-        word,
-        "eval("
-            | "assert("
-            | "create_function("
-            | "exec("
-            | "preg_replace("
-            | "defineclass("
-            | "assembly.load("
-    );
-    // `eval(${"_" . chr(80) . "OST"}['x'])`: the name is put together so as not to be read.
-    let named_by_text = [&b"${"[..], b"$$"].iter().any(|start| judged.starts_with(start));
-    if code && (nested > 0 || (language.sigil.is_some() && named_by_text)) {
-        return Some(How::Decoded);
-    }
-    // Pages that are chosen by a variable are common, if not safe.
-    let page = word.starts_with("include") || word.starts_with("require");
-    let made = !page && tainted.iter().any(|name| names(judged, name));
-    made.then_some(if handed { How::Handed } else { How::Variable })
-}
-
-/// Whether a call names the program that it runs, and that is no shell: the request gives arguments only.
-fn names_program(word: &str, arguments: &[u8]) -> bool {
-    const SHELLS: [&[u8]; 8] =
-        [b"sh", b"bash", b"dash", b"ash", b"zsh", b"cmd", b"cmd.exe", b"powershell"];
-    if !matches!(word, "spawn(" | "spawnsync(" | "execfile(" | "subprocess.")
-        || has(arguments, b"shell=true")
-        || has(arguments, b"shell:true")
-    {
-        return false;
-    }
-    let rest = if word == "subprocess." {
-        // Of a list the first is the program; a text is a line of its own.
-        let open = arguments.iter().position(|byte| *byte == b'(').unwrap_or(arguments.len());
-        let list = arguments.get(open..).unwrap_or_default().strip_prefix(b"([");
-        list.unwrap_or_default()
-    } else {
-        arguments
-    };
-    let mark = rest.first().copied().filter(|byte| matches!(byte, b'"' | b'\''));
-    let inner = rest.get(1..).unwrap_or_default();
-    let Some(end) = mark.and_then(|mark| memchr::memchr(mark, inner)) else { return false };
-    let program = inner.get(..end).unwrap_or_default();
-    let name = program.rsplit(|byte| *byte == b'/').next().unwrap_or(program);
-    let interprets = name.starts_with(b"python") || name.starts_with(b"perl");
-    !name.is_empty() && !interprets && !SHELLS.contains(&name)
-}
-
-/// Functions that are handed to others by their names.
-const CALLED: [&str; 6] = ["assert", "system", "eval", "exec", "passthru", "shell_exec"];
-
-/// Whether an argument is a name in quotation marks.
-fn quoted_name(argument: &[u8], name: &str) -> bool {
-    let inner = argument.strip_prefix(b"\"").or_else(|| argument.strip_prefix(b"'"));
-    let rest = inner.and_then(|rest| rest.strip_prefix(name.as_bytes()));
-    rest.is_some_and(|rest| matches!(rest.first(), Some(b'"' | b'\'')))
-}
-
-/// `/e` in a pattern of `preg_replace`.
-fn runs_replacement(arguments: &[u8]) -> bool {
-    let first = arguments.split(|byte| *byte == b',').next().unwrap_or_default();
-    let quote = first.first().copied().filter(|byte| matches!(byte, b'"' | b'\''));
-    let inner = quote.and_then(|quote| first.strip_suffix(&[quote]));
-    inner.is_some_and(|inner| {
-        let modifiers = inner.iter().rev().take_while(|byte| byte.is_ascii_alphabetic());
-        modifiers.into_iter().any(|byte| *byte == b'e') && inner.len() > 3
     })
 }
 
@@ -489,87 +238,6 @@ fn tiny(language: &Language, text: &[u8]) -> Option<Hit> {
                 .then(|| Hit::new(How::Variable, at, word, arguments))
         })
     })
-}
-
-/// The name at the end of the left side of an assignment.
-fn last_name(left: &[u8]) -> &[u8] {
-    let left = left.strip_suffix(b".").or_else(|| left.strip_suffix(b":")).unwrap_or(left);
-    let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let from = match left.iter().rposition(|byte| !part(byte)) {
-        Some(at) if left.get(at) == Some(&b'$') => at,
-        Some(at) => at.saturating_add(1),
-        None => 0,
-    };
-    left.get(from..).unwrap_or_default()
-}
-
-/// Whether a text has a name that is not part of a longer one.
-fn names(text: &[u8], name: &[u8]) -> bool {
-    memmem::find_iter(text, name).any(|at| {
-        let after = text.get(at.saturating_add(name.len()));
-        let before = at.checked_sub(1).and_then(|before| text.get(before));
-        let part =
-            |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
-        !part(after) && !part(before)
-    })
-}
-
-/// A page as it is judged.
-#[derive(Debug)]
-pub(super) struct Normal {
-    pub(super) text: Vec<u8>,
-    /// Where each byte of the text stands in the page.
-    places: Vec<usize>,
-}
-
-impl Normal {
-    /// What the page has at a place of the text.
-    fn as_written<'p>(&self, page: &'p [u8], at: Range<usize>) -> &'p [u8] {
-        let place = |at: Option<usize>| self.places.get(at?).copied();
-        let end = place(at.end.checked_sub(1)).map_or(0, |last| last.saturating_add(1));
-        let start = place(Some(at.start)).unwrap_or(end);
-        page.get(start..end).unwrap_or_default()
-    }
-}
-
-/// The text in lower case, without `@`, comments, and blanks but those between words, its joined strings put together. Line
-/// ends stay where they end statements.
-pub(super) fn normal(text: &[u8], language: &Language) -> Normal {
-    let mut out: Vec<u8> = Vec::with_capacity(text.len());
-    let mut places: Vec<usize> = Vec::with_capacity(text.len());
-    let (mut rest, mut blank) = (text, false);
-    while let Some((byte, after)) = rest.split_first() {
-        let place = text.len().saturating_sub(rest.len());
-        rest = after;
-        if *byte == b'/' && after.first() == Some(&b'*') {
-            let end = memmem::find(after, b"*/").map_or(after.len(), |at| at.saturating_add(2));
-            rest = after.get(end..).unwrap_or_default();
-            continue;
-        }
-        let keeps = *byte == b'\n' && language.ends.contains(&b'\n');
-        if *byte == b'@' || (byte.is_ascii_whitespace() && !keeps) {
-            blank = true;
-            continue;
-        }
-        // Words stay apart.
-        let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        if blank && word(byte) && out.last().is_some_and(word) {
-            out.push(b' ');
-            places.push(place);
-        }
-        blank = false;
-        out.push(byte.to_ascii_lowercase());
-        places.push(place);
-        // 'a'.'b' and "a"+"b" are one string.
-        if let [.., one, b'.' | b'+', other] = out.as_slice()
-            && matches!(one, b'\'' | b'"')
-            && one == other
-        {
-            out.truncate(out.len().saturating_sub(3));
-            places.truncate(out.len());
-        }
-    }
-    Normal { text: out, places }
 }
 
 #[cfg(test)]
@@ -690,9 +358,37 @@ mod tests {
         assert_eq!(how(&PYTHON, flask), Some(How::Handed));
         let proxy = "#!/bin/sh\nproxy=$HTTP_PROXY\nsh -c \"curl -x $proxy http://a\"\n";
         assert_eq!(how(&SCRIPT, proxy), None);
+        for text in [
+            "my $f = param('f'); open(my $h, '<', $f); print <$h>;",
+            "my $f = param('f'); open(F, \"$f\") || die;",
+            "open(F, \"ls /srv |\"); my $f = param('f'); print $f;",
+        ] {
+            assert_eq!(how(&SCRIPT, text), None, "{text}");
+        }
         let node =
             "const { spawn } = require('child_process');\nspawn('git', ['log', req.params.id]);\n";
         assert_eq!(how(&NODE, node), Some(How::Handed));
+    }
+
+    /// Perl has more ways to run a command than functions that say so.
+    #[test]
+    fn pipes_of_perl() {
+        for text in [
+            "my $c = param('c'); open(F, \"$c|\"); print <F>;",
+            "my $c = param('c'); open(F, \"$c |\") or die;",
+            "my $c = param('c'); open F, \"$c |\"; print <F>;",
+            "my $c = $q->param('c'); open(my $fh, '-|', $c) or die;",
+            "my $c = param('c'); open(F, \"|-\", $c);",
+            "my $c = param('c'); open(F, \"| $c\");",
+            "my $c = param('c'); print qx{$c};",
+            "my $c = param('c'); print qx/$c 2>&1/;",
+            "my $c = param('c'); exec $c;",
+            "my $c = param('c'); system \"$c\";",
+        ] {
+            assert_eq!(how(&SCRIPT, text), Some(How::Variable), "{text}");
+        }
+        let direct = "open(F, param('c').'|'); print <F>;";
+        assert_eq!(how(&SCRIPT, direct), Some(How::Direct));
     }
 
     #[test]
