@@ -100,6 +100,12 @@ impl Environment {
     /// A scanner that also finds these values wherever else they stand.
     #[must_use]
     pub fn scanner(&self) -> SecretScanner {
+        self.scanner_with(&[])
+    }
+
+    /// As [`scanner`](Self::scanner); it tells in the same pass where some words stand, see [`SecretScanner::word`].
+    #[must_use]
+    pub fn scanner_with(&self, words: &[&str]) -> SecretScanner {
         let mut known: BTreeMap<&[u8], Known> = BTreeMap::new();
         for Variable { name, secret, .. } in &self.variables {
             known.entry(secret.value()).or_insert_with(|| Known {
@@ -109,7 +115,7 @@ impl Environment {
                 detail: format!("value of {}", name.lossless()).into(),
             });
         }
-        SecretScanner::with(known.into_values().collect())
+        SecretScanner::with(known.into_values().collect(), words)
     }
 
     /// The variable that holds a secret at an address.

@@ -96,7 +96,7 @@ pub struct Space {
 
 impl Default for SecretScanner {
     fn default() -> Self {
-        Self::with(Vec::new())
+        Self::with(Vec::new(), &[])
     }
 }
 
@@ -113,22 +113,13 @@ impl SecretScanner {
         SCANNER.get_or_init(Self::default)
     }
 
-    /// With values that are known already.
-    pub(super) fn with(mut known: Vec<Known>) -> Self {
+    /// With values that are known already, and words of which it is told in the same pass where they stand; see
+    /// [`word`](Self::word).
+    pub(super) fn with(mut known: Vec<Known>, words: &[&str]) -> Self {
         known.retain(|one| KNOWN.contains(&one.value.len()));
         known.sort_by(|one, other| one.value.cmp(&other.value));
         known.dedup_by(|one, other| one.value == other.value);
         known.truncate(MOST_KNOWN);
-        Self::of(known, &[])
-    }
-
-    /// Tells in the same pass where some words stand; see [`word`](Self::word).
-    #[must_use]
-    pub fn and_words(self, words: &[&str]) -> Self {
-        Self::of(self.known, words)
-    }
-
-    fn of(known: Vec<Known>, words: &[&str]) -> Self {
         let rules = ANCHORS.iter().map(|(literal, _)| literal.as_bytes());
         let names = CONFIG_ANCHORS.iter().map(|name| name.as_bytes());
         let tokens = TOKENS.iter().map(|token| token.prefix.as_bytes());

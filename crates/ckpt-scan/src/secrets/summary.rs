@@ -85,6 +85,8 @@ pub struct Summary {
     pub secrets: Vec<FoldedSecret>,
     /// Sightings of further secrets, beyond what is kept.
     pub left_out: u64,
+    /// The variables that hold secrets, whatever their confidence.
+    pub environment: Environment,
     /// The words that were found: the first place in the memory of each process.
     pub words: BTreeMap<(Pid, &'static str), WordSpot>,
 }
@@ -113,7 +115,7 @@ pub fn summary<'a>(
 ) -> Summary {
     let tasks = checkpoint.processes().by_pid();
     let environment = Environment::of(tasks.iter().copied());
-    let scanner = environment.scanner().and_words(words);
+    let scanner = environment.scanner_with(words);
     let pids: Vec<Pid> = tasks.iter().map(|task| task.pid).collect();
     let mut haystack = Haystack::new();
     haystack.add_memory(checkpoint, &pids, |_, _| true);
@@ -137,7 +139,7 @@ pub fn summary<'a>(
     done.unwrap_or_else(|never| match never {});
     let (secrets, left_out) = folding.finish();
     let left_out = left_out.saturating_add(environment.left_out);
-    Summary { secrets, left_out, words: found }
+    Summary { secrets, left_out, environment, words: found }
 }
 
 /// Tells secrets and words apart.
