@@ -11,7 +11,6 @@ mod moment;
 mod output;
 mod pager;
 mod progress;
-mod redacting;
 mod ruling;
 mod scanning;
 mod selecting;

@@ -12,7 +12,6 @@ use crate::cli::{EvidenceArgs, Format, OutputArgs, PickArgs, SpoolArgs};
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::output::{self, Output};
-use crate::redacting;
 use crate::scanning::WorkArgs;
 
 /// What to look at first: findings, the most serious first, each with what it rests on
@@ -164,7 +163,10 @@ fn examine(
     };
     let checkpoint = context.open(&evidence, Need::Everything)?;
     let archive = context.archive_options(&args.spool);
-    let mut options = TriageOptions::default().archive(archive).threads(args.work.work().threads);
+    let mut options = TriageOptions::default()
+        .archive(archive)
+        .reveal(args.reveal)
+        .threads(args.work.work().threads);
     if let Some(base) = &args.base {
         options = options.base(base);
     }
@@ -177,9 +179,6 @@ fn examine(
     found.findings.retain(|finding| {
         finding.severity >= least && only.iter().any(|rule| rule.id == finding.rule.id)
     });
-    if !args.reveal {
-        redacting::findings(&checkpoint, &mut found.findings);
-    }
     match args.output.format {
         Format::Table => human::triage(&mut out, &checkpoint, &found, args.explain, &layout)?,
         Format::Json => json::write(&mut out, &json::triage(&checkpoint, &found))?,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use ckpt::analysis::verify::custody::{About, MAX_MANIFEST, Manifest, compare};
-use ckpt::analysis::verify::{Outcome as Checked, verify};
+use ckpt::analysis::verify::{Outcome as Checked, verify, verify_revealing};
 use ckpt::archive::Evidence;
 use ckpt::model::Need;
 use ckpt::report::{human, json};
@@ -18,7 +18,6 @@ use crate::directory;
 use crate::exit::Outcome;
 use crate::moment;
 use crate::output::Output;
-use crate::redacting;
 
 /// What makes manifests.
 const TOOL: &str = concat!("ckpt-inspect ", env!("CARGO_PKG_VERSION"));
@@ -82,10 +81,9 @@ fn consistency(args: &VerifyArgs, context: &Context) -> Result<Outcome> {
     let mut out = Output::open(args.output.output.as_deref())?;
     let layout = context.layout(out.is_file());
     let checkpoint = context.open(&args.evidence, Need::Everything)?;
-    let mut verification = verify(&checkpoint, &context.archive_options(&args.evidence.spool));
-    if !args.reveal {
-        redacting::checks(&checkpoint, &mut verification.checks);
-    }
+    let archive = context.archive_options(&args.evidence.spool);
+    let examine = if args.reveal { verify_revealing } else { verify };
+    let verification = examine(&checkpoint, &archive);
     match args.output.format {
         Format::Table => human::verify(&mut out, &checkpoint, &verification, &layout)?,
         Format::Json => json::write(&mut out, &json::verify(&checkpoint, &verification))?,

@@ -27,6 +27,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 pub mod compare;
+mod redacting;
 pub mod timeline;
 pub mod triage;
 pub mod verify;

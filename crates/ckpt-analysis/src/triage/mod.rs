@@ -49,6 +49,9 @@ mod written;
 use std::path::PathBuf;
 
 use ckpt_model::{Checkpoint, FillError};
+use ckpt_scan::secrets::Redactor;
+
+use crate::redacting;
 
 pub use finding::{Confidence, Finding, Rule, Seen, Severity};
 
@@ -62,12 +65,19 @@ pub struct TriageOptions {
     base: Option<PathBuf>,
     rootfs: Option<PathBuf>,
     threads: usize,
+    reveal: bool,
 }
 
 impl Default for TriageOptions {
-    /// No image to compare with, and one thread.
+    /// No image to compare with, one thread, and secrets redacted.
     fn default() -> Self {
-        Self { archive: ckpt_archive::Options::default(), base: None, rootfs: None, threads: 1 }
+        Self {
+            archive: ckpt_archive::Options::default(),
+            base: None,
+            rootfs: None,
+            threads: 1,
+            reveal: false,
+        }
     }
 }
 
@@ -88,6 +98,13 @@ impl TriageOptions {
     /// A directory with the container's root file system. It tells whether code in memory is as in its files.
     pub fn rootfs(mut self, path: impl Into<PathBuf>) -> Self {
         self.rootfs = Some(path.into());
+        self
+    }
+
+    /// Whether passwords, keys and tokens in what findings quote are shown. Otherwise they are redacted, as a
+    /// [`Redactor`] does it.
+    pub fn reveal(mut self, reveal: bool) -> Self {
+        self.reveal = reveal;
         self
     }
 
@@ -166,6 +183,11 @@ pub fn triage(checkpoint: &Checkpoint, options: &TriageOptions) -> Result<Triage
         (detector.look)(&subject, &mut findings);
     }
     families::fold(&subject, &mut findings);
+    if !options.reveal {
+        let tasks = &checkpoint.processes().tasks;
+        let redactor = Redactor::knowing(tasks, &subject.searched.environment);
+        redacting::findings(&redactor, &mut findings);
+    }
     findings.sort_by(|a, b| {
         let weight = |one: &Finding| (one.severity, one.confidence);
         let place = |one: &Finding| (one.rule.id, one.pid, one.address);

@@ -29,6 +29,9 @@ mod reader;
 mod tasks;
 
 use ckpt_model::{Checkpoint, Defect};
+use ckpt_scan::secrets::Redactor;
+
+use crate::redacting;
 
 pub use check::{Check, Effect, Outcome, Trouble, Verdict};
 
@@ -72,9 +75,19 @@ const OF_IMAGES: [Spec; 18] = [
 ];
 
 /// Reads all of a checkpoint and compares what it says. It must have been opened with
-/// [`Need::Everything`](ckpt_model::Need::Everything); `archive` is how archives inside of it are opened.
+/// [`Need::Everything`](ckpt_model::Need::Everything); `archive` is how archives inside of it are opened. Passwords, keys and
+/// tokens in what checks quote are redacted, as a [`Redactor`] does it.
 #[must_use]
 pub fn verify(checkpoint: &Checkpoint, archive: &ckpt_archive::Options) -> Verification {
+    let mut verification = verify_revealing(checkpoint, archive);
+    let redactor = Redactor::of(&checkpoint.processes().tasks);
+    redacting::checks(&redactor, &mut verification.checks);
+    verification
+}
+
+/// As [`verify`], with the secrets in what checks quote.
+#[must_use]
+pub fn verify_revealing(checkpoint: &Checkpoint, archive: &ckpt_archive::Options) -> Verification {
     read_everything(checkpoint, archive);
     let mut checks = vec![images::headers(checkpoint)];
     match checkpoint.images() {

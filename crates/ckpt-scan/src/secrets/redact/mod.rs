@@ -91,7 +91,12 @@ impl Redactor {
     /// That knows the values of password-like variables of these tasks as well.
     #[must_use]
     pub fn of(tasks: &[Task]) -> Self {
-        let environment = Environment::of(tasks);
+        Self::knowing(tasks, &Environment::of(tasks))
+    }
+
+    /// As [`of`](Self::of), where the environment of the tasks was read already.
+    #[must_use]
+    pub fn knowing(tasks: &[Task], environment: &Environment) -> Self {
         let mut programs: Vec<&[u8]> = Vec::new();
         for task in tasks {
             programs.extend(task.comm.as_ref().map(Text::as_bytes));
