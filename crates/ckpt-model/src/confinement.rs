@@ -20,6 +20,8 @@ pub struct Confinement {
     pub uid: u32,
     /// Whether user ids of the container are mapped to others of the host.
     pub users_mapped: bool,
+    /// Whether it was asked for that they are not.
+    pub users_of_host: bool,
     /// Capabilities that can be had at all (`CAP_CHOWN`), sorted; `None` when the spec does not tell.
     pub bounding: Option<Vec<String>>,
     /// Whether privileges can be gained by running a program.
@@ -34,8 +36,12 @@ pub struct Confinement {
     pub namespaces: Vec<SpecNamespace>,
     /// Devices of the host that are made in the container.
     pub devices: Vec<SpecDevice>,
+    /// Devices of the host that were asked for by their path alone.
+    pub named_devices: Vec<String>,
     /// Whether every device may be used.
     pub all_devices: bool,
+    /// Whether every block device may be.
+    pub all_disks: bool,
     /// Paths that are covered.
     pub masked_paths: Vec<String>,
     /// Paths that are made read-only.
@@ -98,6 +104,7 @@ impl Confinement {
             words: ConfinementWords::Spec,
             uid: process.user().uid(),
             users_mapped: mapped(linux.uid_mappings()),
+            users_of_host: false,
             bounding,
             no_new_privileges: process.no_new_privileges().unwrap_or_default(),
             apparmor: named(process.apparmor_profile()),
@@ -105,7 +112,9 @@ impl Confinement {
             seccomp: linux.seccomp().as_ref().is_some_and(refuses),
             namespaces: linux.namespaces().iter().flatten().map(namespace).collect(),
             devices: linux.devices().iter().flatten().map(device).collect(),
+            named_devices: Vec::new(),
             all_devices: devices.is_some_and(|rules| rules.iter().any(allows_all)),
+            all_disks: false,
             masked_paths: linux.masked_paths().clone().unwrap_or_default(),
             readonly_paths: linux.readonly_paths().clone().unwrap_or_default(),
         }

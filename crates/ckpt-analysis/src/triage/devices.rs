@@ -2,11 +2,11 @@
 //!
 //! Source: `Documentation/admin-guide/devices.txt` of the kernel.
 
-use ckpt_model::{Confinement, FileType, SpecDevice};
+use ckpt_model::{Confinement, FileType, SpecDevice, escape};
 
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::group::Group;
-use super::places::below;
+use super::places::{below, within};
 use super::subject::Subject;
 use super::written::{Written, written};
 
@@ -38,6 +38,8 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let given =
             confinement.devices.iter().filter_map(|device| given(device, &confinement.source));
         findings.extend(given);
+        findings.extend(named(confinement));
+        findings.extend(disks(confinement));
     }
 }
 
@@ -51,7 +53,49 @@ fn is_given(file: &Written<'_>, confinement: Option<&Confinement>) -> bool {
         device.block == block
             && file.device.map(|(major, minor)| (Some(major), Some(minor))) == Some(number)
     };
-    in_dev && (confinement.all_devices || confinement.devices.iter().any(same))
+    let named = |device: &String| device.as_bytes() == file.path.as_bytes();
+    let given = confinement.devices.iter().any(same) || confinement.named_devices.iter().any(named);
+    in_dev && (confinement.all_devices || given)
+}
+
+/// Devices that docker was told to give, of which it is only told how the host calls them.
+fn named(confinement: &Confinement) -> impl Iterator<Item = Finding> {
+    confinement.named_devices.iter().filter_map(|device| {
+        let what = reach_by_name(device.as_bytes())?;
+        let path = escape(device.as_bytes());
+        let title = format!("{what} was given to the container: {path}");
+        let finding = Finding::new(&DEVICE_NODE, Severity::Medium, Confidence::High, title);
+        let seen = Seen::new(format!("Devices: {path}")).member(confinement.source.clone());
+        Some(finding.path(device.as_str()).seen(seen))
+    })
+}
+
+/// Whether docker was told to let the container use every disk: with `CAP_MKNOD`, which it gives unasked, a node is soon made.
+fn disks(confinement: &Confinement) -> Option<Finding> {
+    if !confinement.all_disks || confinement.all_devices {
+        return None;
+    }
+    let title = "the container may use every disk of the host";
+    let seen = "DeviceCgroupRules: every block device may be written";
+    let finding = Finding::new(&DEVICE_NODE, Severity::Medium, Confidence::High, title);
+    Some(finding.seen(Seen::new(seen).member(confinement.source.clone())))
+}
+
+/// What a device of the host leads to, by the name that the kernel gives it.
+fn reach_by_name(path: &[u8]) -> Option<&'static str> {
+    const DISKS: [&[u8]; 10] =
+        [b"sd", b"hd", b"vd", b"xvd", b"nvme", b"mmcblk", b"dm-", b"md", b"loop", b"sr"];
+    const FOLDERS: [&[u8]; 2] = [b"/dev/disk", b"/dev/mapper"];
+    let name = below(path, b"/dev")?;
+    if matches!(name, b"mem" | b"kmem" | b"port") {
+        return Some("the memory of the host");
+    }
+    let numbered =
+        |rest: &[u8]| !rest.contains(&b'/') && rest.first().is_some_and(u8::is_ascii_alphanumeric);
+    let disk = DISKS.iter().any(|disk| name.strip_prefix(*disk).is_some_and(numbered));
+    // A control node is none, and mapped ones lie in a folder.
+    let folder = within(path, &FOLDERS) && name != b"mapper/control";
+    (disk || folder).then_some("a disk of the host")
 }
 
 /// A node that the container has and its engine did not ask for.
@@ -93,7 +137,7 @@ fn reach(block: bool, major: u32, minor: u32) -> Option<&'static str> {
 fn given(device: &SpecDevice, source: &str) -> Option<Finding> {
     let number = |number: i64| u32::try_from(number).unwrap_or_default();
     let what = reach(device.block, number(device.major), number(device.minor))?;
-    let path = ckpt_model::escape(device.path.as_bytes());
+    let path = escape(device.path.as_bytes());
     let title = format!("{what} was given to the container: {path}");
     let line = format!("linux.devices: {path} is {}:{}", device.major, device.minor);
     let finding = Finding::new(&DEVICE_NODE, Severity::Medium, Confidence::High, title);

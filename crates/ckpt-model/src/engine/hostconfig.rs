@@ -45,11 +45,14 @@ pub(super) fn confinement(
         });
         values.next_back()
     };
+    let rules = texts(host, "DeviceCgroupRules");
+    let rule = |kind: &str| rules.iter().any(|rule| allows(rule, kind));
     Confinement {
         source: source.to_owned(),
         words: ConfinementWords::HostConfig,
         uid: uid(user),
         users_mapped: false,
+        users_of_host: text(host, "UsernsMode").as_deref() == Some("host"),
         bounding: Some(bounding(host, privileged)),
         no_new_privileges: option("no-new-privileges").is_some_and(|value| value != "false"),
         apparmor: option("apparmor")
@@ -59,10 +62,25 @@ pub(super) fn confinement(
         seccomp: !privileged && option("seccomp") != Some("unconfined"),
         namespaces: namespaces(host),
         devices: Vec::new(),
-        all_devices: privileged,
+        named_devices: devices(host),
+        all_devices: privileged || rule("a"),
+        all_disks: rule("b"),
         masked_paths: texts(host, "MaskedPaths"),
         readonly_paths: texts(host, "ReadonlyPaths"),
     }
+}
+
+/// Paths of the host's devices, from `--device`.
+fn devices(host: &Map<String, Value>) -> Vec<String> {
+    let all = host.get("Devices").and_then(Value::as_array).into_iter().flatten();
+    all.filter_map(|device| text(device.as_object()?, "PathOnHost")).collect()
+}
+
+/// Whether a rule of `--device-cgroup-rule` lets all devices of a kind be written: `b *:* rwm`.
+fn allows(rule: &str, kind: &str) -> bool {
+    let mut words = rule.split_whitespace();
+    let (of, numbers, access) = (words.next(), words.next(), words.next());
+    of == Some(kind) && numbers == Some("*:*") && access.is_some_and(|access| access.contains('w'))
 }
 
 /// The number of a user; one that has a name is some other than root.
@@ -181,6 +199,19 @@ mod tests {
             Some(vec!["CAP_CHOWN".to_owned()])
         );
         assert_eq!((uid(Some("1000:0")), uid(Some("root")), uid(Some("app"))), (1000, 0, u32::MAX));
+    }
+
+    #[test]
+    fn devices_and_users() {
+        let given = of(
+            r#"{"Devices":[{"PathOnHost":"/dev/sda","PathInContainer":"/dev/x","CgroupPermissions":"r"},7],
+                "DeviceCgroupRules":["c 1:3 rwm","b *:* rwm"],"UsernsMode":"host"}"#,
+        );
+        assert_eq!(given.named_devices, ["/dev/sda"]);
+        assert!(given.all_disks && !given.all_devices && given.users_of_host);
+        assert!(of(r#"{"DeviceCgroupRules":["a *:* rwm"]}"#).all_devices);
+        let few = of(r#"{"Devices":null,"DeviceCgroupRules":["a *:* r","b 8:* rwm","b"]}"#);
+        assert!(!few.all_devices && !few.all_disks && !few.users_of_host);
     }
 
     #[test]

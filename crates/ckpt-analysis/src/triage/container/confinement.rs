@@ -62,10 +62,14 @@ pub(in crate::triage) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>
         let rule = &NO_NEW_PRIVILEGES_ABSENT;
         findings.push(Finding::new(rule, Severity::Info, Confidence::High, title).seen(seen));
     }
-    // Whether docker's daemon maps users is not said there.
-    if confinement.uid == 0 && !confinement.users_mapped && !by_docker {
+    // Whether docker's daemon maps users is not said there, unless the container is excepted from it.
+    let of_host = !confinement.users_mapped && (!by_docker || confinement.users_of_host);
+    if confinement.uid == 0 && of_host {
         let title = "the first process of the container is root, of the host's users";
-        let seen = told("process.user.uid is 0, and linux.uidMappings maps nothing");
+        let seen = told(match by_docker {
+            true => "no User is named, and UsernsMode is host",
+            false => "process.user.uid is 0, and linux.uidMappings maps nothing",
+        });
         findings
             .push(Finding::new(&RUNS_AS_ROOT, Severity::Info, Confidence::High, title).seen(seen));
     }

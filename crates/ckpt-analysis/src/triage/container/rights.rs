@@ -99,7 +99,8 @@ pub(in crate::triage) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>
         }
         if confinement.all_devices {
             let key = match confinement.words {
-                ConfinementWords::HostConfig => "Privileged",
+                ConfinementWords::HostConfig if said => "Privileged",
+                ConfinementWords::HostConfig => "DeviceCgroupRules",
                 _ => "linux.resources.devices",
             };
             let what = format!("{key}: every device may be read and written");

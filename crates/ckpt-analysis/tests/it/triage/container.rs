@@ -289,6 +289,29 @@ fn what_docker_was_asked_for() {
     assert!(!format!("{found:?}").contains("linux.namespaces"), "the words are docker's");
     let found = with(r#"{"Privileged":true}"#);
     assert_eq!(severity(&found, "privileged-container"), Some(Severity::High));
+    for (host, id, wanted) in [
+        (r#"{"Binds":["/:/host:ro"]}"#, "host-mount", Severity::High),
+        (r#"{"Binds":["/var/run/docker.sock:/s"]}"#, "runtime-socket-mounted", Severity::High),
+        (r#"{"NetworkMode":"host"}"#, "host-namespace", Severity::Medium),
+        (r#"{"IpcMode":"host"}"#, "host-namespace", Severity::Medium),
+        (r#"{"SecurityOpt":["apparmor=unconfined"]}"#, "apparmor-off", Severity::Low),
+        (r#"{"UsernsMode":"host"}"#, "runs-as-root", Severity::Info),
+        (r#"{"Devices":[{"PathOnHost":"/dev/nvme0n1"}]}"#, "device-node", Severity::Medium),
+        (r#"{"Devices":[{"PathOnHost":"/dev/mapper/vg-a"}]}"#, "device-node", Severity::Medium),
+        (r#"{"Devices":[{"PathOnHost":"/dev/mem"}]}"#, "device-node", Severity::Medium),
+        (r#"{"DeviceCgroupRules":["b *:* rwm"]}"#, "device-node", Severity::Medium),
+        (r#"{"DeviceCgroupRules":["a *:* rwm"]}"#, "privileged-container", Severity::High),
+    ] {
+        let found = with(host);
+        assert_eq!(severity(&found, id), Some(wanted), "{host}: {found:#?}");
+        let one = find(&found, id).expect("it is there");
+        let by_docker = |member: &str| member.ends_with("hostconfig.json");
+        assert!(one.evidence[0].member.as_deref().is_some_and(by_docker), "{one:#?}");
+    }
+    for device in ["/dev/fuse", "/dev/dri/card0", "/dev/mapper/control", "/dev/sdx/y", "/srv/sda"] {
+        let found = with(&format!(r#"{{"Devices":[{{"PathOnHost":"{device}"}}]}}"#));
+        assert!(find(&found, "device-node").is_none(), "{device}");
+    }
     let found = with(r#"{"NetworkMode":"bridge","SecurityOpt":["no-new-privileges"]}"#);
     for id in [
         "dangerous-capability",
