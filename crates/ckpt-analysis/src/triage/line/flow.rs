@@ -111,8 +111,7 @@ impl Flow {
         let arguments: Vec<&[u8]> =
             call.arguments.iter().map(|word| word.text.as_slice()).collect();
         // What runs another program elsewhere has it among its arguments.
-        let elsewhere =
-            runs_elsewhere(call.name()).then_some(arguments.as_slice()).unwrap_or_default();
+        let elsewhere: &[&[u8]] = if runs_elsewhere(call.name()) { &arguments } else { &[] };
         let mut inner = elsewhere.iter().enumerate();
         (self.brings)(call.name(), &arguments)
             || inner.any(|(at, word)| {
