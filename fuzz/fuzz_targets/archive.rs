@@ -2,7 +2,7 @@
 #![no_main]
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     if let Some(evidence) = ckpt_fuzz::evidence(input) {
-        ckpt_fuzz::touch::evidence(&evidence);
+        ckpt_fuzz::members::read(&evidence);
     }
-    ckpt_fuzz::touch::hashes(input);
+    ckpt_fuzz::members::hashes(input);
 });

@@ -3,6 +3,6 @@
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Some((form, content)) = input.split_first() else { return };
     if let Some(evidence) = ckpt_fuzz::stream::evidence(*form, content) {
-        ckpt_fuzz::touch::evidence(&evidence);
+        ckpt_fuzz::members::read(&evidence);
     }
 });

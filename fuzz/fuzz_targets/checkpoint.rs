@@ -1,3 +1,3 @@
 //! Any bytes through the whole pipeline: evidence, model, memory, JSON and text.
 #![no_main]
-libfuzzer_sys::fuzz_target!(|input: &[u8]| ckpt_fuzz::touch::checkpoint(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| ckpt_fuzz::checkpoint::ask(input));

@@ -2,5 +2,5 @@
 #![no_main]
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let (form, rest) = input.split_first().unwrap_or((&0, &[]));
-    ckpt_fuzz::touch::checkpoint(&ckpt_fuzz::engine::tar(*form, rest));
+    ckpt_fuzz::checkpoint::ask(&ckpt_fuzz::engine::tar(*form, rest));
 });

@@ -2,5 +2,5 @@
 #![no_main]
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let tar = ckpt_fuzz::tar::of(ckpt_fuzz::tar::split(input));
-    ckpt_fuzz::touch::checkpoint_twice(&tar);
+    ckpt_fuzz::checkpoint::ask_twice(&tar);
 });

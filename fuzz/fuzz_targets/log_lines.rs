@@ -2,5 +2,5 @@
 #![no_main]
 libfuzzer_sys::fuzz_target!(|log: &[u8]| {
     let inventory: (&[u8], &[u8]) = (b"checkpoint/inventory.img", b"\x16\x31\x31\x58");
-    ckpt_fuzz::touch::timeline(&ckpt_fuzz::tar::of([inventory, (&b"ctr.log"[..], log)]));
+    ckpt_fuzz::timeline::order(&ckpt_fuzz::tar::of([inventory, (&b"ctr.log"[..], log)]));
 });

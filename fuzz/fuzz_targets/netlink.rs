@@ -2,5 +2,5 @@
 #![no_main]
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Some((kind, bytes)) = input.split_first() else { return };
-    ckpt_fuzz::touch::netlink(ckpt_fuzz::kind(*kind), bytes);
+    ckpt_fuzz::images::netlink(ckpt_fuzz::kind(*kind), bytes);
 });

@@ -2,5 +2,5 @@
 #![no_main]
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Some((kind, payload)) = input.split_first() else { return };
-    ckpt_fuzz::touch::message(ckpt_fuzz::kind(*kind), payload);
+    ckpt_fuzz::images::message(ckpt_fuzz::kind(*kind), payload);
 });

@@ -1,13 +1,23 @@
 //! What the fuzz targets share: small limits, readers that leave no byte untouched, and tars built around the input.
 
+pub mod checkpoint;
+pub mod compare;
+pub mod cores;
+pub mod custody;
 pub mod engine;
+pub mod images;
+pub mod members;
+pub mod memory;
 pub mod scan;
 pub mod stream;
 pub mod tar;
-pub mod touch;
+mod terminal;
+pub mod timeline;
+pub mod triage;
 
 use bytes::Bytes;
 use ckpt_archive::{Evidence, Limits, Options};
+use ckpt_model::{Checkpoint, Need};
 use criu_image::ImageKind;
 
 /// Options with limits that keep one input cheap.
@@ -26,6 +36,12 @@ pub fn options() -> Options {
 #[must_use]
 pub fn evidence(input: &[u8]) -> Option<Evidence> {
     Evidence::from_bytes("fuzz", Bytes::copy_from_slice(input), &options()).ok()
+}
+
+/// A tar as a checkpoint.
+#[must_use]
+pub fn open(tar: &[u8], need: Need) -> Option<Checkpoint> {
+    Checkpoint::options().archive(options()).need(need).open_evidence(evidence(tar)?).ok()
 }
 
 /// The kind of image that a byte picks.
