@@ -10,14 +10,19 @@ use crate::error::{Denied, Error, Server};
 use crate::name::Target;
 use crate::reason::RuntimeError;
 
-/// An answer, as it came.
+/// An answer to `POST /checkpoint/…`, as it came. A [`Client`](crate::Client) judges what it gets; this is for those that ask by
+/// other means.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) content_type: String,
-    pub(crate) allow: String,
-    pub(crate) location: String,
-    pub(crate) body: Vec<u8>,
+#[non_exhaustive]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The header `Allow`; empty where there is none.
+    pub allow: String,
+    /// The header `Location`; empty where there is none.
+    pub location: String,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 /// The body of a success.
@@ -55,8 +60,13 @@ impl Answer {
         (status.kind == "Status").then_some(status.message)
     }
 
-    /// The archives' paths on the node, or why there is none.
-    pub(crate) fn judge(&self, server: &Server, target: &Target) -> Result<Vec<String>, Error> {
+    /// The archives' paths on the node, as the server `server` tells them to somebody who asked for a checkpoint of `target`.
+    /// Nobody has checked that they are paths, see [`Target::names_archive`].
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn judge(&self, server: &Server, target: &Target) -> Result<Vec<String>, Error> {
         let server = || server.clone();
         let own = self.status_message();
         // Who speaks: behind the proxy it is the API server if the text has its form.

@@ -74,7 +74,10 @@ pub struct Presented {
 const MOST_NAMES: usize = 20;
 
 impl Presented {
-    pub(crate) fn read(der: &CertificateDer<'_>) -> Self {
+    /// Of a certificate in DER. What is no certificate has a fingerprint all the same.
+    #[must_use]
+    pub fn of(der: &[u8]) -> Self {
+        let der = &CertificateDer::from(der);
         let parsed = webpki::EndEntityCert::try_from(der).ok();
         let issuer = parsed.as_ref().map(|cert| cert.issuer().to_vec());
         let subject = parsed.as_ref().map(|cert| cert.subject().to_vec());

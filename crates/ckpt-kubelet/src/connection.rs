@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::header::{
-    ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT,
+    ACCEPT, ALLOW, AUTHORIZATION, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT,
 };
 use hyper::{Method, Request, Response, body::Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -185,13 +185,7 @@ impl Answer {
             let value = headers.get(name).map(|value: &HeaderValue| value.as_bytes());
             String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
         };
-        Self {
-            status,
-            content_type: text(CONTENT_TYPE),
-            allow: text(ALLOW),
-            location: text(LOCATION),
-            body: Vec::new(),
-        }
+        Self { status, allow: text(ALLOW), location: text(LOCATION), body: Vec::new() }
     }
 }
 

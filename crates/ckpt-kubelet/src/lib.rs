@@ -14,7 +14,7 @@
 //! | whom to trust | [`Trust`], [`Fingerprint`], [`CertificateProblem`] |
 //! | who we are | [`DirectBuilder`], [`Secret`], [`Cluster`] |
 //! | the request | [`Client::checkpoint`], [`Client::probe`], [`Retry`] |
-//! | what a runtime's failure means | [`RuntimeError`], [`Reason`] |
+//! | what an answer means, and a runtime's failure in it | [`Answer`], [`RuntimeError`], [`Reason`] |
 //! | access, and manifests that grant it | [`Preflight`], [`Access`], [`manifest`] |
 //! | the archive | [`Fetcher`], [`Helper`], [`copy_local`] |
 //! | what happens meanwhile | [`Observer`], [`Event`] |
@@ -84,6 +84,7 @@ mod workload;
 mod property;
 
 pub use address::{KUBELET_PORT, NodeAddress};
+pub use answer::Answer;
 pub use certificate::{CertificateProblem, Distrust, Fingerprint, FingerprintError, Presented};
 pub use client::{Checkpoint, Client, DirectBuilder, KUBELET_TIMEOUT, PATIENCE, Retry};
 pub use cluster::{Access, Cluster};

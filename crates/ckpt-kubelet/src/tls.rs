@@ -233,7 +233,7 @@ impl ServerCertVerifier for Verifier {
             .map(|()| ServerCertVerified::assertion())
             .map_err(|why| {
                 let mut seen = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-                *seen = Some((Presented::read(end_entity), why));
+                *seen = Some((Presented::of(end_entity), why));
                 TlsError::InvalidCertificate(CertificateError::ApplicationVerificationFailure)
             })
     }
