@@ -45,19 +45,22 @@ pub(crate) const PLAIN_HTTP: &str = "Client sent an HTTP request to an HTTPS ser
 /// Most of an unknown text that is repeated, in characters.
 const MOST_REPEATED: usize = 400;
 
+/// Most of an answer's text that is read for what it means, in characters.
+const MOST_READ: usize = 8192;
+
 impl Answer {
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).trim().to_owned()
+        cut(String::from_utf8_lossy(&self.body).trim(), MOST_READ)
     }
 
     fn beginning(&self) -> String {
-        self.text().chars().take(MOST_REPEATED).collect()
+        cut(&self.text(), MOST_REPEATED)
     }
 
     /// The API server's own words, where the answer is its own.
     fn status_message(&self) -> Option<String> {
         let status: Status = serde_json::from_slice(&self.body).ok()?;
-        (status.kind == "Status").then_some(status.message)
+        (status.kind == "Status").then(|| cut(&status.message, MOST_READ))
     }
 
     /// The archives' paths on the node, as the server `server` tells them to somebody who asked for a checkpoint of `target`.
@@ -82,19 +85,22 @@ impl Answer {
                 let items: Items = serde_json::from_slice(&self.body).map_err(|_| unknown())?;
                 if items.items.is_empty() { Err(unknown()) } else { Ok(items.items) }
             }
-            300..=399 => Err(Error::Redirect { server: server(), location: self.location.clone() }),
+            300..=399 => Err(Error::Redirect {
+                server: server(),
+                location: cut(&self.location, MOST_REPEATED),
+            }),
             400 if text.contains(PLAIN_HTTP) => Err(Error::PlainHttp(server())),
             401 => Err(Error::Unauthorized(speaker())),
             403 => Err(Error::Forbidden(Box::new(forbidden(speaker(), &text)))),
             404 => Err(not_found(&text, server(), own.is_some(), target)),
-            405 => Err(Error::Method { server: server(), allow: self.allow.clone() }),
+            405 => Err(Error::Method { server: server(), allow: cut(&self.allow, MOST_REPEATED) }),
             406 => Err(Error::NotAcceptable(server())),
             500 if own.is_none() => Err(Error::Runtime(Box::new(RuntimeError::decode(&text)))),
             502..=504 => match server() {
                 Server::Proxied(node) => Err(Error::Gateway {
                     node,
                     status: self.status,
-                    text: text.chars().take(MOST_REPEATED).collect(),
+                    text: cut(&text, MOST_REPEATED),
                 }),
                 _ => Err(unknown()),
             },
@@ -125,9 +131,14 @@ fn not_found(text: &str, server: Server, own: bool, target: &Target) -> Error {
         ("404 page not found", _) => Error::GateOff(server),
         _ => Error::NotFound {
             server: if own { Server::ApiServer } else { server },
-            text: text.chars().take(MOST_REPEATED).collect(),
+            text: cut(text, MOST_REPEATED),
         },
     }
+}
+
+/// The first so many characters.
+fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
 }
 
 /// Reads who may not do what.
@@ -136,7 +147,7 @@ fn not_found(text: &str, server: Server, own: bool, target: &Target) -> Error {
 /// The API server: `nodes "n" is forbidden: User "U" cannot create resource "nodes/proxy" in API group "" at …`.
 pub(crate) fn forbidden(server: Server, text: &str) -> Denied {
     let (user, verb, resource) = kubelets(text).or_else(|| api_servers(text)).unwrap_or_default();
-    let text = text.chars().take(MOST_REPEATED).collect();
+    let text = cut(text, MOST_REPEATED);
     Denied { server, user, verb, resource, text }
 }
 
@@ -205,5 +216,29 @@ mod tests {
         let body = r#"{"items":["/a b\u0007.tar","/c.tar"],"more":1}"#;
         let answer = Answer { status: 200, body: body.into(), ..Answer::default() };
         assert_eq!(answer.judge(&server, &target).unwrap(), ["/a b\u{7}.tar", "/c.tar"]);
+    }
+
+    #[test]
+    fn of_a_long_answer_the_beginning_is_repeated() {
+        let long = "x".repeat(1 << 20);
+        let target = Target::new("default", "web", "app").unwrap();
+        let server = Server::Proxied("n".into());
+        let bodies = [
+            long.clone(),
+            format!("container {long} does not exist"),
+            format!("Forbidden (user={long}, verb=create, resource=nodes, subresource=proxy)"),
+            format!("{{\"kind\":\"Status\",\"message\":\"{long}\"}}"),
+            format!(
+                "{{\"kind\":\"Status\",\"message\":\"User \\\"{long}\\\" cannot x resource \\\"y\\\"\"}}"
+            ),
+        ];
+        for status in [200, 302, 400, 401, 403, 404, 405, 409, 500, 502, 503] {
+            for body in &bodies {
+                let (allow, location) = (long.clone(), long.clone());
+                let answer = Answer { status, allow, location, body: body.clone().into() };
+                let told = answer.judge(&server, &target).unwrap_err().to_string();
+                assert!(told.len() < 24 << 10, "{status}: {} bytes", told.len());
+            }
+        }
     }
 }
