@@ -5,6 +5,7 @@
 mod html;
 mod human;
 mod json;
+mod page;
 mod stories;
 mod timeline;
 mod triage;
