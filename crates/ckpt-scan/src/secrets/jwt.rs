@@ -14,10 +14,10 @@ const LONGEST: usize = 8 << 10;
 
 /// `eyJ…`: header and payload are JSON, and the header names an algorithm.
 pub(super) fn check(view: &View<'_>, finds: &mut Vec<Find>) {
-    let header = view.run(view.at(), LONGEST, base64url);
     if !begins(view) {
         return;
     }
+    let header = view.run(view.at(), LONGEST, base64url);
     let Some(payload) = next(view, &header) else { return };
     let Some(signature) = next(view, &payload) else { return };
     let range = header.start..signature.end;

@@ -540,6 +540,16 @@ fn summary_of(text: &str) -> Vec<Secret> {
     all
 }
 
+/// Where a token begins, others can begin all along.
+#[test]
+fn tokens_inside_of_tokens_end() {
+    let text = "eyJ".repeat((8 << 20) / 3);
+    let began = std::time::Instant::now();
+    let found = SecretScanner::new().in_bytes(text.as_bytes());
+    assert!(found.is_empty());
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}
+
 /// What is assigned to a name can be an assignment again, without end.
 #[test]
 fn assignments_of_assignments_end() {
