@@ -18,6 +18,9 @@ const SHORTEST: usize = 40;
 /// Most bytes of a key, armour included: RSA with 16384 bits has 13 KiB.
 const LONGEST: usize = 15 << 10;
 
+/// Most lines between a key's armour and its body: PGP writes a few. What looks like keys without end has lines without end.
+const MOST_HEADERS: usize = 16;
+
 /// Bytes around a key in which the JSON of a service account is sought.
 const JSON_WITHIN: usize = 4 << 10;
 
@@ -59,7 +62,8 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Key> {
     }
     let mut at = BEGIN.len().saturating_add(label_len).saturating_add(DASHES.len());
     let mut encrypted = kind == "ENCRYPTED";
-    while let Some((header, next)) = header(bytes, at) {
+    for _ in 0..MOST_HEADERS {
+        let Some((header, next)) = header(bytes, at) else { break };
         encrypted |= memchr::memmem::find(header, b"ENCRYPTED").is_some();
         at = next;
     }

@@ -550,6 +550,17 @@ fn tokens_inside_of_tokens_end() {
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }
 
+/// Each line of a text can look like the beginning of a key, and like a line before the body of the one before.
+#[test]
+fn few_lines_stand_before_the_body_of_a_key() {
+    let scanner = SecretScanner::new();
+    for (lines, found) in [(3, 1), (16, 1), (17, 0)] {
+        let headers = "Comment: x\n".repeat(lines);
+        let text = whole(PEM).replacen("KEY-----\n", &format!("KEY-----\n{headers}\n"), 1);
+        assert_eq!(scanner.in_bytes(text.as_bytes()).len(), found, "{lines} lines");
+    }
+}
+
 /// What is assigned to a name can be an assignment again, without end.
 #[test]
 fn assignments_of_assignments_end() {
