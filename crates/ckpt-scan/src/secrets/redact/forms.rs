@@ -56,6 +56,7 @@ pub(super) fn secrets(text: &str, ranges: &mut Vec<Range<usize>>) {
 /// Values that stand behind names of secrets.
 fn named(text: &str, ranges: &mut Vec<Range<usize>>) {
     let mut place = 0;
+    let mut ends = Ends::of(text);
     while let Some(found) = COMPILED_NAMED.captures_at(text, place) {
         let (Some(whole), Some(name), Some(between)) = (found.get(0), found.get(1), found.get(2))
         else {
@@ -63,33 +64,82 @@ fn named(text: &str, ranges: &mut Vec<Range<usize>>) {
         };
         place = whole.end();
         let before = text.get(..name.start()).and_then(|before| before.chars().next_back());
-        let rest = text.get(place..).unwrap_or_default();
-        let value = value(rest, name.as_str(), between.as_str(), before);
+        let end = ends.value(place, name.as_str(), between.as_str(), before);
+        let value = text.get(place..end).unwrap_or_default();
         if value.starts_with("--") || is_scheme(value) || !is_secret(name.as_str(), value) {
             continue;
         }
-        let end = place.saturating_add(value.len());
         ranges.push(place..end);
         place = end;
     }
 }
 
-/// The value that a text begins with: to the quote that it began with, or to the end of the word.
-fn value<'a>(text: &'a str, name: &str, between: &str, before: Option<char>) -> &'a str {
-    let quotes = ["'\\''", "\\\"", "\\'", "\"", "'"];
-    let end = match quotes.iter().find(|quote| between.ends_with(*quote)) {
-        Some(quote) => text.find(quote),
-        None => {
-            let variable = between == "=" && !name.bytes().any(|byte| byte.is_ascii_lowercase());
-            // `'NAME=value with blanks'`
-            let quote = before.filter(|quote| variable && matches!(quote, '"' | '\''));
-            let ends = if variable { "\"';&|" } else { "\"'&,;<>(){}" };
-            quote.and_then(|quote| text.find(quote)).or_else(|| {
-                text.find(|letter: char| letter.is_whitespace() || ends.contains(letter))
-            })
+/// What ends a value that began with it.
+const QUOTES: [&str; 5] = ["'\\''", "\\\"", "\\'", "\"", "'"];
+
+/// What ends a value that began without: of `NAME=`, and of others.
+const OF_VARIABLES: &str = "\"';&|";
+const OF_OTHERS: &str = "\"'&,;<>(){}";
+
+/// Where values end. Each end is sought once, however many values have it: a text can be names of values all along, with one
+/// end for all of them.
+struct Ends<'a> {
+    text: &'a str,
+    /// The next place of each quote from where it was sought last on; `None` behind the last one.
+    quotes: [Option<Option<usize>>; QUOTES.len()],
+    variable: Option<usize>,
+    other: Option<usize>,
+}
+
+impl<'a> Ends<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, quotes: [None; QUOTES.len()], variable: None, other: None }
+    }
+
+    /// The end of the value at a place, which is behind those that were asked for before: the quote that it began with, or the
+    /// end of the word.
+    fn value(&mut self, place: usize, name: &str, between: &str, before: Option<char>) -> usize {
+        let whole = self.text.len();
+        if let Some(kind) = QUOTES.iter().position(|quote| between.ends_with(quote)) {
+            return self.quote(kind, place).unwrap_or(whole);
         }
-    };
-    text.get(..end.unwrap_or(text.len())).unwrap_or_default()
+        let variable = between == "=" && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+        // `'NAME=value with blanks'`
+        let quote = before.filter(|_| variable).map(String::from);
+        let kind = quote.and_then(|quote| QUOTES.iter().position(|known| *known == quote));
+        let quoted = kind.and_then(|kind| self.quote(kind, place));
+        quoted.unwrap_or_else(|| self.word(variable, place))
+    }
+
+    fn quote(&mut self, kind: usize, place: usize) -> Option<usize> {
+        let text = self.text;
+        let quote = QUOTES.get(kind)?;
+        let known = self.quotes.get_mut(kind)?;
+        if known.is_none_or(|next| next.is_some_and(|next| next < place)) {
+            let rest = text.get(place..)?;
+            *known = Some(rest.find(quote).map(|at| place.saturating_add(at)));
+        }
+        known.flatten()
+    }
+
+    fn word(&mut self, variable: bool, place: usize) -> usize {
+        let text = self.text;
+        let (known, ends) = if variable {
+            (&mut self.variable, OF_VARIABLES)
+        } else {
+            (&mut self.other, OF_OTHERS)
+        };
+        let end = match *known {
+            Some(end) if end >= place => end,
+            _ => {
+                let rest = text.get(place..).unwrap_or_default();
+                let end = rest.find(|one: char| one.is_whitespace() || ends.contains(one));
+                end.map_or(text.len(), |at| place.saturating_add(at))
+            }
+        };
+        *known = Some(end);
+        end
+    }
 }
 
 /// Whether it is how somebody proves who they are, and the proof comes behind it.

@@ -81,6 +81,9 @@ pub fn redacted(secret: &str) -> String {
 const OPEN: &str = "[redacted: ";
 const CLOSE: &str = "…]";
 
+/// Most bytes of a mark behind [`OPEN`].
+const MARK: usize = 64 + CLOSE.len();
+
 impl Redactor {
     /// That knows the rules, and names of secrets.
     #[must_use]
@@ -259,11 +262,10 @@ fn without(text: &str, mut ranges: Vec<Range<usize>>) -> Cow<'_, str> {
         }
         let mut start = start.max(copied);
         // Around the marks that are in it already.
-        for mark in &before {
-            if mark.start < end && start < mark.end {
-                copied = copy(text, copied, start..mark.start, &mut out);
-                start = mark.end;
-            }
+        let first = before.partition_point(|mark| mark.end <= start);
+        for mark in before.iter().skip(first).take_while(|mark| mark.start < end) {
+            copied = copy(text, copied, start..mark.start, &mut out);
+            start = mark.end;
         }
         copied = copy(text, copied, start..end, &mut out);
     }
@@ -293,10 +295,12 @@ fn marks(text: &str) -> Vec<Range<usize>> {
         let start = from.saturating_add(start);
         from = start.saturating_add(OPEN.len());
         let rest = text.get(from..).unwrap_or_default();
-        let Some(len) = rest.find(CLOSE) else { break };
+        // One end can lie behind any number of beginnings.
+        let rest = rest.get(..rest.floor_char_boundary(MARK)).unwrap_or_default();
+        let Some(len) = rest.find(CLOSE) else { continue };
         let inner = rest.get(..len).unwrap_or_default();
         let own = |c: char| c.is_ascii_digit() || c.is_ascii_lowercase() || " ,".contains(c);
-        if len < 64 && inner.chars().all(own) {
+        if inner.chars().all(own) {
             from = from.saturating_add(len).saturating_add(CLOSE.len());
             marks.push(start..from);
         }

@@ -198,6 +198,19 @@ fn it_takes_time_in_proportion() {
     }
 }
 
+/// Names whose values are no secrets, each of which has the rest of the text for its value.
+#[test]
+fn values_without_an_end_take_time_in_proportion() {
+    let began = std::time::Instant::now();
+    for text in ["KEY=", "key=", "PWD=/", "token=--", "key:", "a'KEY=", "monkey='\\''"] {
+        let long = text.repeat((512 << 10) / text.len());
+        assert!(redact(&long).len() < 16 << 20);
+    }
+    let marks = format!("{}…] password=x9Z", "[redacted: ".repeat((8 << 20) / OPEN.len()));
+    assert!(redact(&marks).ends_with("…]"));
+    assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+}
+
 #[test]
 fn the_same_secret_is_recognised() {
     assert_eq!(redacted("hunter2"), redacted("hunter2"));
