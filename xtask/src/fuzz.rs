@@ -150,6 +150,10 @@ impl Workspace {
         let mut run =
             process::Command::new(self.target_dir.join(&self.triple).join("release").join(target));
         run.args(LIMITS).arg(format!("-artifact_prefix={}/", artifacts.display()));
+        let dictionary = self.root.join("dictionaries").join(format!("{target}.dict"));
+        if dictionary.is_file() {
+            run.arg(format!("-dict={}", dictionary.display()));
+        }
         run.args(seconds.map(|seconds| format!("-max_total_time={seconds}"))).args(libfuzzer);
         // A file named after `--` is an input to replay; then the corpus stays out of it.
         if !libfuzzer.iter().any(|argument| Path::new(argument).is_file()) {
