@@ -361,7 +361,9 @@ impl Evidence {
         let part = self.parts.get(usize::try_from(link.stored.part).ok()?)?;
         let (path, _) = normalise(link.link_target.as_deref()?);
         let group = self.group(&[&part.prefix, path.as_slice()].concat());
-        let before = group.iter().rev().find(|id| **id < link.id);
+        // The ids of a group ascend.
+        let before = group.partition_point(|id| *id < link.id).checked_sub(1);
+        let before = before.and_then(|at| group.get(at));
         before.or(group.last().filter(|id| **id != link.id)).and_then(|id| self.by_id(*id))
     }
 
