@@ -1,5 +1,6 @@
 //! A checkpoint: evidence, opened and joined.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +18,7 @@ use crate::dump_log::DumpLog;
 use crate::engine;
 use crate::fds::Descriptors;
 use crate::files::FileTable;
-use crate::images::Images;
+use crate::images::{Folders, Images};
 use crate::locate::{self, ContainerPlace, DumpKind, ImageDirectory};
 use crate::locks::FileLock;
 use crate::memory::Memory;
@@ -291,21 +292,25 @@ fn climb(
     chain: &mut Vec<Images>,
     defects: &Defects,
 ) {
-    let mut visited = vec![&from.path];
-    let mut here = Some(from);
-    while let Some(directory) = here {
-        chain.push(Images::new(Arc::clone(evidence), directory.path.clone()));
-        let found = directory.parent.as_ref().and_then(|link| link.found.as_ref());
-        here = found
-            .and_then(|found| place.directories.iter().find(|directory| directory.path == *found));
-        if let Some(next) = here {
-            if visited.contains(&&next.path) {
-                let what = format!("the chain of parents comes back to {}", next.path);
-                defects.suspect(directory.path.inside("parent"), what);
-                return;
-            }
-            visited.push(&next.path);
+    chain.push(Images::new(Arc::clone(evidence), from.path.clone()));
+    if from.parent.is_none() {
+        return;
+    }
+    let by_path: HashMap<&Text, &ImageDirectory> =
+        place.directories.iter().map(|directory| (&directory.path, directory)).collect();
+    let folders = Folders::of(evidence);
+    let mut visited = HashSet::from([&from.path]);
+    let mut here = from;
+    while let Some(found) = here.parent.as_ref().and_then(|link| link.found.as_ref())
+        && let Some(next) = by_path.get(found)
+    {
+        if !visited.insert(&next.path) {
+            let what = format!("the chain of parents comes back to {}", next.path);
+            defects.suspect(here.path.inside("parent"), what);
+            return;
         }
+        chain.push(Images::of_folder(Arc::clone(evidence), next.path.clone(), &folders));
+        here = next;
     }
 }
 

@@ -1,6 +1,6 @@
 //! One image directory: images by kind and id, decoded when asked for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,26 +20,24 @@ pub struct Images {
     evidence: Arc<Evidence>,
     path: Text,
     /// Index of each image among the members of the evidence.
-    members: HashMap<(ImageKind, Option<u64>), usize>,
+    members: BTreeMap<(ImageKind, Option<u64>), usize>,
 }
 
 impl Images {
     /// Indexes the images in a folder of the evidence. Nothing is read.
     #[must_use]
     pub fn new(evidence: Arc<Evidence>, path: Text) -> Self {
-        let mut members = HashMap::new();
-        for (index, member) in evidence.members().iter().enumerate() {
-            let (folder, name) = split(&member.path);
-            if folder != path.as_bytes()
-                || !matches!(member.kind, MemberKind::File | MemberKind::HardLink)
-            {
-                continue;
-            }
-            if let Classified::Image(image) = classify(name) {
-                // Of members with one name the last one counts, as for an extracting tar.
-                members.insert((image.kind, image.id), index);
-            }
-        }
+        let all = evidence.members().iter().enumerate();
+        let here = all.filter(|(_, member)| split(&member.path).0 == path.as_bytes());
+        let members = index(here);
+        Self { evidence, path, members }
+    }
+
+    /// As [`new`](Self::new), of a folder whose members are known.
+    pub(crate) fn of_folder(evidence: Arc<Evidence>, path: Text, folders: &Folders) -> Self {
+        let here = folders.0.get(path.as_bytes()).into_iter().flatten();
+        let members =
+            index(here.filter_map(|index| Some((*index, evidence.members().get(*index)?))));
         Self { evidence, path, members }
     }
 
@@ -93,14 +91,17 @@ impl Images {
     /// Ids of the images of one kind, ascending.
     #[must_use]
     pub fn ids(&self, kind: ImageKind) -> Vec<u64> {
-        let mut ids: Vec<u64> = self
-            .members
-            .keys()
-            .filter(|(found, _)| *found == kind)
-            .filter_map(|(_, id)| *id)
-            .collect();
-        ids.sort_unstable();
-        ids
+        self.numbered(kind).collect()
+    }
+
+    /// Whether there is an image of that kind with a number.
+    pub(crate) fn has_numbered(&self, kind: ImageKind) -> bool {
+        self.numbered(kind).next().is_some()
+    }
+
+    fn numbered(&self, kind: ImageKind) -> impl Iterator<Item = u64> {
+        let range = (kind, None)..=(kind, Some(u64::MAX));
+        self.members.range(range).filter_map(|((_, id), _)| *id)
     }
 
     /// The bytes of a raw image.
@@ -203,6 +204,43 @@ impl Images {
             }
         }
     }
+}
+
+/// The members of an evidence by their folders, for more than one of them.
+#[derive(Debug)]
+pub(crate) struct Folders(HashMap<Vec<u8>, Vec<usize>>);
+
+impl Folders {
+    pub(crate) fn of(evidence: &Evidence) -> Self {
+        let mut folders: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+        for (index, member) in evidence.members().iter().enumerate() {
+            let folder = split(&member.path).0;
+            match folders.get_mut(folder) {
+                Some(members) => members.push(index),
+                None => {
+                    folders.insert(folder.to_vec(), vec![index]);
+                }
+            }
+        }
+        Self(folders)
+    }
+}
+
+/// The images among members of one folder.
+fn index<'a>(
+    members: impl Iterator<Item = (usize, &'a Member)>,
+) -> BTreeMap<(ImageKind, Option<u64>), usize> {
+    let mut images = BTreeMap::new();
+    for (index, member) in members {
+        if !matches!(member.kind, MemberKind::File | MemberKind::HardLink) {
+            continue;
+        }
+        if let Classified::Image(image) = classify(split(&member.path).1) {
+            // Of members with one name the last one counts, as for an extracting tar.
+            images.insert((image.kind, image.id), index);
+        }
+    }
+    images
 }
 
 /// Where a record is. Text only when somebody asks: a pagemap has thousands of records that are whole.

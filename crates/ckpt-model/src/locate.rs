@@ -3,7 +3,7 @@
 //! Names are not trusted: an image directory is a place that holds `inventory.img` or `pstree.img` (or, after a failed
 //! dump, other images), at any depth. The container it belongs to is the nearest folder above that an engine described.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ckpt_archive::{Evidence, Member, MemberKind};
 use criu_image::kind::Header;
@@ -82,15 +82,17 @@ pub(crate) fn containers(evidence: &Evidence) -> Vec<ContainerPlace> {
         note(&mut folders, member, folder, name);
     }
     folders.retain(|_, folder| folder.is_image_directory());
-    let paths: BTreeSet<&[u8]> = folders.keys().copied().collect();
+    let known = Known::of(folders.keys().copied());
     let mut containers: BTreeMap<&[u8], Vec<ImageDirectory>> = BTreeMap::new();
     for (path, folder) in &folders {
         let root = ancestors(path).find(|ancestor| marked.contains(ancestor)).unwrap_or_default();
-        containers.entry(root).or_default().push(folder.describe(path, &paths));
+        containers.entry(root).or_default().push(folder.describe(path, &known));
     }
     // What an engine described and has no images is still a container, unless it is a part of one that has.
+    let roots: HashSet<&[u8]> = containers.keys().flat_map(|root| ancestors(root)).collect();
+    // A folder comes before those in it, so that those which this adds are above no later one.
     for path in marked {
-        if !containers.keys().any(|root| ancestors(root).any(|ancestor| ancestor == path)) {
+        if !roots.contains(path) {
             containers.entry(path).or_default();
         }
     }
@@ -138,7 +140,7 @@ impl Folder {
         }
     }
 
-    fn describe(&self, path: &[u8], known: &BTreeSet<&[u8]>) -> ImageDirectory {
+    fn describe(&self, path: &[u8], known: &Known<'_>) -> ImageDirectory {
         let parent = self.parent.as_ref().map(|target| ParentLink {
             target: Text::from(target.as_slice()),
             found: resolve(path, target, known).map(Text),
@@ -221,8 +223,26 @@ pub(crate) fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The image directories of the evidence.
+struct Known<'a> {
+    paths: HashSet<&'a [u8]>,
+    /// By the last name.
+    by_name: HashMap<&'a [u8], Vec<&'a [u8]>>,
+}
+
+impl<'a> Known<'a> {
+    fn of(all: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut known = Self { paths: HashSet::new(), by_name: HashMap::new() };
+        for path in all {
+            known.paths.insert(path);
+            known.by_name.entry(split(path).1).or_default().push(path);
+        }
+        known
+    }
+}
+
 /// Where a `parent` link leads: inside the evidence, or by its last name when it is absolute or leads out of it.
-fn resolve(from: &[u8], target: &[u8], known: &BTreeSet<&[u8]>) -> Option<Vec<u8>> {
+fn resolve(from: &[u8], target: &[u8], known: &Known<'_>) -> Option<Vec<u8>> {
     let mut path: Vec<&[u8]> =
         from.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
     let mut outside = target.starts_with(b"/");
@@ -234,13 +254,14 @@ fn resolve(from: &[u8], target: &[u8], known: &BTreeSet<&[u8]>) -> Option<Vec<u8
         }
     }
     let path = path.join(&b'/');
-    if !outside && path != from && known.contains(path.as_slice()) {
+    if !outside && path != from && known.paths.contains(path.as_slice()) {
         return Some(path);
     }
     let name = target
         .split(|byte| *byte == b'/')
         .rfind(|part| !part.is_empty() && *part != b"." && *part != b"..")?;
-    let mut namesakes = known.iter().filter(|path| split(path).1 == name && **path != from);
+    let namesakes = known.by_name.get(name).into_iter().flatten();
+    let mut namesakes = namesakes.filter(|path| **path != from);
     match (namesakes.next(), namesakes.next()) {
         (Some(only), None) if outside => Some(only.to_vec()),
         _ => None,

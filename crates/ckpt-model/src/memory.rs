@@ -224,7 +224,7 @@ fn page_size(
     }
     let found = derive_page_size([], auxv, default);
     if found.1 == PageSizeSource::Architecture
-        && chain.iter().any(|images| !images.ids(ImageKind::Pagemap).is_empty())
+        && chain.iter().any(|images| images.has_numbered(ImageKind::Pagemap))
     {
         defects.missing(
             "evidence",

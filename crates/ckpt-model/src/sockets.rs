@@ -280,7 +280,7 @@ impl Reader<'_> {
         }
         if !self.images.has(ImageKind::TcpStream, id) {
             // A dump that closes connections has none at all.
-            if !self.images.ids(ImageKind::TcpStream).is_empty() {
+            if self.images.has_numbered(ImageKind::TcpStream) {
                 let what = format!("no queues of the TCP connection with inode {ino}");
                 self.defects.missing(self.images.place(ImageKind::TcpStream, id), what);
             }
