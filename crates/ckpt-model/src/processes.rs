@@ -1,7 +1,7 @@
 //! The processes of a checkpoint, built from `pstree.img` and what it names.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ckpt_memory::{AddressSpace, Mapping};
 use criu_image::ImageKind;
@@ -34,13 +34,22 @@ pub struct Processes {
     /// Whether there is a process tree. Without one (failed dumps and pre-dumps) tasks are known by the names of their
     /// images alone, and nothing is known of who is whose parent.
     pub has_tree: bool,
+    /// Index of the first task of each pid, made when first asked for.
+    by_pid: OnceLock<HashMap<Pid, usize>>,
 }
 
 impl Processes {
     /// The task with that pid; the first when several claim it.
     #[must_use]
     pub fn get(&self, pid: Pid) -> Option<&Task> {
-        self.tasks.iter().find(|task| task.pid == pid)
+        let by_pid = self.by_pid.get_or_init(|| {
+            let mut first = HashMap::new();
+            for (index, task) in self.tasks.iter().enumerate() {
+                first.entry(task.pid).or_insert(index);
+            }
+            first
+        });
+        self.tasks.get(*by_pid.get(&pid)?)
     }
 
     /// The tasks by pid.
@@ -78,7 +87,7 @@ impl Reader<'_> {
         for task in &mut tasks {
             task.marks.sort_unstable();
         }
-        Processes { tasks, forest, has_tree }
+        Processes { tasks, forest, has_tree, by_pid: OnceLock::new() }
     }
 
     /// Without a tree: one entry for each image that only a process has.

@@ -1,6 +1,6 @@
 //! Deleted files that CRIU kept as ghosts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use criu_image::ImageKind;
 use criu_image::messages::Timeval;
@@ -50,13 +50,9 @@ pub(super) fn find(
             time(ghost.entry.atim.as_ref(), Clock::Accessed),
         );
         artifact.holders = owners.files(files.iter().map(|(id, _)| (fd_type::REG, *id)));
-        let mut paths: Vec<Text> = Vec::new();
-        for (_, path) in files {
-            if !paths.contains(&path) {
-                paths.push(path);
-            }
-        }
-        let mut paths = paths.into_iter();
+        let mut known = HashSet::new();
+        let paths = files.into_iter().map(|(_, path)| path);
+        let mut paths = paths.filter(|path| known.insert(path.clone()));
         artifact.path = paths.next();
         let also: Vec<Text> = paths.collect();
         if !also.is_empty() {

@@ -27,29 +27,38 @@ pub(super) fn find(checkpoint: &Checkpoint, list: &mut Vec<Artifact>) {
             by_path.insert(path.as_bytes(), index);
         }
     }
+    let by_id: HashMap<&str, usize> =
+        list.iter().enumerate().rev().map(|(index, one)| (one.id.as_str(), index)).collect();
+    // The first memfd that each process runs.
+    let mut memfds: HashMap<Pid, usize> = HashMap::new();
+    for (index, artifact) in list.iter().enumerate() {
+        if artifact.origin == Origin::Memfd {
+            for holder in artifact.holders.iter().filter(|holder| holder.hold == Hold::Exe) {
+                memfds.entry(holder.pid).or_insert(index);
+            }
+        }
+    }
     let mut found = Vec::new();
     for (file_id, (pids, memfd, path)) in programs {
-        let held = |artifact: &&Artifact| {
-            let exe = |holder: &Holder| holder.hold == Hold::Exe && pids.contains(&holder.pid);
-            artifact.holders.iter().any(exe)
-        };
         let same = match checkpoint.files().remap(file_id) {
-            _ if memfd => list.iter().filter(|one| one.origin == Origin::Memfd).find(held),
-            Some(Remap::Ghost(ghost)) => {
-                let id = format!("ghost-{ghost:x}");
-                list.iter().find(|artifact| artifact.id == id)
-            }
-            _ => by_path.get(path.as_bytes()).and_then(|index| list.get(*index)),
+            _ if memfd => pids.iter().filter_map(|pid| memfds.get(pid)).min(),
+            Some(Remap::Ghost(ghost)) => by_id.get(format!("ghost-{ghost:x}").as_str()),
+            _ => by_path.get(path.as_bytes()),
         };
-        let (Some(same), Some(first)) = (same, pids.first()) else { continue };
+        found.extend(same.map(|index| (*index, pids)));
+    }
+    for (index, pids) in found {
+        let (Some(same), Some(first)) = (list.get_mut(index), pids.first()) else { continue };
+        // One file can be the program of many processes under many names: who else has it stays with it.
+        let holders = std::mem::take(&mut same.holders);
         let mut artifact = same.clone();
+        same.holders = holders;
         artifact.id = format!("exe-{first}");
         artifact.origin = Origin::Exe;
         artifact.same_as = Some(same.same_as.clone().unwrap_or_else(|| same.id.clone()));
         artifact.holders = pids.iter().map(|pid| Holder { pid: *pid, hold: Hold::Exe }).collect();
-        found.push(artifact);
+        list.push(artifact);
     }
-    list.append(&mut found);
 }
 
 /// The path in the file systems: without what the kernel adds to a deleted one, and where the inode has another name, that.

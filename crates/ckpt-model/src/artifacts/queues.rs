@@ -1,6 +1,6 @@
 //! Data in flight: pipes, named pipes, unix sockets, TCP connections, terminals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
@@ -46,35 +46,58 @@ struct Flight<'a> {
 impl Flight<'_> {
     fn pipes(&self, kind: ImageKind, word: &str, list: &mut Vec<Artifact>) {
         let told = self.checkpoint.told();
-        let files = self.checkpoint.files();
+        // A hostile image has many records of one pipe, which many have open.
+        let mut queues: Vec<(u32, String, Vec<Bytes>)> = Vec::new();
+        let mut known: HashMap<u32, usize> = HashMap::new();
         for (place, record) in self.images.records(kind, None, told).into_iter().flatten() {
             let Some(entry) = decode::<PipeDataEntry>(&place, &record, told) else { continue };
             let Extra::PipeData(data) = record.extra else { continue };
             if data.is_empty() {
                 continue;
             }
-            let number = entry.pipe_id;
-            let content = ArtifactContent::parts(vec![data]);
+            let queue = *known.entry(entry.pipe_id).or_insert_with(|| {
+                queues.push((entry.pipe_id, place.to_string(), Vec::new()));
+                queues.len().saturating_sub(1)
+            });
+            if let Some((.., parts)) = queues.get_mut(queue) {
+                parts.push(data);
+            }
+        }
+        if queues.is_empty() {
+            return;
+        }
+        let mut ends = self.ends();
+        for (number, place, parts) in queues {
+            let Ends { readers, writers, name } = ends.remove(&number).unwrap_or_default();
+            let content = ArtifactContent::parts(parts);
             let mut artifact =
                 Artifact::new(format!("{word}-{number}"), Origin::Pipe, place, content);
-            let (mut readers, mut writers, mut name) = (Vec::new(), Vec::new(), None);
-            for file in files.all() {
-                if let Some(pipe) = file.pipe.as_ref().filter(|pipe| pipe.pipe_id == number) {
-                    let end =
-                        if pipe.flags & ACCESS_MODE == 0 { &mut readers } else { &mut writers };
-                    end.push((file.r#type, file.id));
-                }
-                if let Some(fifo) = file.fifo.as_ref().filter(|fifo| fifo.pipe_id == number) {
-                    readers.push((file.r#type, file.id));
-                    name = files.path(fifo.regf_id.unwrap_or(file.id)).map(|path| path.path);
-                }
-            }
             // Who would read it comes first.
             artifact.holders = self.owners.files(readers);
             artifact.holders.extend(self.owners.files(writers));
             artifact.path = Some(name.unwrap_or_else(|| bracketed("pipe", number)));
             list.push(artifact);
         }
+    }
+
+    /// The ends of pipes and named pipes by their number.
+    fn ends(&self) -> HashMap<u32, Ends> {
+        let files = self.checkpoint.files();
+        let mut ends: HashMap<u32, Ends> = HashMap::new();
+        for file in files.all() {
+            if let Some(pipe) = &file.pipe {
+                let of = ends.entry(pipe.pipe_id).or_default();
+                let end =
+                    if pipe.flags & ACCESS_MODE == 0 { &mut of.readers } else { &mut of.writers };
+                end.push((file.r#type, file.id));
+            }
+            if let Some(fifo) = &file.fifo {
+                let of = ends.entry(fifo.pipe_id).or_default();
+                of.readers.push((file.r#type, file.id));
+                of.name = files.path(fifo.regf_id.unwrap_or(file.id)).map(|path| path.path);
+            }
+        }
+        ends
     }
 
     /// Each record is a datagram or a piece of a stream, in the order of arrival, for one receiving socket.
@@ -162,20 +185,36 @@ impl Flight<'_> {
     fn terminals(&self, list: &mut Vec<Artifact>) {
         let told = self.checkpoint.told();
         let files = self.checkpoint.files();
+        let mut queues: Vec<(u32, String, Vec<Bytes>)> = Vec::new();
+        let mut known: HashMap<u32, usize> = HashMap::new();
         let records = self.images.records(ImageKind::TtyData, None, told);
         for (place, record) in records.into_iter().flatten() {
             let Some(entry) = decode::<TtyDataEntry>(&place, &record, told) else { continue };
             if entry.data.is_empty() {
                 continue;
             }
-            let content = ArtifactContent::parts(vec![Bytes::from(entry.data)]);
-            let id = format!("tty-{}", entry.tty_id);
-            let mut artifact = Artifact::new(id, Origin::Tty, place, content);
-            let info = files.terminal(entry.tty_id);
-            let open = files.all().into_iter().filter(|file| {
-                file.tty.as_ref().is_some_and(|tty| tty.tty_info_id == entry.tty_id)
+            let queue = *known.entry(entry.tty_id).or_insert_with(|| {
+                queues.push((entry.tty_id, place.to_string(), Vec::new()));
+                queues.len().saturating_sub(1)
             });
-            let open: Vec<&FileEntry> = open.collect();
+            if let Some((.., parts)) = queues.get_mut(queue) {
+                parts.push(Bytes::from(entry.data));
+            }
+        }
+        if queues.is_empty() {
+            return;
+        }
+        let mut open: HashMap<u32, Vec<&FileEntry>> = HashMap::new();
+        for file in files.all() {
+            if let Some(tty) = &file.tty {
+                open.entry(tty.tty_info_id).or_default().push(file);
+            }
+        }
+        for (number, place, parts) in queues {
+            let content = ArtifactContent::parts(parts);
+            let mut artifact = Artifact::new(format!("tty-{number}"), Origin::Tty, place, content);
+            let info = files.terminal(number);
+            let open = open.remove(&number).unwrap_or_default();
             let named = open.iter().find_map(|file| files.path(file.tty.as_ref()?.regf_id?));
             let slave = info.and_then(|info| info.pty.as_ref());
             artifact.path = named
@@ -187,6 +226,14 @@ impl Flight<'_> {
             list.push(artifact);
         }
     }
+}
+
+/// Who has a pipe open, as types and ids of open files, and the path of a named one.
+#[derive(Debug, Default)]
+struct Ends {
+    readers: Vec<(u32, u32)>,
+    writers: Vec<(u32, u32)>,
+    name: Option<Text>,
 }
 
 /// `pipe:[250880]`, as the kernel calls what has no path.

@@ -1,6 +1,6 @@
 //! Files of file systems that the evidence holds as archives: the root file system, tmpfs, `/dev/shm`, volumes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ struct Tree<'a> {
     mounts: Vec<Mount>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Mount {
     /// Absolute path in the container.
     point: Vec<u8>,
@@ -267,18 +267,20 @@ fn tmpfs<'a>(checkpoint: &Checkpoint, images: &'a Images) -> Vec<Tree<'a>> {
     }
     let mut trees = Vec::new();
     for kind in [ImageKind::TmpfsDev, ImageKind::TmpfsImg] {
+        let by_device = kind == ImageKind::TmpfsDev;
+        let mut here: HashMap<u64, Vec<&MntEntry>> = HashMap::new();
+        for mount in &mounts {
+            let number = if by_device { mount.root_dev } else { mount.mnt_id };
+            here.entry(number.into()).or_default().push(mount);
+        }
         for id in images.ids(kind) {
             let Some(member) = images.member(kind, Some(id)) else { continue };
-            let by_device = kind == ImageKind::TmpfsDev;
-            let here = |mount: &&MntEntry| {
-                let number = if by_device { mount.root_dev } else { mount.mnt_id };
-                u64::from(number) == id
-            };
             let mut points: Vec<Mount> = Vec::new();
-            for mount in mounts.iter().filter(here) {
+            let mut known = HashSet::new();
+            for mount in here.get(&id).into_iter().flatten() {
                 let (root, _) = normalise(&mount.root);
                 let mount = Mount { point: mount.mountpoint.clone(), root };
-                if !points.contains(&mount) {
+                if known.insert(mount.clone()) {
                     points.push(mount);
                 }
             }

@@ -18,6 +18,7 @@ mod dialects;
 mod files;
 mod memory;
 mod processes;
+mod scale;
 mod sockets;
 
 use ckpt_archive::{Evidence, Options};
