@@ -15,6 +15,7 @@
 //! A file that was changed without a change of its size or build id cannot be told from the mapped one. Links in a
 //! directory of the analyst are not followed.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use super::elf::Identity;
 use crate::artifacts::{Artifact, Artifacts, Origin};
 use crate::changes::base;
 use crate::files::{Remap, fd_type};
+use crate::locate::ancestors;
 use crate::recover::Recovered;
 use crate::{BaseError, Checkpoint, DefectKind, Mount, Text};
 
@@ -116,8 +118,12 @@ impl Checkpoint {
         let paths: BTreeSet<Vec<u8>> =
             links.chain(wanted.values().copied()).map(|reg| normalise(&reg.name).0).collect();
         let artifacts = self.artifacts(&options.archive);
-        let mut finder =
-            Finder { checkpoint: self, found: by_path(&artifacts, &paths), places: Vec::new() };
+        let mut finder = Finder {
+            checkpoint: self,
+            found: by_path(&artifacts, &paths),
+            places: Vec::new(),
+            mounts: OnceCell::new(),
+        };
         if let Some(base) = &options.base {
             let evidence = base::open(base, &options.archive, &paths)?;
             finder.places.push(Place::of_base(&evidence, &paths));
@@ -138,22 +144,46 @@ impl Checkpoint {
             .filter_map(|vma| u32::try_from(vma.shmid).ok())
             .collect()
     }
+}
+
+/// The mounts by what tells them apart.
+struct Mounts<'a> {
+    /// The first one of each number.
+    by_id: HashMap<u32, &'a Mount>,
+    /// The last one of the longest mount points of each normalised one.
+    by_point: HashMap<Vec<u8>, (usize, &'a Mount)>,
+}
+
+impl<'a> Mounts<'a> {
+    fn of(mounts: &'a [Mount]) -> Self {
+        let mut all = Self { by_id: HashMap::new(), by_point: HashMap::new() };
+        for (index, mount) in mounts.iter().enumerate() {
+            all.by_id.entry(mount.id).or_insert(mount);
+            let (point, _) = normalise(mount.mountpoint.as_bytes());
+            let known = all.by_point.entry(point).or_insert((index, mount));
+            if len(known.1) <= len(mount) {
+                *known = (index, mount);
+            }
+        }
+        all
+    }
 
     /// The mount that a file was opened on; the longest mount point above it where CRIU did not note that.
-    fn mount_of(&self, reg: &RegFileEntry) -> Option<&Mount> {
-        let mounts = self.mounts();
+    fn mount_of(&self, reg: &RegFileEntry) -> Option<&'a Mount> {
         let id = reg.mnt_id.and_then(|id| u32::try_from(id).ok());
-        if let Some(mount) = id.and_then(|id| mounts.iter().find(|mount| mount.id == id)) {
+        if let Some(mount) = id.and_then(|id| self.by_id.get(&id)) {
             return Some(mount);
         }
         let (path, _) = normalise(&reg.name);
-        let above = mounts.iter().filter(|mount| {
-            let (point, _) = normalise(mount.mountpoint.as_bytes());
-            point.is_empty()
-                || path.strip_prefix(point.as_slice()).is_some_and(|rest| rest.starts_with(b"/"))
-        });
-        above.max_by_key(|mount| mount.mountpoint.as_bytes().len())
+        let above = ancestors(&path).filter(|point| point.is_empty() || *point != path.as_slice());
+        let above = above.filter_map(|point| self.by_point.get(point));
+        above.max_by_key(|(index, mount)| (len(mount), *index)).map(|(_, mount)| *mount)
     }
+}
+
+/// Length of a mount point as it stands in the image.
+fn len(mount: &Mount) -> usize {
+    mount.mountpoint.as_bytes().len()
 }
 
 /// Files by normalised path, of something that the analyst gave.
@@ -205,6 +235,7 @@ struct Finder<'a> {
     checkpoint: &'a Checkpoint,
     found: ByPath<'a>,
     places: Vec<Place>,
+    mounts: OnceCell<Mounts<'a>>,
 }
 
 impl Finder<'_> {
@@ -240,7 +271,8 @@ impl Finder<'_> {
             None => Some(reg),
         };
         let Some(reg) = reg else { return Vec::new() };
-        let on_root = self.checkpoint.mount_of(reg).is_none_or(Mount::is_root);
+        let mounts = self.mounts.get_or_init(|| Mounts::of(self.checkpoint.mounts()));
+        let on_root = mounts.mount_of(reg).is_none_or(Mount::is_root);
         let (path, _) = normalise(&reg.name);
         let artifacts = self.found.get(&path).into_iter().flatten();
         let artifacts =
