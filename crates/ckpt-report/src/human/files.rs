@@ -1,5 +1,6 @@
 //! `files`: the descriptors of each process, or the lists that are asked for.
 
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
 use ckpt_model::{Checkpoint, Descriptor, DescriptorType, Details, Holder, Socket, Task, Text};
@@ -53,9 +54,12 @@ pub fn files<W: Write>(
         sheet.table(out, "pipes", &head, rows.collect())?;
     }
     if options.mounts {
+        let wanted = document.mounts.as_ref();
+        let wanted: Option<HashSet<(u32, u32)>> =
+            wanted.map(|all| all.iter().map(|one| (one.ns, one.id)).collect());
         let rows = checkpoint.mounts().iter().filter(|mount| {
-            let wanted = document.mounts.as_ref();
-            wanted.is_some_and(|all| all.iter().any(|one| one.id == mount.id && one.ns == mount.ns))
+            let wanted = wanted.as_ref();
+            wanted.is_some_and(|all| all.contains(&(mount.ns, mount.id)))
         });
         let rows = rows.map(|mount| {
             let mut notes = mount.propagation.join(" ");
@@ -116,6 +120,7 @@ impl Sheet {
         checkpoint: &Checkpoint,
         options: &FilesOptions,
     ) -> io::Result<()> {
+        let sockets = by_file(checkpoint);
         let tasks = checkpoint.processes().by_pid().into_iter();
         for (number, task) in tasks.filter(|task| options.wants(task.pid.0)).enumerate() {
             if number > 0 {
@@ -136,7 +141,7 @@ impl Sheet {
             if descriptors.is_empty() {
                 continue;
             }
-            let rows = descriptors.iter().map(|fd| row(checkpoint, task, fd)).collect();
+            let rows = descriptors.iter().map(|fd| row(checkpoint, &sockets, task, fd)).collect();
             self.rows(out, &["FD", "TYPE", "FLAGS", "POS", "TARGET", "DETAILS"], rows)?;
         }
         Ok(())
@@ -161,8 +166,10 @@ impl Sheet {
         let rows = checkpoint.sockets().iter().filter(wanted).map(|socket| {
             let mut notes = Vec::new();
             if let Some(peer) = socket.peer_ino {
+                // They are in the order of their inodes, those without one behind.
                 let all = checkpoint.sockets();
-                let found = all.iter().find(|other| other.ino == Some(peer));
+                let at = all.partition_point(|other| other.ino.is_some_and(|ino| ino < peer));
+                let found = all.get(at).filter(|other| other.ino == Some(peer));
                 let who = found.map(|peer| holders(&peer.holders)).unwrap_or_default();
                 let word = if socket.waiting { "waits at" } else { "peer" };
                 notes.push(format!("{word} {peer} {who}").trim_end().to_owned());
@@ -311,7 +318,23 @@ fn holders(holders: &[Holder]) -> String {
     format!("{}{more}", all.join(" "))
 }
 
-fn row(checkpoint: &Checkpoint, task: &Task, descriptor: &Descriptor) -> Vec<String> {
+/// The sockets by the type and id of their open files.
+type Sockets<'a> = HashMap<(u32, u32), &'a Socket>;
+
+fn by_file(checkpoint: &Checkpoint) -> Sockets<'_> {
+    let mut sockets = Sockets::new();
+    for socket in checkpoint.sockets() {
+        sockets.entry((socket.fd_type, socket.file_id)).or_insert(socket);
+    }
+    sockets
+}
+
+fn row(
+    checkpoint: &Checkpoint,
+    sockets: &Sockets<'_>,
+    task: &Task,
+    descriptor: &Descriptor,
+) -> Vec<String> {
     let machine = task.core.as_ref().map(|core| core.mtype);
     let flags = descriptor.flags.map_or("?".to_owned(), |flags| {
         let text = names::open_flags(machine).text(u64::from(flags));
@@ -331,11 +354,16 @@ fn row(checkpoint: &Checkpoint, task: &Task, descriptor: &Descriptor) -> Vec<Str
         flags,
         pos.map_or("-".to_owned(), |pos| pos.to_string()),
         target,
-        details(checkpoint, task, descriptor),
+        details(checkpoint, sockets, task, descriptor),
     ]
 }
 
-fn details(checkpoint: &Checkpoint, task: &Task, descriptor: &Descriptor) -> String {
+fn details(
+    checkpoint: &Checkpoint,
+    sockets: &Sockets<'_>,
+    task: &Task,
+    descriptor: &Descriptor,
+) -> String {
     let machine = task.core.as_ref().map(|core| core.mtype);
     match checkpoint.details(task.pid, descriptor) {
         Details::File { .. } if descriptor.deleted => {
@@ -344,15 +372,15 @@ fn details(checkpoint: &Checkpoint, task: &Task, descriptor: &Descriptor) -> Str
                 .map_or_else(String::new, |content| format!("recovered, {} bytes", content.size()))
         }
         Details::Pipe(ino) => {
-            let pipe = checkpoint.pipes().iter().find(|pipe| pipe.ino == ino);
+            let all = checkpoint.pipes();
+            let at = all.partition_point(|pipe| pipe.ino < ino);
+            let pipe = all.get(at).filter(|pipe| pipe.ino == ino);
             let waiting = pipe.and_then(|pipe| pipe.waiting).filter(|bytes| *bytes > 0);
             waiting.map_or_else(String::new, |bytes| format!("{bytes} bytes waiting"))
         }
         Details::Socket(_) => {
-            let found = checkpoint.sockets().iter().find(|socket| {
-                (socket.fd_type, socket.file_id) == (descriptor.fd_type, descriptor.file_id)
-            });
-            found.map_or_else(String::new, socket_line)
+            let found = sockets.get(&(descriptor.fd_type, descriptor.file_id));
+            found.map_or_else(String::new, |socket| socket_line(socket))
         }
         Details::Eventfd { counter } => format!("counter {counter}"),
         Details::Epoll(watches) => {

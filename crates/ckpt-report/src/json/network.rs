@@ -1,6 +1,7 @@
 //! Network namespaces.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use ckpt_model::{Address, Checkpoint, NetInterface, Network, Route, Rule, Text};
 use criu_image::names;
@@ -123,10 +124,11 @@ impl<'a> NetworkRecord<'a> {
                 addresses: vec![AddressRecord::of(address)],
             });
         }
+        let names = names(network);
         Self {
             ns: network.ns,
             interfaces,
-            routes: network.routes.iter().map(|route| RouteRecord::of(route, network)).collect(),
+            routes: network.routes.iter().map(|route| RouteRecord::of(route, &names)).collect(),
             rules: network.rules.iter().map(RuleRecord::of).collect(),
             firewalls: network
                 .firewalls
@@ -210,8 +212,19 @@ const ROUTE_TYPES: [&str; 12] = [
     "xresolve",
 ];
 
+/// Names of interfaces by their index; the first one's when several claim it.
+type Names<'a> = HashMap<u32, &'a [u8]>;
+
+fn names(network: &Network) -> Names<'_> {
+    let mut names = Names::new();
+    for interface in &network.interfaces {
+        names.entry(interface.device.ifindex).or_insert(interface.device.name.as_slice());
+    }
+    names
+}
+
 impl RouteRecord {
-    pub(crate) fn of(route: &Route, network: &Network) -> Self {
+    fn of(route: &Route, names: &Names<'_>) -> Self {
         let kind = ROUTE_TYPES.get(usize::from(route.kind));
         let kind = kind.map_or_else(|| route.kind.to_string(), |word| (*word).to_owned());
         let to = match route.destination {
@@ -219,11 +232,9 @@ impl RouteRecord {
             None => "default".to_owned(),
         };
         let name = |index: u32| {
-            let mut all = network.interfaces.iter();
-            let found = all.find(|interface| interface.device.ifindex == index);
-            found.map_or_else(
+            names.get(&index).map_or_else(
                 || format!("if{index}"),
-                |interface| Text::from(interface.device.name.as_slice()).escaped().into_owned(),
+                |name| Text::from(*name).escaped().into_owned(),
             )
         };
         let mut text = if route.kind == 1 { to.clone() } else { format!("{kind} {to}") };

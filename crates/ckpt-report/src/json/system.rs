@@ -1,6 +1,7 @@
 //! Mounts, locks and System V objects.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use ckpt_model::{Checkpoint, FileLock, Mount, Text};
 use criu_image::messages::IpcDescEntry;
@@ -54,13 +55,11 @@ pub(super) fn mounts<'a>(
     options: &FilesOptions,
 ) -> Vec<MountRecord<'a>> {
     let all = checkpoint.mounts();
-    let mut namespaces: Vec<u32> = all.iter().map(|mount| mount.ns).collect();
-    namespaces.dedup();
-    namespaces.retain(|ns| {
-        let inside = || checkpoint.in_mount_namespace(*ns);
-        options.pids.is_empty() || inside().iter().any(|pid| options.wants(pid.0))
-    });
-    all.iter().filter(|mount| namespaces.contains(&mount.ns)).map(MountRecord::of).collect()
+    let tasks = checkpoint.processes().tasks.iter().filter(|task| options.wants(task.pid.0));
+    let namespaces: HashSet<u32> =
+        tasks.filter_map(|task| Some(task.namespaces.as_ref()?.mnt?.id)).collect();
+    let wanted = |mount: &&Mount| options.pids.is_empty() || namespaces.contains(&mount.ns);
+    all.iter().filter(wanted).map(MountRecord::of).collect()
 }
 
 impl<'a> MountRecord<'a> {
