@@ -110,6 +110,12 @@ fn keyed<'a>(
     pid: impl Fn(Pid) -> Option<Pid>,
 ) -> Vec<(Key<'a>, &'a Mount)> {
     let first = checkpoint.mounts().first().map(|mount| mount.ns);
+    let mut inside: HashMap<u32, Vec<Pid>> = HashMap::new();
+    for task in checkpoint.processes().by_pid() {
+        if let Some(ns) = task.namespaces.as_ref().and_then(|all| all.mnt) {
+            inside.entry(ns.id).or_default().push(task.pid);
+        }
+    }
     let mut spaces: HashMap<u32, Option<Space>> = HashMap::new();
     let mut seen: HashMap<(Option<Space>, &Text), usize> = HashMap::new();
     let mounts = checkpoint.mounts().iter().map(|mount| {
@@ -117,7 +123,7 @@ fn keyed<'a>(
             if Some(mount.ns) == first {
                 return Some(None);
             }
-            checkpoint.in_mount_namespace(mount.ns).into_iter().find_map(&pid).map(Some)
+            inside.get(&mount.ns)?.iter().copied().find_map(&pid).map(Some)
         });
         let nth = seen.entry((space, &mount.mountpoint)).or_default();
         let key = (space, &mount.mountpoint, *nth);
