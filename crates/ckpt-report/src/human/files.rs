@@ -384,11 +384,12 @@ fn details(
         }
         Details::Eventfd { counter } => format!("counter {counter}"),
         Details::Epoll(watches) => {
-            let watches = watches.iter().map(|watch| {
+            let watched = watches.len();
+            let watches = watches.iter().take(MOST_WATCHES).map(|watch| {
                 let events = names::EPOLL_EVENTS.text(u64::from(watch.events));
                 format!("{} ({events}, data {:#x})", watch.fd, watch.data)
             });
-            format!("watches {}", watches.collect::<Vec<_>>().join(", "))
+            format!("watches {}", listed(watches.collect(), watched))
         }
         Details::Signalfd(set) => names::signal_set_text(machine, set),
         Details::Timerfd(timer) => format!(
@@ -401,7 +402,8 @@ fn details(
             timer.ticks
         ),
         Details::Inotify(watches) => {
-            let watches = watches.iter().map(|watch| {
+            let watched = watches.len();
+            let watches = watches.iter().take(MOST_WATCHES).map(|watch| {
                 let path = watch.f_handle.path.as_deref().map(Text::from);
                 let what = path.map_or_else(
                     || format!("inode {}", watch.i_ino),
@@ -410,7 +412,7 @@ fn details(
                 let events = names::INOTIFY_MASK.text(u64::from(watch.mask));
                 format!("{}: {what} ({events})", watch.wd)
             });
-            watches.collect::<Vec<_>>().join(", ")
+            listed(watches.collect(), watched)
         }
         Details::Fanotify(group) => format!("{} mark(s)", group.mark.len()),
         Details::Terminal(tty) => {
@@ -446,6 +448,16 @@ fn details(
     }
 }
 
+/// Most watches that a row tells: many descriptors can lead to one open file, and each has a row.
+const MOST_WATCHES: usize = 32;
+
+/// The first ones of so many.
+fn listed(first: Vec<String>, all: usize) -> String {
+    let more = all.saturating_sub(first.len());
+    let text = first.join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
+}
+
 /// `tcp ESTAB 127.0.0.1:80 127.0.0.1:4000, 124 bytes unread`.
 fn socket_line(socket: &Socket) -> String {
     let mut text = format!("{} {}", json::kind(socket), json::state(socket));
@@ -458,4 +470,16 @@ fn socket_line(socket: &Socket) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_tells_how_many_watches_it_leaves_out() {
+        let first = || vec!["3".to_owned(), "4".to_owned()];
+        assert_eq!(listed(first(), 2), "3, 4");
+        assert_eq!(listed(first(), 1002), "3, 4 and 1000 more");
+    }
 }
