@@ -176,6 +176,7 @@ impl Reader<'_> {
         let mut all = Descriptors::default();
         let mut by_id: HashMap<u32, usize> = HashMap::new();
         let mut left = MAX_DESCRIPTORS;
+        let mut without = Vec::new();
         for task in tasks {
             if task.is_zombie() || all.of.contains_key(&task.pid) {
                 continue;
@@ -185,6 +186,9 @@ impl Reader<'_> {
                 continue;
             };
             let index = *by_id.entry(id).or_insert_with(|| {
+                if task.state.is_some() && !self.images.has(ImageKind::Fdinfo, Some(id.into())) {
+                    without.push((task.pid, id));
+                }
                 all.tables.push(self.table(id));
                 all.tables.len().saturating_sub(1)
             });
@@ -195,7 +199,7 @@ impl Reader<'_> {
                     task.pid
                 );
                 self.defects.damaged(self.place(id), what);
-                break;
+                return all;
             };
             left = rest;
             for descriptor in table {
@@ -205,7 +209,28 @@ impl Reader<'_> {
             }
             all.of.insert(task.pid, index);
         }
+        self.tell_lost(&without, &all);
         all
+    }
+
+    /// CRIU makes the image of a table with its first descriptor, so that a process without any has none. But where there are
+    /// open files that nobody has, they were those of a process whose image is gone.
+    fn tell_lost(&self, without: &[(Pid, u32)], all: &Descriptors) {
+        if without.is_empty() {
+            return;
+        }
+        // Regular files and memfds can be mapped, or be a program or a directory.
+        let only_open = |file: &&FileEntry| {
+            !matches!(file.r#type, fd_type::REG | fd_type::MEMFD | fd_type::EXT)
+        };
+        let held = |file: &&FileEntry| !all.holders(file.r#type, file.id).is_empty();
+        let files = self.files.all();
+        let lost = files.iter().copied().filter(only_open).filter(|file| !held(file)).count();
+        for (pid, id) in without.iter().filter(|_| lost > 0) {
+            let what =
+                format!("no descriptors of process {pid}, and {lost} open files are nobody's");
+            self.defects.missing(self.place(*id), what);
+        }
     }
 
     /// Tells of a process whose table nothing names. An image of ids that is broken has been told.
@@ -224,7 +249,6 @@ impl Reader<'_> {
     fn table(&self, id: u32) -> Vec<Descriptor> {
         let entries =
             self.images.many::<FdinfoEntry>(ImageKind::Fdinfo, Some(u64::from(id)), self.defects);
-        // CRIU makes the image with the first descriptor, so that a process without any has none.
         let Some(entries) = entries else { return Vec::new() };
         let mut table: Vec<Descriptor> =
             entries.iter().map(|entry| self.descriptor(id, entry)).collect();

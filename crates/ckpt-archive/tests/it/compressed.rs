@@ -353,7 +353,7 @@ fn what_is_kept_is_seen_as_it_passes_by() {
     for (name, size) in [("a", 5), ("big", 1_500_000)] {
         let content = evidence.content(evidence.get(name.as_bytes()).unwrap()).unwrap();
         let bytes = content.slice(1..size).unwrap();
-        let at = evidence.passed_at(&bytes).unwrap() as usize;
+        let at = usize::try_from(evidence.passed_at(&bytes).unwrap()).unwrap();
         assert_eq!(passed[at..at + bytes.len()], bytes[..], "{name}");
     }
     assert_eq!(evidence.passed_at(b"elsewhere"), None);

@@ -51,6 +51,17 @@ fn a_process_that_closed_everything_lacks_nothing() {
     assert_eq!(told(&checkpoint), Vec::<String>::new());
 }
 
+/// What no descriptor leads to was some process's, and that one's image is gone.
+#[test]
+fn descriptors_that_were_taken_away_are_missed() {
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0)).task(Task::new(2, 1).fd(3, File::pipe_write(7)));
+    dump.without("fdinfo-3.img");
+    let checkpoint = open(&Archive::podman(&dump));
+    assert!(checkpoint.descriptors().of(Pid(2)).is_empty());
+    assert_told(&checkpoint, "no descriptors of process 2, and 1 open files are nobody's");
+}
+
 /// CRIU leaves `O_RDWR` out, which `pidfd_open(2)` refuses and every pidfd has.
 #[test]
 fn a_pidfd_is_open_to_read_and_write() {

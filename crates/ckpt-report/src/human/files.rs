@@ -389,7 +389,7 @@ fn details(
                 let events = names::EPOLL_EVENTS.text(u64::from(watch.events));
                 format!("{} ({events}, data {:#x})", watch.fd, watch.data)
             });
-            format!("watches {}", listed(watches.collect(), watched))
+            format!("watches {}", listed(&watches.collect::<Vec<_>>(), watched))
         }
         Details::Signalfd(set) => names::signal_set_text(machine, set),
         Details::Timerfd(timer) => format!(
@@ -412,7 +412,7 @@ fn details(
                 let events = names::INOTIFY_MASK.text(u64::from(watch.mask));
                 format!("{}: {what} ({events})", watch.wd)
             });
-            listed(watches.collect(), watched)
+            listed(&watches.collect::<Vec<_>>(), watched)
         }
         Details::Fanotify(group) => format!("{} mark(s)", group.mark.len()),
         Details::Terminal(tty) => {
@@ -452,7 +452,7 @@ fn details(
 const MOST_WATCHES: usize = 32;
 
 /// The first ones of so many.
-fn listed(first: Vec<String>, all: usize) -> String {
+fn listed(first: &[String], all: usize) -> String {
     let more = all.saturating_sub(first.len());
     let text = first.join(", ");
     if more > 0 { format!("{text} and {more} more") } else { text }
@@ -479,7 +479,7 @@ mod tests {
     #[test]
     fn a_row_tells_how_many_watches_it_leaves_out() {
         let first = || vec!["3".to_owned(), "4".to_owned()];
-        assert_eq!(listed(first(), 2), "3, 4");
-        assert_eq!(listed(first(), 1002), "3, 4 and 1000 more");
+        assert_eq!(listed(&first(), 2), "3, 4");
+        assert_eq!(listed(&first(), 1002), "3, 4 and 1000 more");
     }
 }
