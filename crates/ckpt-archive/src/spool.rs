@@ -15,7 +15,7 @@ use crate::map::map;
 const RESERVE: u64 = 64 << 20;
 /// After so many bytes the room is looked at again: others may write there too.
 const CHECK_EVERY: u64 = 64 << 20;
-/// What is gathered before it is written, and what every write but the last begins and ends at a multiple of. The page
+/// What is gathered before it is written, and what writes begin and end at a multiple of. The page
 /// cache holds a file in the pieces in which it was written. These are the largest that Linux keeps at hand for each
 /// processor (`PAGE_ALLOC_COSTLY_ORDER`); larger ones are quicker to map and to free, but are often memory that a guest
 /// has given back to its host, which then takes ten times as long to write.
@@ -61,15 +61,19 @@ impl Spool {
 
     pub(crate) fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         self.require(as_u64(bytes.len()))?;
-        while let Some((fits, rest)) =
-            bytes.split_at_checked(BUFFER.saturating_sub(self.buffer.len()))
-        {
+        while let Some((fits, rest)) = bytes.split_at_checked(self.to_boundary()) {
             self.buffer.extend_from_slice(fits);
             self.flush()?;
             bytes = rest;
         }
         self.buffer.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// Bytes up to the next place at which a write ends: what was flushed early is made up for.
+    fn to_boundary(&self) -> usize {
+        let used = self.position() % as_u64(BUFFER);
+        usize::try_from(used).map_or(BUFFER, |used| BUFFER.saturating_sub(used))
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
