@@ -219,7 +219,7 @@ impl Reader<'_> {
         if without.is_empty() {
             return;
         }
-        // Regular files and memfds can be mapped, or be a program or a directory.
+        // Regular files and memfds can be mapped, or be a program or a directory; a plugin keeps its own as it likes.
         let only_open = |file: &&FileEntry| {
             !matches!(file.r#type, fd_type::REG | fd_type::MEMFD | fd_type::EXT)
         };

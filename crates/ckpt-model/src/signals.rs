@@ -65,6 +65,12 @@ impl Kernel {
     }
 }
 
+/// `si_code` 1 to 6 of `SIGCHLD` and of `SIGIO`: `include/uapi/asm-generic/siginfo.h`.
+const CHILD_CODES: [&str; 6] =
+    ["CLD_EXITED", "CLD_KILLED", "CLD_DUMPED", "CLD_TRAPPED", "CLD_STOPPED", "CLD_CONTINUED"];
+const POLL_CODES: [&str; 6] =
+    ["POLL_IN", "POLL_OUT", "POLL_MSG", "POLL_ERR", "POLL_PRI", "POLL_HUP"];
+
 /// `si_code` of signals that a process or the kernel sent on purpose.
 mod si {
     pub(super) const USER: i32 = 0;
@@ -79,20 +85,14 @@ impl PendingSignal {
     /// The name of the code; the codes of faults have none here.
     #[must_use]
     pub fn code_name(&self) -> Option<&'static str> {
-        match (self.kernel, self.code) {
-            (Kernel::Child, 1) => return Some("CLD_EXITED"),
-            (Kernel::Child, 2) => return Some("CLD_KILLED"),
-            (Kernel::Child, 3) => return Some("CLD_DUMPED"),
-            (Kernel::Child, 4) => return Some("CLD_TRAPPED"),
-            (Kernel::Child, 5) => return Some("CLD_STOPPED"),
-            (Kernel::Child, 6) => return Some("CLD_CONTINUED"),
-            (Kernel::Poll, 1) => return Some("POLL_IN"),
-            (Kernel::Poll, 2) => return Some("POLL_OUT"),
-            (Kernel::Poll, 3) => return Some("POLL_MSG"),
-            (Kernel::Poll, 4) => return Some("POLL_ERR"),
-            (Kernel::Poll, 5) => return Some("POLL_PRI"),
-            (Kernel::Poll, 6) => return Some("POLL_HUP"),
-            _ => {}
+        let of_kernel: &[&'static str] = match self.kernel {
+            Kernel::Child => &CHILD_CODES,
+            Kernel::Poll => &POLL_CODES,
+            Kernel::Fault => &[],
+        };
+        let number = self.code.checked_sub(1).and_then(|at| usize::try_from(at).ok());
+        if let Some(name) = number.and_then(|at| of_kernel.get(at)) {
+            return Some(name);
         }
         match self.code {
             si::USER => Some("SI_USER"),
