@@ -72,7 +72,7 @@ impl Spool {
 
     /// Bytes up to the next place at which a write ends: what was flushed early is made up for.
     fn to_boundary(&self) -> usize {
-        let used = self.position() % as_u64(BUFFER);
+        let used = self.position().checked_rem(as_u64(BUFFER)).unwrap_or(0);
         usize::try_from(used).map_or(BUFFER, |used| BUFFER.saturating_sub(used))
     }
 
