@@ -23,7 +23,7 @@ pub(crate) struct Directory {
 impl Directory {
     /// Opens the directory, which is made if it does not exist, and refuses before anything is written what could not
     /// end well: one of these names that is taken, a disk without the room for so many bytes.
-    pub(crate) fn open(path: &Path, evidence: &Path, names: &[&str], needed: u64) -> Result<Self> {
+    pub(crate) fn open(path: &Path, names: &[&str], needed: u64) -> Result<Self> {
         let made = match std::fs::create_dir(path) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
@@ -31,7 +31,7 @@ impl Directory {
                 return Err(error).with_context(|| format!("cannot make {}", path.display()));
             }
         };
-        let target = Self::check(path, evidence, names, needed);
+        let target = Self::check(path, names, needed);
         if made && target.is_err() {
             // It is empty, and nobody asked for an empty directory.
             let _ = std::fs::remove_dir(path);
@@ -39,13 +39,10 @@ impl Directory {
         target
     }
 
-    fn check(path: &Path, evidence: &Path, names: &[&str], needed: u64) -> Result<Self> {
+    fn check(path: &Path, names: &[&str], needed: u64) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let cannot = || format!("cannot open {} as a directory", path.display());
         let handle = rustix::fs::open(path, flags, Mode::empty()).with_context(cannot)?;
-        if lies_in(path, evidence) {
-            bail!("{} lies in the evidence, where nothing is ever written", path.display());
-        }
         let mut taken = HashSet::new();
         for entry in std::fs::read_dir(path).with_context(cannot)? {
             taken.insert(entry.with_context(cannot)?.file_name());
@@ -138,16 +135,6 @@ impl Directory {
             );
         }
         anyhow::Error::new(error).context(format!("cannot write {}", path.display()))
-    }
-}
-
-/// Whether a path, which need not exist yet, lies in evidence that is a directory.
-pub(crate) fn lies_in(path: &Path, evidence: &Path) -> bool {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let place = path.canonicalize().or_else(|_| folder.unwrap_or(Path::new(".")).canonicalize());
-    match (place, evidence.canonicalize()) {
-        (Ok(place), Ok(evidence)) => evidence.is_dir() && place.starts_with(&evidence),
-        _ => false,
     }
 }
 

@@ -116,7 +116,6 @@ pub(crate) fn mappings(
     checkpoint: &Checkpoint,
     parts: &[Part<'_>],
     to: &Path,
-    evidence: &Path,
     tool: &str,
     bar: Option<&Bar>,
 ) -> Result<()> {
@@ -131,7 +130,7 @@ pub(crate) fn mappings(
     }
     let mut names: Vec<&str> = files.iter().filter_map(|(.., name)| name.as_deref()).collect();
     names.push(INDEX);
-    let directory = Directory::open(to, evidence, &names, needed)?;
+    let directory = Directory::open(to, &names, needed)?;
     if let Some(bar) = bar {
         bar.begin("writing", Some(needed));
     }
@@ -187,12 +186,7 @@ fn fill(
 }
 
 /// Writes the core of each task to `core.PID` in `to`.
-pub(crate) fn cores(
-    parts: &[Part<'_>],
-    options: &CoreOptions,
-    to: &Path,
-    evidence: &Path,
-) -> Result<()> {
+pub(crate) fn cores(parts: &[Part<'_>], options: &CoreOptions, to: &Path) -> Result<()> {
     let cores: Vec<(String, &Task, Core<'_>)> = parts
         .iter()
         .map(|part| {
@@ -202,7 +196,7 @@ pub(crate) fn cores(
         .collect();
     let names: Vec<&str> = cores.iter().map(|(name, ..)| name.as_str()).collect();
     let needed = cores.iter().fold(0u64, |sum, (.., core)| sum.saturating_add(core.size()));
-    let directory = Directory::open(to, evidence, &names, needed)?;
+    let directory = Directory::open(to, &names, needed)?;
     // Several at once: what takes time is copying memory, which keeps one processor busy.
     let written: Vec<OnceLock<Result<()>>> = cores.iter().map(|_| OnceLock::new()).collect();
     let next = AtomicUsize::new(0);

@@ -87,11 +87,11 @@ pub(crate) struct Target {
 
 impl Target {
     /// Opens the directory for these items and their manifest.
-    pub(crate) fn open(path: &Path, evidence: &Path, items: &[Item<'_>]) -> Result<Self> {
+    pub(crate) fn open(path: &Path, items: &[Item<'_>]) -> Result<Self> {
         let names: Vec<&str> =
             items.iter().map(|item| item.name.as_str()).chain([MANIFEST]).collect();
         let needed = items.iter().fold(0u64, |sum, item| sum.saturating_add(item.stored()));
-        Ok(Self { directory: Directory::open(path, evidence, &names, needed)? })
+        Ok(Self { directory: Directory::open(path, &names, needed)? })
     }
 
     /// Writes the items with as many threads as are given; the results are in the order of the items. The first failure

@@ -7,6 +7,7 @@ mod directory;
 mod dumping;
 mod exit;
 mod extracting;
+mod guard;
 mod moment;
 mod output;
 mod pager;
@@ -20,11 +21,13 @@ mod trigger;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
-    match commands::run(cli) {
+    let mut command = cli::Cli::command();
+    let matches = command.get_matches_mut();
+    let cli = cli::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match guard::check(&command, &matches).and_then(|()| commands::run(cli)) {
         Ok(outcome) => outcome.into(),
         Err(error) => exit::report(&error),
     }

@@ -1,10 +1,11 @@
-//! Where a command writes: standard output, or a file that appears when it is complete.
+//! Where a command writes: standard output, a file that appears when it is complete, or a device.
 
 use std::fmt::Display;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use ckpt::model::Defect;
 use tempfile::NamedTempFile;
 
@@ -19,19 +20,34 @@ pub(crate) enum Output {
     Standard(BufWriter<io::Stdout>),
     /// A file under a temporary name in its directory.
     File(BufWriter<NamedTempFile>, PathBuf),
+    /// A device, pipe or socket that has a name already: it is written into, never replaced.
+    Device(BufWriter<File>, PathBuf),
     /// A pager on the terminal.
     Pager(Pager),
 }
 
 impl Output {
-    /// Opens standard output, or the file that the user named.
+    /// Opens standard output, which is also called `-`, or what the user named. A link is followed.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path else { return Ok(Self::Standard(BufWriter::new(io::stdout()))) };
+        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+            return Ok(Self::Standard(BufWriter::new(io::stdout())));
+        };
+        let name = || format!("cannot write {}", path.display());
+        let path = match path.metadata() {
+            Ok(meta) if meta.is_file() => path.canonicalize().with_context(name)?,
+            Ok(meta) if meta.is_dir() => bail!("{} is a directory: name a file", path.display()),
+            Ok(_) => {
+                let device = OpenOptions::new().write(true).open(path).with_context(name)?;
+                return Ok(Self::Device(BufWriter::new(device), path.to_owned()));
+            }
+            // There is nothing yet; or what is wrong is told when it is made.
+            Err(_) => path.to_owned(),
+        };
         let folder =
             path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = NamedTempFile::new_in(folder)
             .with_context(|| format!("cannot write in {}", folder.display()))?;
-        Ok(Self::File(BufWriter::new(file), path.to_owned()))
+        Ok(Self::File(BufWriter::new(file), path))
     }
 
     /// Puts a pager before standard output, where that is a terminal and there is one.
@@ -44,13 +60,13 @@ impl Output {
         }
     }
 
-    /// Whether it goes to a file.
+    /// Whether it goes to what the user named, and not to standard output.
     pub(crate) fn is_file(&self) -> bool {
-        matches!(self, Self::File(..))
+        matches!(self, Self::File(..) | Self::Device(..))
     }
 
-    /// The file, when it goes to one and nothing was written yet.
-    pub(crate) fn as_file(&mut self) -> Option<&mut std::fs::File> {
+    /// The file, when it goes to a regular one and nothing was written yet.
+    pub(crate) fn as_file(&mut self) -> Option<&mut File> {
         match self {
             Self::File(out, _) => Some(out.get_mut().as_file_mut()),
             _ => None,
@@ -74,6 +90,9 @@ impl Output {
         match self {
             Self::Standard(mut out) => out.flush().context("cannot write to standard output"),
             Self::Pager(pager) => pager.finish().context("cannot write to the pager"),
+            Self::Device(mut out, path) => {
+                out.flush().with_context(|| format!("cannot write {}", path.display()))
+            }
             Self::File(out, path) => {
                 let name = || format!("cannot write {}", path.display());
                 let file =
@@ -89,6 +108,7 @@ impl Write for Output {
         match self {
             Self::Standard(out) => out.write(bytes),
             Self::File(out, _) => out.write(bytes),
+            Self::Device(out, _) => out.write(bytes),
             Self::Pager(pager) => pager.write(bytes),
         }
     }
@@ -97,6 +117,7 @@ impl Write for Output {
         match self {
             Self::Standard(out) => out.flush(),
             Self::File(out, _) => out.flush(),
+            Self::Device(out, _) => out.flush(),
             Self::Pager(pager) => pager.flush(),
         }
     }

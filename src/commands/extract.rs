@@ -83,10 +83,7 @@ pub(crate) fn run(args: &ExtractArgs, context: &Context) -> Result<Outcome> {
     let chosen = choose(args, &artifacts)?;
     let mut told = Vec::new();
     let document = match &args.to {
-        Some(to) => {
-            let evidence = &args.evidence.evidence;
-            Some(write(&checkpoint, &chosen, to, evidence, context, &mut told)?)
-        }
+        Some(to) => Some(write(&checkpoint, &chosen, to, context, &mut told)?),
         None if args.output.format == Format::Table => None,
         None => Some(list(&checkpoint, &chosen, context)),
     };
@@ -164,7 +161,6 @@ fn write<'a>(
     checkpoint: &'a Checkpoint,
     chosen: &[&'a Artifact],
     to: &Path,
-    evidence: &Path,
     context: &Context,
     told: &mut Vec<Defect>,
 ) -> Result<ExtractDocument<'a>> {
@@ -177,7 +173,7 @@ fn write<'a>(
             items.push(Item::new(artifact));
         }
     }
-    let target = Target::open(to, evidence, &items)?;
+    let target = Target::open(to, &items)?;
     let written = target.write_all(&items, threads(), context.progress().as_ref())?;
     for (item, written) in items.iter().zip(&written) {
         if let Some((missing, why)) = &written.missing {

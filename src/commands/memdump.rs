@@ -260,8 +260,7 @@ fn raw(
             bail!("--range goes to one file: give -o FILE in place of --to");
         }
         require_some(args, parts)?;
-        let evidence = &args.evidence.evidence;
-        return dumping::mappings(checkpoint, parts, to, evidence, TOOL, bar.as_ref());
+        return dumping::mappings(checkpoint, parts, to, TOOL, bar.as_ref());
     }
     let (Some(range), [part]) = (args.range, parts) else {
         bail!(
@@ -301,7 +300,7 @@ fn core(
     }
     let options = CoreOptions::of(checkpoint);
     if let Some(to) = &args.to {
-        return dumping::cores(parts, &options, to, &args.evidence.evidence);
+        return dumping::cores(parts, &options, to);
     }
     let [part] = parts else {
         bail!("a core is of one process: name it with --pid, or give --to DIR for all of them");

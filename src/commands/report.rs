@@ -21,7 +21,6 @@ use super::extract;
 use super::maps::FilesArgs;
 use crate::cli::EvidenceArgs;
 use crate::context::{Context, is_standard_input};
-use crate::directory;
 use crate::exit::Outcome;
 use crate::moment;
 use crate::output::{self, Output};
@@ -82,14 +81,8 @@ pub(crate) struct ReportArgs {
 
 /// Runs `report`.
 pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<Outcome> {
-    match &args.output {
-        None if context.stdout_is_terminal() => {
-            bail!("a page is nothing for a terminal: name a file with -o FILE.html, or redirect")
-        }
-        Some(path) if directory::lies_in(path, &args.evidence.evidence) => {
-            bail!("{} lies in the evidence, where nothing is ever written", path.display())
-        }
-        _ => {}
+    if args.output.is_none() && context.stdout_is_terminal() {
+        bail!("a page is nothing for a terminal: name a file with -o FILE.html, or redirect")
     }
     let mut out = Output::open(args.output.as_deref())?;
     let archive = context.archive_options(&args.evidence.spool);

@@ -14,7 +14,6 @@ use clap::{Args, ValueHint};
 
 use crate::cli::{EvidenceArgs, Format, OutputArgs};
 use crate::context::{Context, is_standard_input};
-use crate::directory;
 use crate::exit::Outcome;
 use crate::moment;
 use crate::output::Output;
@@ -99,12 +98,11 @@ fn consistency(args: &VerifyArgs, context: &Context) -> Result<Outcome> {
 
 /// Writes a manifest.
 fn seal(args: &VerifyArgs, path: &Path, context: &Context) -> Result<Outcome> {
-    let target = &args.evidence.evidence;
+    if path == Path::new("-") {
+        bail!("a manifest needs a file; --format json shows it too");
+    }
     if path.symlink_metadata().is_ok() {
         bail!("{} exists; a manifest is never written over", path.display());
-    }
-    if directory::lies_in(path, target) {
-        bail!("{} lies in the evidence, where nothing is ever written", path.display());
     }
     let mut out = Output::open(args.output.output.as_deref())?;
     let layout = context.layout(out.is_file());

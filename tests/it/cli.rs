@@ -1,7 +1,12 @@
 //! Help, errors, formats, standard input, output files.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::process::Stdio;
+use std::os::unix::fs::{FileTypeExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use ckpt_synth::{Archive, stories};
 
 use crate::world::{fixtures, run_in, run_with};
 
@@ -143,6 +148,98 @@ fn an_output_file_appears_whole_and_holds_what_was_asked() {
     assert_eq!(written, run_in(folder.path(), &["tree", evidence, "--format", "json"]).stdout);
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder").collect();
     assert_eq!(left.len(), 1, "nothing but the file is left: {left:?}");
+}
+
+#[test]
+fn evidence_is_never_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::copy(fixtures().join(LOOPER), at("cp")).expect("copied");
+    std::fs::hard_link(at("cp"), at("hard")).expect("linked");
+    symlink("cp", at("soft")).expect("linked");
+    std::fs::create_dir(at("dir")).expect("made");
+    Archive::podman(&stories::looper()).write_to(&at("dir")).expect("unpacked");
+    std::fs::write(at("rules.yar"), "rule r { condition: true }").expect("written");
+    let before = tree(folder.path());
+    let mut said = String::new();
+    for args in [
+        &["tree", "cp", "-o", "cp"][..],
+        &["tree", "./cp", "-o", "hard"],
+        &["tree", "soft", "-o", "cp"],
+        &["maps", "cp", "--format", "json", "-o", "soft"],
+        &["timeline", "cp", "-o", "cp"],
+        &["report", "cp", "-o", "cp"],
+        &["diff", "dir", "cp", "-o", "cp"],
+        &["diff", "dir", "--base", "cp", "-o", "cp"],
+        &["tree", "dir", "--parent", "cp", "-o", "cp"],
+        &["show", "cp", "core-1.img", "-o", "cp"],
+        &["tree", "dir", "-o", "dir/config.dump"],
+        &["tree", "dir", "-o", "dir/new"],
+        &["verify", "dir", "--manifest", "dir/new"],
+        &["extract", "dir", "--to", "dir/new"],
+        &["memdump", "dir", "--as", "core", "--to", "dir"],
+        &["tree", "cp", "--spool", "dir", "--parent", "dir"],
+        &["list", ".", "-o", "cp"],
+        &["tree", "cp", "-o", "dir"],
+    ] {
+        let ran = run_in(folder.path(), args);
+        assert_eq!(ran.status, 2, "{args:?}: {}", ran.transcript());
+        assert_eq!(tree(folder.path()), before, "{args:?}");
+        said.push_str(&format!("$ ckpt-inspect {}\n{}", args.join(" "), ran.stderr));
+    }
+    insta::assert_snapshot!("written-over", said);
+}
+
+/// Every file below a folder with its content.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() && !path.is_symlink() {
+            files.extend(tree(&path));
+        } else {
+            let content = std::fs::read(&path).expect("a file");
+            files.insert(path, content);
+        }
+    }
+    files
+}
+
+#[test]
+fn what_is_no_regular_file_is_written_into_and_not_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let evidence = fixtures().join(LOOPER);
+    let evidence = evidence.to_str().expect("UTF-8");
+    let plain = run_in(folder.path(), &["tree", evidence]).stdout;
+    let core = ["memdump", evidence, "--pid", "1", "--as", "core", "-o"];
+    assert_eq!(run_in(folder.path(), &[&core[..], &["core"]].concat()).status, 0);
+
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    for (args, expected) in [
+        (&["tree", evidence, "-o", "pipe"][..], plain.clone().into_bytes()),
+        (&[&core[..], &["pipe"]].concat(), std::fs::read(folder.path().join("core")).expect("it")),
+    ] {
+        let reader = {
+            let pipe = pipe.clone();
+            std::thread::spawn(move || std::fs::read(pipe).expect("the pipe"))
+        };
+        let ran = run_in(folder.path(), args);
+        assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
+        assert!(reader.join().expect("the reader") == expected, "{args:?}");
+        assert!(pipe.metadata().expect("the pipe").file_type().is_fifo(), "it is a pipe still");
+    }
+    for name in ["/dev/stdout", "-"] {
+        let ran = run_in(folder.path(), &["tree", evidence, "-o", name]);
+        assert_eq!((ran.status, &ran.stdout), (0, &plain), "{name}: {}", ran.stderr);
+    }
+
+    std::fs::write(folder.path().join("old"), "old").expect("written");
+    symlink("old", folder.path().join("link")).expect("linked");
+    assert_eq!(run_in(folder.path(), &["tree", evidence, "-o", "link"]).status, 0);
+    assert!(folder.path().join("link").is_symlink(), "the link is followed, and stays");
+    assert_eq!(std::fs::read_to_string(folder.path().join("old")).expect("the file"), plain);
 }
 
 #[test]

@@ -143,10 +143,18 @@ fn what_differs_is_named() {
 fn nothing_is_written_over_or_into_the_evidence() {
     let folder = folder(&Archive::podman(&stories::looper()));
     let before = std::fs::read(folder.path().join("checkpoint.tar")).expect("the archive");
-    let args = ["verify", "checkpoint.tar", "--manifest", "checkpoint.tar"];
-    let ran = run_in(folder.path(), &args);
-    assert_eq!(ran.status, 2);
-    assert!(ran.stderr.contains("a manifest is never written over"), "{}", ran.stderr);
+    std::fs::write(folder.path().join("m.json"), "of yesterday").expect("written");
+    for (manifest, why) in [
+        ("checkpoint.tar", "nothing is ever written over it"),
+        ("m.json", "a manifest is never written over"),
+        ("-", "a manifest needs a file"),
+    ] {
+        let ran = run_in(folder.path(), &["verify", "checkpoint.tar", "--manifest", manifest]);
+        assert_eq!(ran.status, 2);
+        assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    }
+    let old = std::fs::read(folder.path().join("m.json")).expect("it");
+    assert_eq!(old, b"of yesterday");
     assert_eq!(std::fs::read(folder.path().join("checkpoint.tar")).expect("it"), before);
 
     let unpacked = TempDir::new().expect("a folder");
