@@ -1,17 +1,19 @@
 //! A directory that the user named, into which files are written safely by construction.
 //!
 //! Nothing of the evidence decides where a file is written: the caller makes names of letters, digits and harmless signs.
-//! All files lie directly in the directory, which is opened once; each is made anew with mode 0600 under a temporary name
-//! and takes its own when it is complete, and only if nothing has that name.
+//! All files lie directly in the directory, which is opened once; each is made anew with mode 0600 and takes its name when it
+//! is complete, and only if nothing has that name.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{Mode, OFlags};
+
+use crate::unfinished::{Old, Unfinished};
 
 /// The directory that is written to.
 #[derive(Debug)]
@@ -86,37 +88,15 @@ impl Directory {
             .map_err(|error| self.explain(error, name, size))
     }
 
-    /// Makes a file under a temporary name, lets it be filled, and gives it its name; or leaves nothing.
+    /// Makes a file, lets it be filled, and gives it its name; or leaves nothing.
     pub(crate) fn place(
         &self,
         name: &str,
         fill: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> io::Result<()> {
-        let part = format!(".{name}.part");
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::RUSR | Mode::WUSR;
-        let mut file = File::from(rustix::fs::openat(&self.handle, &part, flags, mode)?);
-        let result = fill(&mut file).and_then(|()| self.name(&part, name));
-        if result.is_err() {
-            let _ = rustix::fs::unlinkat(&self.handle, &part, AtFlags::empty());
-        }
-        result
-    }
-
-    /// Gives a file its name if nothing has it.
-    fn name(&self, part: &str, name: &str) -> io::Result<()> {
-        let dir = &self.handle;
-        match rustix::fs::renameat_with(dir, part, dir, name, RenameFlags::NOREPLACE) {
-            // File systems that cannot do it in one step; that the name was free is known from before.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
-                    Err(_) => Ok(rustix::fs::renameat(dir, part, dir, name)?),
-                }
-            }
-            result => Ok(result?),
-        }
+        let mut file = Unfinished::new_at(self.handle.as_fd())?;
+        fill(file.file())?;
+        file.name(name, Old::Kept)
     }
 
     /// What went wrong with a file of which so many bytes were still to be written.

@@ -18,6 +18,7 @@ mod selecting;
 mod shell;
 #[cfg(feature = "trigger")]
 mod trigger;
+mod unfinished;
 
 use std::process::ExitCode;
 

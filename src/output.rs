@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use ckpt::model::Defect;
-use tempfile::NamedTempFile;
 
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::pager::Pager;
+use crate::unfinished::{Old, Unfinished};
 
 /// A sink for a command's output.
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Standard output.
     Standard(BufWriter<io::Stdout>),
-    /// A file under a temporary name in its directory.
-    File(BufWriter<NamedTempFile>, PathBuf),
+    /// A file that takes this name when it is complete.
+    File(BufWriter<Unfinished>, PathBuf),
     /// A device, pipe or socket that has a name already: it is written into, never replaced.
     Device(BufWriter<File>, PathBuf),
     /// A pager on the terminal.
@@ -33,9 +33,14 @@ impl Output {
             return Ok(Self::Standard(BufWriter::new(io::stdout())));
         };
         let name = || format!("cannot write {}", path.display());
-        let path = match path.metadata() {
+        let meta = path.metadata();
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/")
+            || meta.as_ref().is_ok_and(std::fs::Metadata::is_dir)
+        {
+            bail!("{} is a directory: name a file", path.display());
+        }
+        let path = match meta {
             Ok(meta) if meta.is_file() => path.canonicalize().with_context(name)?,
-            Ok(meta) if meta.is_dir() => bail!("{} is a directory: name a file", path.display()),
             Ok(_) => {
                 let device = OpenOptions::new().write(true).open(path).with_context(name)?;
                 return Ok(Self::Device(BufWriter::new(device), path.to_owned()));
@@ -45,7 +50,7 @@ impl Output {
         };
         let folder =
             path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder)
+        let file = Unfinished::new_in(folder)
             .with_context(|| format!("cannot write in {}", folder.display()))?;
         Ok(Self::File(BufWriter::new(file), path))
     }
@@ -68,25 +73,22 @@ impl Output {
     /// The file, when it goes to a regular one and nothing was written yet.
     pub(crate) fn as_file(&mut self) -> Option<&mut File> {
         match self {
-            Self::File(out, _) => Some(out.get_mut().as_file_mut()),
+            Self::File(out, _) => Some(out.get_mut().file()),
             _ => None,
         }
     }
 
     /// Writes what is left, and gives a file its name.
     pub(crate) fn finish(self) -> Result<()> {
-        self.end(|file, path| file.persist(path).map(drop))
+        self.end(Old::Replaced)
     }
 
     /// As [`finish`](Self::finish), but a file that has the name already is left alone, and an error.
     pub(crate) fn finish_new(self) -> Result<()> {
-        self.end(|file, path| file.persist_noclobber(path).map(drop))
+        self.end(Old::Kept)
     }
 
-    fn end(
-        self,
-        name_it: impl FnOnce(NamedTempFile, &Path) -> Result<(), tempfile::PersistError>,
-    ) -> Result<()> {
+    fn end(self, old: Old) -> Result<()> {
         match self {
             Self::Standard(mut out) => out.flush().context("cannot write to standard output"),
             Self::Pager(pager) => pager.finish().context("cannot write to the pager"),
@@ -94,10 +96,13 @@ impl Output {
                 out.flush().with_context(|| format!("cannot write {}", path.display()))
             }
             Self::File(out, path) => {
-                let name = || format!("cannot write {}", path.display());
-                let file =
-                    out.into_inner().map_err(io::IntoInnerError::into_error).with_context(name)?;
-                name_it(file, &path).map_err(|error| error.error).with_context(name)
+                let cannot = || format!("cannot write {}", path.display());
+                let file = out
+                    .into_inner()
+                    .map_err(io::IntoInnerError::into_error)
+                    .with_context(cannot)?;
+                let name = path.file_name().with_context(cannot)?;
+                file.name(name, old).with_context(cannot)
             }
         }
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail};
-use tempfile::{Builder, NamedTempFile};
+
+use crate::unfinished::{Old, Unfinished};
 
 /// The file or directory that the user named.
 #[derive(Debug, Clone)]
@@ -58,13 +59,9 @@ fn folder(path: &Path) -> PathBuf {
     folder.unwrap_or(Path::new(".")).to_owned()
 }
 
-/// A file beside the final one, readable by its owner alone, gone when it is dropped.
-fn partial(folder: &Path) -> Result<NamedTempFile> {
-    Builder::new()
-        .prefix(".ckpt-inspect-")
-        .suffix(".part")
-        .tempfile_in(folder)
-        .with_context(|| format!("cannot write in {}", folder.display()))
+/// A file beside the final one, which grows while the user waits; gone when it is dropped.
+fn partial(folder: &Path) -> Result<Unfinished> {
+    Unfinished::seen_in(folder).with_context(|| format!("cannot write in {}", folder.display()))
 }
 
 /// The last part of a path on the node, made of harmless characters only: it is the kubelet's text.
@@ -81,7 +78,7 @@ fn plain_name(remote: &str) -> String {
 /// An archive that is on its way: under no name that anybody looks for until it is complete.
 #[derive(Debug)]
 pub(super) struct Arriving {
-    file: NamedTempFile,
+    file: Unfinished,
     name: PathBuf,
     stop: Arc<AtomicBool>,
 }
@@ -94,11 +91,11 @@ impl Arriving {
 
     /// Gives it its name, when everything is on the disk; never in place of another file.
     pub(super) fn finish(self) -> Result<PathBuf> {
-        let Self { file, name, .. } = self;
-        file.as_file().sync_all().with_context(|| format!("cannot write {}", name.display()))?;
-        file.persist_noclobber(&name)
-            .map_err(|error| error.error)
-            .with_context(|| format!("cannot name {}", name.display()))?;
+        let Self { mut file, name, .. } = self;
+        file.file().sync_all().with_context(|| format!("cannot write {}", name.display()))?;
+        let cannot = || format!("cannot name {}", name.display());
+        let last = name.file_name().with_context(cannot)?;
+        file.name(last, Old::Kept).with_context(cannot)?;
         Ok(name)
     }
 }

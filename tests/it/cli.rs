@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::{FileTypeExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use ckpt_synth::{Archive, stories};
 
@@ -148,6 +149,37 @@ fn an_output_file_appears_whole_and_holds_what_was_asked() {
     assert_eq!(written, run_in(folder.path(), &["tree", evidence, "--format", "json"]).stdout);
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder").collect();
     assert_eq!(left.len(), 1, "nothing but the file is left: {left:?}");
+    for name in ["new/", ".", "nowhere/x"] {
+        let ran = run_in(folder.path(), &["tree", evidence, "-o", name]);
+        assert_eq!(ran.status, 2, "{name}: {}", ran.transcript());
+    }
+}
+
+#[test]
+fn a_program_that_is_killed_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Standard input that never ends keeps the program waiting behind its open output.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ckpt-inspect"))
+        .args(["strings", "-", "-o", "strings.txt"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    let open = format!("/proc/{}/fd", child.id());
+    let here = |target: PathBuf| target.starts_with(folder.path());
+    let waits = || {
+        let descriptors = std::fs::read_dir(&open).expect("its descriptors");
+        descriptors.flatten().any(|fd| std::fs::read_link(fd.path()).is_ok_and(here))
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    while !waits() {
+        assert!(Instant::now() < end, "the program opened no output");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder").collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
