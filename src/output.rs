@@ -1,5 +1,6 @@
 //! Where a command writes: standard output, a file that appears when it is complete, or a device.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -65,6 +66,15 @@ impl Output {
         }
     }
 
+    /// What it is called in messages.
+    fn name(&self) -> Cow<'_, str> {
+        match self {
+            Self::Standard(_) => "standard output".into(),
+            Self::Pager(_) => "the pager".into(),
+            Self::File(_, path) | Self::Device(_, path) => path.to_string_lossy(),
+        }
+    }
+
     /// Whether it goes to what the user named, and not to standard output.
     pub(crate) fn is_file(&self) -> bool {
         matches!(self, Self::File(..) | Self::Device(..))
@@ -110,12 +120,17 @@ impl Output {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
+        let written = match self {
             Self::Standard(out) => out.write(bytes),
             Self::File(out, _) => out.write(bytes),
             Self::Device(out, _) => out.write(bytes),
             Self::Pager(pager) => pager.write(bytes),
-        }
+        };
+        written.map_err(|error| match error.kind() {
+            // This one is asked for again.
+            io::ErrorKind::Interrupted => error,
+            kind => io::Error::new(kind, format!("cannot write to {}: {error}", self.name())),
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {

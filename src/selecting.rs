@@ -14,8 +14,8 @@ const MOST_LISTED: usize = 50;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Select")]
 pub(crate) struct SelectArgs {
-    /// Only this process; repeatable.
-    #[arg(long, value_name = "PID")]
+    /// Only this process; repeatable, or a list with commas.
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub(crate) pid: Vec<u32>,
 
     /// Only processes of this name (`comm`): a pattern with `*`, `?`, `[a-z]`; repeatable.

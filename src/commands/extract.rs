@@ -59,7 +59,7 @@ pub(crate) struct ExtractArgs {
     origin: Vec<String>,
 
     /// Only those that this process has open, runs or maps; repeatable.
-    #[arg(long, value_name = "PID")]
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
     pid: Vec<u32>,
 
     #[command(flatten)]

@@ -53,8 +53,8 @@ pub(crate) struct FilesArgs {
     #[arg(long)]
     resolve_ports: bool,
 
-    /// Only this process; repeatable.
-    #[arg(long, value_name = "PID")]
+    /// Only this process; repeatable, or a list with commas.
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
     pid: Vec<u32>,
 
     #[command(flatten)]

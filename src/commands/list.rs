@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use ckpt::model::{self, Listed, Need};
+use ckpt::model::{self, Listed, Need, Text};
 use ckpt::report::{human, json};
 use clap::{Args, ValueHint};
 
@@ -38,7 +38,8 @@ pub(crate) fn run(args: &ListArgs, context: &Context) -> Result<Outcome> {
     let listed: Vec<Listed> = model::list(&args.directory, &options)
         .with_context(|| format!("cannot list {}", args.directory.display()))?
         .collect();
-    let directory = args.directory.to_string_lossy();
+    let directory = Text::from(args.directory.as_os_str().as_encoded_bytes());
+    let directory = directory.lossless();
     match args.output.format {
         Format::Table => human::list(&mut out, &listed, &layout)?,
         Format::Json => json::write(&mut out, &json::list(&listed, &directory))?,

@@ -135,7 +135,7 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<Outcome> {
         verify: json::verify(&checkpoint, &verification),
         about: about(args, context)?,
     };
-    write(&mut out, &sources, &limits).context("cannot write the report")?;
+    write(&mut out, &sources, &limits)?;
     out.finish()?;
     Ok(output::outcome(&[&checkpoint.defects(), times.defects()].concat()))
 }

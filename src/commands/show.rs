@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ckpt::archive::{Evidence, Member};
 use ckpt::image::messages::CoreEntry;
 use ckpt::image::{ByteOrder, Classified, Image, ImageKind, ShowContext, classify};
-use ckpt::model::{Defect, DefectKind, escape};
+use ckpt::model::{Defect, DefectKind, Text, escape};
 use ckpt::report::{human, json};
 use clap::{Args, ValueHint};
 
@@ -46,6 +46,7 @@ pub(crate) struct ShowArgs {
 /// An image with what is needed to show it.
 struct Found {
     evidence: String,
+    evidence_bytes: Option<Vec<u8>>,
     kind: String,
     name: String,
     image: Image,
@@ -74,7 +75,11 @@ pub(crate) fn run(args: &ShowArgs, context: &Context) -> Result<Outcome> {
             human::show(&mut out, &found.name, &found.image, &show, &layout)?;
         }
         format => {
-            let evidence = json::EvidenceRecord { path: &found.evidence, kind: found.kind };
+            let evidence = json::EvidenceRecord::new(
+                &found.evidence,
+                found.evidence_bytes.as_deref(),
+                found.kind,
+            );
             let document = json::show(evidence, &found.name, &found.image, &show, &defects);
             match format {
                 Format::Jsonl => json::write_lines(&mut out, document.records)?,
@@ -107,10 +112,11 @@ fn lone(path: &Path) -> Result<Found> {
         bail!("{}: {size} bytes, too large for an image with records", path.display());
     }
     let bytes = fs::read(path).with_context(cannot_read)?;
-    let shown = path.to_string_lossy().into_owned();
+    let shown = Text::from(path.as_os_str().as_encoded_bytes()).lossless().into_owned();
     Ok(Found {
         image: open(image.kind, bytes.into(), &shown)?,
         evidence: shown.clone(),
+        evidence_bytes: Some(path.as_os_str().as_encoded_bytes().to_vec()),
         kind: "image".to_owned(),
         name: shown,
         machine: None,
@@ -142,6 +148,7 @@ fn inside(args: &ShowArgs, wanted: &str, context: &Context) -> Result<Found> {
     Ok(Found {
         image: open(image.kind, bytes, &name)?,
         evidence: evidence.name().to_owned(),
+        evidence_bytes: evidence.name_bytes().map(<[u8]>::to_vec),
         kind: evidence.kind(),
         machine: machine(&evidence, member.parent()),
         defects: evidence.defects().iter().map(damage).collect(),

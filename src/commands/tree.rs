@@ -40,8 +40,8 @@ pub(crate) struct TreeArgs {
     #[arg(long)]
     ns: bool,
 
-    /// Only this process and its descendants; repeatable.
-    #[arg(long, value_name = "PID")]
+    /// Only this process and its descendants; repeatable, or a list with commas.
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
     pid: Vec<u32>,
 
     #[command(flatten)]

@@ -1,7 +1,9 @@
 //! Help, errors, formats, standard input, output files.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -272,6 +274,61 @@ fn what_is_no_regular_file_is_written_into_and_not_replaced() {
     assert_eq!(run_in(folder.path(), &["tree", evidence, "-o", "link"]).status, 0);
     assert!(folder.path().join("link").is_symlink(), "the link is followed, and stays");
     assert_eq!(std::fs::read_to_string(folder.path().join("old")).expect("the file"), plain);
+}
+
+#[test]
+fn names_of_evidence_lose_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = OsStr::from_bytes(b"a\xff\x1b[31m.tar.zst");
+    std::fs::copy(fixtures().join(LOOPER), folder.path().join(name)).expect("copied");
+    let run = |args: &[&OsStr]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_ckpt-inspect"))
+            .args(args)
+            .current_dir(folder.path())
+            .output()
+            .expect("the program runs");
+        String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8")
+    };
+    let json: serde_json::Value =
+        serde_json::from_str(&run(&["info".as_ref(), name, "--format=json".as_ref()]))
+            .expect("JSON");
+    assert_eq!(json["evidence"]["path"], "a\\xff\u{1b}[31m.tar.zst");
+    let bytes = json["evidence"]["path_base64"].as_str().expect("bytes");
+    let bytes = data_encoding::BASE64.decode(bytes.as_bytes()).expect("base64");
+    assert_eq!(bytes, name.as_bytes());
+    for args in [&["info".as_ref(), name][..], &["list".as_ref(), ".".as_ref()]] {
+        let shown = run(args);
+        assert!(!shown.contains('\u{1b}') && !shown.contains('\u{fffd}'), "{shown:?}");
+        assert!(shown.contains("xff") && shown.contains("x1b[31m.tar.zst"), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_with_what_was_written() {
+    let full = || File::options().write(true).open("/dev/full").expect("a device that is full");
+    for args in [&["tree", LOOPER][..], &["strings", LOOPER], &["tree", LOOPER, "--format=json"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_ckpt-inspect"))
+            .args(args)
+            .current_dir(fixtures())
+            .stdout(full())
+            .output()
+            .expect("the program runs");
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("standard output: No space left on device"), "{args:?}: {said}");
+    }
+    let ran = run_in(&fixtures(), &["strings", LOOPER, "-o", "/dev/full"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr.contains("cannot write to /dev/full: No space left"), "{}", ran.stderr);
+}
+
+#[test]
+fn processes_are_named_one_by_one_or_in_a_list() {
+    let folder = fixtures();
+    let one_by_one = run_in(&folder, &["maps", LOOPER, "--pid", "1", "--pid", "2"]);
+    let list = run_in(&folder, &["maps", LOOPER, "--pid", "1,2"]);
+    assert_eq!((list.status, &list.stdout), (0, &one_by_one.stdout), "{}", list.stderr);
+    assert_ne!(list.stdout, run_in(&folder, &["maps", LOOPER, "--pid", "1"]).stdout);
 }
 
 #[test]

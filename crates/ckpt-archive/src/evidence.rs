@@ -26,6 +26,8 @@ const MAX_LINKS: usize = 1000;
 /// Open evidence: an index of members over bytes that stay where they are.
 pub struct Evidence {
     pub(crate) name: String,
+    /// Bytes of the path, where they are not UTF-8.
+    pub(crate) name_bytes: Option<Box<[u8]>>,
     pub(crate) kind: String,
     pub(crate) size: u64,
     pub(crate) parts: Vec<Part>,
@@ -124,9 +126,14 @@ impl Evidence {
         Ok(evidence)
     }
 
-    /// As the user named it; for nested evidence the path of archives to it, joined with `:`.
+    /// As the user named it, bytes that are not UTF-8 as `\xff`; for nested evidence the path of archives to it, joined with `:`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The bytes of the path that the user named, where they are not UTF-8.
+    pub fn name_bytes(&self) -> Option<&[u8]> {
+        self.name_bytes.as_deref()
     }
 
     /// What it is: `tar`, `tar.zst`, `tar.gz.zst` (innermost first), `directory`, `oci-layout`, `oci-layout tar`,
@@ -267,6 +274,7 @@ impl Evidence {
     ) -> Self {
         let mut evidence = Evidence {
             name: name.to_owned(),
+            name_bytes: None,
             kind,
             size,
             parts: vec![part],
@@ -292,6 +300,7 @@ impl Evidence {
     pub(crate) fn empty(raw: &Evidence, kind: String) -> Self {
         Evidence {
             name: raw.name.clone(),
+            name_bytes: raw.name_bytes.clone(),
             kind,
             size: raw.size,
             parts: Vec::new(),

@@ -36,37 +36,59 @@ struct Role<'a> {
 const TOP: Role<'static> = Role { prefix: b"", purpose: Purpose::Serve { images: true } };
 
 pub(crate) fn path(path: &Path, options: &Options) -> Result<Evidence, Error> {
-    let name = path.display().to_string();
+    named(path, |name| unnamed(name, path, options))
+}
+
+/// Opens evidence under a name that loses nothing of its path.
+fn named(
+    path: &Path,
+    open: impl FnOnce(&str) -> Result<Evidence, Error>,
+) -> Result<Evidence, Error> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let mut name = String::new();
+    for chunk in bytes.utf8_chunks() {
+        name.push_str(chunk.valid());
+        name.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    let mut evidence = open(&name)?;
+    evidence.name_bytes = path.to_str().is_none().then(|| bytes.into());
+    Ok(evidence)
+}
+
+fn unnamed(name: &str, path: &Path, options: &Options) -> Result<Evidence, Error> {
     let encoded = path.as_os_str().as_encoded_bytes();
     let fd = open_quietly(rustix::fs::CWD, encoded, OFlags::empty())
         .map_err(|error| Error::io("open", path, error))?;
     let file = File::from(fd);
     let metadata = file.metadata().map_err(|error| Error::io("open", path, error))?;
     if metadata.is_dir() {
-        return image::interpret(directory(&name, path, options)?, options);
+        return image::interpret(directory(name, path, options)?, options);
     }
     // Pipes and devices cannot be mapped.
     if !metadata.is_file() {
-        return reader(&name, Box::new(file), options);
+        return reader(name, Box::new(file), options);
     }
     let mut head = [0; BLOCK];
     let got = file.read_at(&mut head, 0).map_err(|error| Error::io("read", path, error))?;
     if Codec::of(head.get(..got).unwrap_or_default()).is_some() {
         // Read once from start to end, which mapping would only make slower.
         let total = Some(metadata.len());
-        let raw = stream(&name, Source::Reader(Box::new(file)), total, options, TOP)?;
+        let raw = stream(name, Source::Reader(Box::new(file)), total, options, TOP)?;
         return image::interpret(raw, options);
     }
     match map(&file) {
-        Ok(mapped) => bytes(&name, mapped, options),
+        Ok(mapped) => bytes(name, mapped, options),
         // Files of some virtual file systems.
-        Err(_) => reader(&name, Box::new(file), options),
+        Err(_) => reader(name, Box::new(file), options),
     }
 }
 
 /// Hashes what is at a path: see [`Evidence::hash`].
 pub(crate) fn hash_path(path: &Path, options: &Options) -> Result<Evidence, Error> {
-    let name = path.display().to_string();
+    named(path, |name| hash_unnamed(name, path, options))
+}
+
+fn hash_unnamed(name: &str, path: &Path, options: &Options) -> Result<Evidence, Error> {
     let encoded = path.as_os_str().as_encoded_bytes();
     let fd = open_quietly(rustix::fs::CWD, encoded, OFlags::empty())
         .map_err(|error| Error::io("open", path, error))?;
@@ -74,11 +96,11 @@ pub(crate) fn hash_path(path: &Path, options: &Options) -> Result<Evidence, Erro
     let metadata = file.metadata().map_err(|error| Error::io("open", path, error))?;
     if !metadata.is_dir() {
         let total = metadata.is_file().then_some(metadata.len());
-        return hash_reader(&name, Box::new(file), total, options);
+        return hash_reader(name, Box::new(file), total, options);
     }
-    let mut evidence = directory(&name, path, options)?;
+    let mut evidence = directory(name, path, options)?;
     if let Some(progress) = &options.progress {
-        progress.begin(&name, Some(evidence.size));
+        progress.begin(name, Some(evidence.size));
     }
     if let Some(Store::Directory(root)) = evidence.parts.first().map(|part| &part.store) {
         let progress = options.progress.as_ref();

@@ -41,7 +41,7 @@ pub fn custody_check<'a>(
 ) -> CustodyCheckDocument<'a> {
     CustodyCheckDocument {
         schema: "ckpt-inspect/custody-check/1",
-        evidence: EvidenceRecord { path: &found.evidence.path, kind: found.evidence.kind.clone() },
+        evidence: EvidenceRecord::new(&found.evidence.path, None, found.evidence.kind.clone()),
         manifest: ManifestRecord {
             path,
             digest: expected.digest.as_deref(),

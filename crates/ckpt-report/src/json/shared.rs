@@ -12,14 +12,23 @@ use serde::{Serialize, Serializer};
 pub struct EvidenceRecord<'a> {
     /// As the user named it.
     pub path: &'a str,
+    /// Bytes of `path`, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_base64: Option<String>,
     /// `tar`, `tar.zst`, `directory`, `oci-layout` and so on.
     pub kind: String,
 }
 
 impl<'a> EvidenceRecord<'a> {
+    /// Evidence of this name and kind; with the bytes of the name, where they are not UTF-8.
+    #[must_use]
+    pub fn new(path: &'a str, bytes: Option<&[u8]>, kind: String) -> Self {
+        Self { path, path_base64: bytes.and_then(base64), kind }
+    }
+
     pub(super) fn of(checkpoint: &'a Checkpoint) -> Self {
         let evidence = checkpoint.evidence();
-        Self { path: evidence.name(), kind: evidence.kind() }
+        Self::new(evidence.name(), evidence.name_bytes(), evidence.kind())
     }
 }
 

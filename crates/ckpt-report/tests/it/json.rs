@@ -256,7 +256,7 @@ fn an_image_keeps_the_order_of_its_fields() {
         |name: &str| images.iter().find(|(found, _)| found == name).map(|(_, bytes)| bytes.clone());
     let image = Image::open(ImageKind::Pstree, bytes("pstree.img").expect("an image").into())
         .expect("an image");
-    let evidence = || json::EvidenceRecord { path: "pstree.img", kind: "image".to_owned() };
+    let evidence = || json::EvidenceRecord::new("pstree.img", None, "image".to_owned());
     let context = ShowContext::of(&image);
     let document = json::show(evidence(), "pstree.img", &image, &context, &[]);
     let mut text = Vec::new();
