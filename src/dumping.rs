@@ -214,9 +214,11 @@ pub(crate) fn cores(parts: &[Part<'_>], options: &CoreOptions, to: &Path) -> Res
     };
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
-        for _ in 0..threads.min(MOST_AT_ONCE).min(cores.len()) {
-            scope.spawn(work);
+        for _ in 1..threads.min(MOST_AT_ONCE).min(cores.len()) {
+            // Where no thread can be had, the others do its work.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
         }
+        work();
     });
     for ((_, task, core), written) in cores.iter().zip(written) {
         written.into_inner().transpose()?;

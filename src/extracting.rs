@@ -200,7 +200,8 @@ fn in_parallel<T: Send>(
     };
     thread::scope(|scope| {
         for _ in 1..threads.clamp(1, count.max(1)) {
-            scope.spawn(run);
+            // Where no thread can be had, the others do its work.
+            let _ = thread::Builder::new().spawn_scoped(scope, run);
         }
         run();
     });
@@ -233,13 +234,15 @@ fn pour_and_hash(
 ) -> io::Result<Written> {
     thread::scope(|scope| {
         let (send, receive) = sync_channel::<Piece>(AHEAD);
-        let hasher = scope.spawn(move || {
+        let hasher = thread::Builder::new().spawn_scoped(scope, move || {
             let mut hashing = Hashing::default();
             for piece in receive {
                 hash(&mut hashing, &piece);
             }
             hashing.finish()
         });
+        // Where no thread can be had, one does both.
+        let Ok(hasher) = hasher else { return pour(content, file, bar, done) };
         let gone = |_| io::Error::other("the thread that hashes has ended");
         let missing = each(content, file, bar, done, |piece| send.send(piece).map_err(gone));
         drop(send);

@@ -323,6 +323,44 @@ fn a_full_disk_is_told_with_what_was_written() {
 }
 
 #[test]
+fn where_no_thread_can_be_had_one_does_everything() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("a.tar"), Archive::podman(&stories::looper()).tar()).expect("written");
+    std::fs::write(at("b.tar"), Archive::podman(&stories::every_mapping()).tar()).expect("written");
+    std::fs::write(at("r.yar"), "rule r { strings: $a = \"a\" condition: $a }").expect("written");
+    let run = |args: &[&str], stack: Option<&str>| {
+        let _ = std::fs::remove_dir_all(at("to"));
+        let output = Command::new(env!("CARGO_BIN_EXE_ckpt-inspect"))
+            .args(args)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .envs(stack.map(|stack| ("RUST_MIN_STACK", stack)))
+            .output()
+            .expect("the program runs");
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
+        let written = if at("to").exists() { tree(&at("to")) } else { BTreeMap::new() };
+        (output.status.code(), said, written)
+    };
+    for args in [
+        &["strings", "a.tar"][..],
+        &["search", "a.tar", "-l", "a"],
+        &["scan", "b.tar", "--secrets"],
+        &["scan", "a.tar", "--rules", "r.yar"],
+        &["triage", "a.tar"],
+        &["diff", "a.tar", "b.tar"],
+        &["extract", "b.tar", "--all", "--to", "to"],
+        &["memdump", "b.tar", "--as", "core", "--to", "to"],
+    ] {
+        let plenty = run(args, None);
+        // No system has room for the stack of a thread that is so large.
+        let none = run(args, Some("9007199254740992"));
+        assert!(none == plenty, "{args:?}: {} where there was {}", none.1, plenty.1);
+        assert!(matches!(none.0, Some(0 | 3)), "{args:?}: {}", none.1);
+    }
+}
+
+#[test]
 fn processes_are_named_one_by_one_or_in_a_list() {
     let folder = fixtures();
     let one_by_one = run_in(&folder, &["maps", LOOPER, "--pid", "1", "--pid", "2"]);

@@ -240,7 +240,9 @@ pub(crate) fn hash_files(
         hashes
     };
     let hashes = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.min(files.len())).map(|_| scope.spawn(run)).collect();
+        // Where no thread can be had, the others do its work.
+        let start = |_| std::thread::Builder::new().spawn_scoped(scope, run).ok();
+        let others: Vec<_> = (1..threads.min(files.len())).filter_map(start).collect();
         let mut hashes = run();
         for other in others {
             // What a thread that died had found out is missing, and told as such.

@@ -61,43 +61,33 @@ pub fn run<S: Scanner, K: Sink, E>(
     scanner: &S,
     sink: &K,
     work: Work,
-    mut deliver: impl FnMut(K::Batch) -> Result<(), E>,
+    deliver: impl FnMut(K::Batch) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut chunker = Chunker::new(pieces, scanner.reach(), scanner.carries(), work.chunk);
+    let chunker = Chunker::new(pieces, scanner.reach(), scanner.carries(), work.chunk);
     if work.threads <= 1 {
-        let mut space = S::Space::default();
-        let mut failed = None;
-        while let Some(job) = chunker.job() {
-            let flow = scan(&job, scanner, sink, &mut space, &mut |batch| match deliver(batch) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            });
-            if flow.is_break() {
-                break;
-            }
-        }
-        return failed.map_or(Ok(()), Err);
+        return alone(chunker, scanner, sink, deliver);
     }
     let stop = AtomicBool::new(false);
     let (hand_out, results) = sync_channel(work.threads.saturating_mul(2));
     let jobs = Jobs(Mutex::new(Some((chunker, hand_out))));
     thread::scope(|scope| {
-        for _ in 0..work.threads {
-            scope.spawn(|| {
-                let mut space = S::Space::default();
-                while let Some((job, out)) = jobs.next(&stop) {
-                    let flow = scan(&job, scanner, sink, &mut space, &mut |batch| {
-                        let gone = stop.load(Ordering::Relaxed) || out.send(batch).is_err();
-                        if gone { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                    });
-                    if flow.is_break() {
-                        stop.store(true, Ordering::Relaxed);
-                    }
+        let work_off = || {
+            let mut space = S::Space::default();
+            while let Some((job, out)) = jobs.next(&stop) {
+                let flow = scan(&job, scanner, sink, &mut space, &mut |batch| {
+                    let gone = stop.load(Ordering::Relaxed) || out.send(batch).is_err();
+                    if gone { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                });
+                if flow.is_break() {
+                    stop.store(true, Ordering::Relaxed);
                 }
-            });
+            }
+        };
+        let start = |_: &usize| thread::Builder::new().spawn_scoped(scope, work_off).is_ok();
+        if (0..work.threads).filter(start).count() == 0 {
+            // Where no thread can be had, nobody has taken anything.
+            let all = jobs.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+            return all.map_or(Ok(()), |(chunker, _)| alone(chunker, scanner, sink, deliver));
         }
         let told = results.iter().flatten().try_for_each(deliver);
         if told.is_err() {
@@ -107,6 +97,30 @@ pub fn run<S: Scanner, K: Sink, E>(
         drop(results);
         told
     })
+}
+
+/// Does all jobs on this thread.
+fn alone<S: Scanner, K: Sink, E>(
+    mut chunker: Chunker<impl Iterator<Item = Piece>>,
+    scanner: &S,
+    sink: &K,
+    mut deliver: impl FnMut(K::Batch) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut space = S::Space::default();
+    let mut failed = None;
+    while let Some(job) = chunker.job() {
+        let flow = scan(&job, scanner, sink, &mut space, &mut |batch| match deliver(batch) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        });
+        if flow.is_break() {
+            break;
+        }
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 /// Where a job's batches go.

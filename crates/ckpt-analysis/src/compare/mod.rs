@@ -139,6 +139,23 @@ pub fn compare<'a>(
     b: &'a Checkpoint,
     options: &CompareOptions,
 ) -> Result<Comparison<'a>, BaseError> {
+    match rayon::ThreadPoolBuilder::new().build() {
+        Ok(threads) => threads.install(|| compare_all(a, b, options)),
+        // Where no thread can be had, one does everything.
+        Err(_) => match rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build()
+        {
+            Ok(alone) => alone.install(|| compare_all(a, b, options)),
+            // This thread is one of another pool's, which then does the work.
+            Err(_) => compare_all(a, b, options),
+        },
+    }
+}
+
+fn compare_all<'a>(
+    a: &'a Checkpoint,
+    b: &'a Checkpoint,
+    options: &CompareOptions,
+) -> Result<Comparison<'a>, BaseError> {
     let nothing = CompareOptions {
         only: vec![Subject::Container, Subject::Filesystem],
         ..CompareOptions::default()

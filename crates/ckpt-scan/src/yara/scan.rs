@@ -51,11 +51,14 @@ pub fn scan<'t, 'a, E>(
     mut deliver: impl FnMut(&'t Target<'a>, Vec<RuleMatch>, Vec<Remark>) -> Result<(), E>,
 ) -> Result<(), E> {
     let engine = Engine::new(rules, limits);
-    if limits.threads <= 1 {
-        return targets.list.iter().try_for_each(|target| {
+    let alone = |deliver: &mut dyn FnMut(_, _, _) -> Result<(), E>| {
+        targets.list.iter().try_for_each(|target| {
             let (matches, remarks) = one(&engine, target);
             deliver(target, matches, remarks)
-        });
+        })
+    };
+    if limits.threads <= 1 {
+        return alone(&mut deliver);
     }
     // Threads take targets in order and announce each with the channel on which it will come: results are waited for in
     // order, and no thread runs far ahead.
@@ -63,14 +66,17 @@ pub fn scan<'t, 'a, E>(
     let left = Mutex::new(Some((targets.list.iter(), announce)));
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        for _ in 0..limits.threads {
-            scope.spawn(|| {
-                while let Some((target, out)) = take(&left, &stop) {
-                    let (matches, remarks) = one(&engine, target);
-                    // Nobody waits any more when the scan has ended.
-                    let _ = out.send((target, matches, remarks));
-                }
-            });
+        let work_off = || {
+            while let Some((target, out)) = take(&left, &stop) {
+                let (matches, remarks) = one(&engine, target);
+                // Nobody waits any more when the scan has ended.
+                let _ = out.send((target, matches, remarks));
+            }
+        };
+        let start = |_: &usize| thread::Builder::new().spawn_scoped(scope, work_off).is_ok();
+        if (0..limits.threads).filter(start).count() == 0 {
+            // Where no thread can be had, nobody has taken anything.
+            return alone(&mut deliver);
         }
         let told = announced
             .iter()
