@@ -18,7 +18,11 @@ pub(crate) enum Outcome {
 }
 
 /// Status 2: nothing usable. clap ends with it too when it does not understand the command line.
-const NOTHING_USABLE: u8 = 2;
+pub(crate) const NOTHING_USABLE: u8 = 2;
+
+/// Said when evidence is lost while it is looked at.
+pub(crate) const LOST_EVIDENCE: &str = "ckpt-inspect: error: the evidence cannot be read any more: its disk fails, or somebody \
+    shortened the file. What was told so far is not all; copy the evidence to another disk (ddrescue) and look at the copy\n";
 
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {

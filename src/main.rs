@@ -25,6 +25,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 fn main() -> ExitCode {
+    // Without it the program ends all the same, only in silence.
+    let _ = ckpt::archive::explain_lost_evidence(exit::LOST_EVIDENCE, exit::NOTHING_USABLE);
     let mut command = cli::Cli::command();
     let matches = command.get_matches_mut();
     let cli = cli::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ckpt_synth::{Archive, stories};
+use ckpt_synth::{Archive, Dump, Task, Vma, stories};
 
 use crate::world::{fixtures, run_in, run_with};
 
@@ -320,6 +321,34 @@ fn a_full_disk_is_told_with_what_was_written() {
     let ran = run_in(&fixtures(), &["strings", LOOPER, "-o", "/dev/full"]);
     assert_eq!(ran.status, 2);
     assert!(ran.stderr.contains("cannot write to /dev/full: No space left"), "{}", ran.stderr);
+}
+
+#[test]
+fn evidence_that_is_lost_while_it_is_read_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("checkpoint.tar");
+    // More lines than a pipe and all that is ahead of it hold.
+    let mut dump = Dump::new();
+    let text = b"what nobody reads yet\n".repeat(2 << 20);
+    let len = text.len().next_multiple_of(4096) as u64;
+    dump.task(Task::new(1, 0).map(Vma::anon(0x7000_0000_0000, len)).pages(0x7000_0000_0000, text));
+    std::fs::write(&path, Archive::podman(&dump).tar()).expect("written");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ckpt-inspect"))
+        .args(["strings", "checkpoint.tar"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    let mut first = [0; 16];
+    let stdout = child.stdout.as_mut().expect("a pipe");
+    stdout.read_exact(&mut first).expect("the first line");
+    File::options().write(true).open(&path).expect("it").set_len(4096).expect("shortened");
+    let output = child.wait_with_output().expect("the program ends");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("the evidence cannot be read any more"), "{said}");
 }
 
 #[test]

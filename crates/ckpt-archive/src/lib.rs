@@ -83,6 +83,7 @@ pub use error::{ContentError, Error};
 pub use evidence::{Children, Evidence};
 pub use image::{Blob, BlobCheck, BlobRole};
 pub use limits::Limits;
+pub use map::explain_lost_evidence;
 pub use member::{Member, MemberKind, Timestamp};
 pub use name::{Escaped, NameRisk, normalise, resolve_link};
 pub use options::{Kept, Options, Progress, Select, Selection, Watch};

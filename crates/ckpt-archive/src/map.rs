@@ -1,9 +1,11 @@
-//! The one place that maps files: `Bytes` over a mapping, shared and freed with its last slice.
+//! The one place that maps files: `Bytes` over a mapping, shared and freed with its last slice; and what a program says when
+//! the file under a mapping is lost.
 #![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io;
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::thread;
 
 use bytes::Bytes;
@@ -24,6 +26,41 @@ pub(crate) fn map(file: &File) -> io::Result<Bytes> {
     // (ripgrep, gdb) has with its users, and evidence that changes while it is examined is no evidence.
     let mapping = unsafe { Mmap::map(file)? };
     Ok(Bytes::from_owner(Mapping(mapping)))
+}
+
+/// What is said, and the status a program ends with, when mapped evidence is lost.
+static FAREWELL: OnceLock<(&str, u8)> = OnceLock::new();
+
+/// Has the program say why it ends, and end with a status of its own, when mapped evidence cannot be read any more: because a
+/// disk fails, or because somebody shortens the file. The kernel tells a program so with SIGBUS, of which it would die in
+/// silence. This is for programs, once and at their beginning; a library that is part of another program leaves signals alone.
+///
+/// `message` goes to standard error as it is. Later calls change nothing.
+///
+/// # Errors
+///
+/// The system takes no handler for the signal.
+pub fn explain_lost_evidence(message: &'static str, status: u8) -> io::Result<()> {
+    if FAREWELL.set((message, status)).is_err() {
+        return Ok(());
+    }
+    // SAFETY: all zeros is a valid `sigaction`: no flags, no signals blocked, and a handler that is set in the next line. The
+    // handler does nothing but what signal-safety(7) allows.
+    let installed = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = say_farewell as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut())
+    };
+    if installed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+extern "C" fn say_farewell(_signal: libc::c_int) {
+    let (message, status) = FAREWELL.get().copied().unwrap_or_default();
+    // SAFETY: `write` and `_exit` are safe in handlers, and the message is there for as long as the program is.
+    unsafe {
+        libc::write(libc::STDERR_FILENO, message.as_ptr().cast(), message.len());
+        libc::_exit(status.into());
+    }
 }
 
 /// A mapping that several threads take down, if much of it was looked at: the kernel forgets one page after the other.
