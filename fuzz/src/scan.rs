@@ -98,7 +98,13 @@ pub fn secrets(input: &[u8]) {
 
         fn add(&self, (): &mut (), hit: &Hit<'_>) -> ControlFlow<()> {
             let secret = self.0.secret(hit).expect("what was found is found again");
-            assert_eq!(secret.value(), hit.bytes);
+            let (first, step) = match hit.found.encoding {
+                Encoding::Utf16Le => (0, 2),
+                Encoding::Utf16Be => (1, 2),
+                _ => (0, 1),
+            };
+            let text = hit.bytes.iter().skip(first).step_by(step);
+            assert!(text.eq(secret.value()), "what is told is what stands there");
             let redacted = secret.redacted();
             assert!(redacted.chars().all(|c| !c.is_control()), "{redacted:?}");
             let (ends, _) = redacted.split_once(" (").expect("a length behind it");
@@ -107,12 +113,12 @@ pub fn secrets(input: &[u8]) {
         }
     }
     let [cut, chunk, memory @ ..] = input else { return };
-    let scanner = SecretScanner::new();
-    let whole = scan(memory, 0x1000, memory.len(), memory.len().max(1), &scanner);
-    let parts = scan(memory, 0x1000, usize::from(*cut), usize::from(*chunk) + 1, &scanner);
-    assert_eq!(whole, parts);
-    let piece = Piece { region: 0, start: 0, bytes: Bytes::copy_from_slice(memory) };
-    let shown = Shown(&scanner);
-    let Ok(()) =
-        run([piece].into_iter(), &scanner, &shown, Work::default(), |()| Ok::<(), Infallible>(()));
+    for scanner in [SecretScanner::new(), SecretScanner::new().utf16()] {
+        let whole = scan(memory, 0x1000, memory.len(), memory.len().max(1), &scanner);
+        let parts = scan(memory, 0x1000, usize::from(*cut), usize::from(*chunk) + 1, &scanner);
+        assert_eq!(whole, parts);
+        let piece = Piece { region: 0, start: 0, bytes: Bytes::copy_from_slice(memory) };
+        let never = |()| Ok::<(), Infallible>(());
+        let Ok(()) = run([piece].into_iter(), &scanner, &Shown(&scanner), Work::default(), never);
+    }
 }

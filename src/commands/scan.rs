@@ -14,6 +14,7 @@ use ckpt::report::json::{
     StreamedDocument,
 };
 use ckpt::scan::secrets::{Confidence, Environment, Folding, Sighting, Sightings, Spot, Variable};
+use ckpt::scan::strings::Encoding;
 use ckpt::scan::yara::{Remark, RuleMatch};
 use ckpt::scan::{Haystack, Place};
 use clap::{Args, ValueEnum};
@@ -395,7 +396,7 @@ impl<'a> Scanning<'a> {
         let processes = self.checkpoint.processes();
         let tasks = self.selection.pids.iter().filter_map(|pid| processes.get(*pid));
         let mut environment = Environment::of(tasks);
-        let scanner = environment.scanner();
+        let scanner = environment.scanner().utf16();
         let mut secrets = Secrets { left_out: environment.left_out, ..Secrets::default() };
         let mut haystack = Haystack::new();
         if self.wants_memory() {
@@ -451,7 +452,13 @@ impl<'a> Scanning<'a> {
         }
         let nowhere = || PlaceRecord { pid: Some(variable.pid.0), ..PlaceRecord::default() };
         let place = place.as_ref().map_or_else(nowhere, PlaceRecord::of);
-        let record = SecretRecord::of(place, Some(&variable.name), secret, self.args.reveal);
+        let record = SecretRecord::of(
+            place,
+            Some(&variable.name),
+            Encoding::of(secret.value()),
+            secret,
+            self.args.reveal,
+        );
         let mut line = Vec::new();
         json::write_line(&mut line, &record)?;
         Ok(telling.lines(&line)?)
@@ -459,7 +466,7 @@ impl<'a> Scanning<'a> {
 
     fn sighting(
         &self,
-        Sighting { secret, places, .. }: Sighting<'_>,
+        Sighting { secret, encoding, places, .. }: Sighting<'_>,
         secrets: &mut Secrets,
         telling: &mut Telling<'_>,
     ) -> Result<()> {
@@ -477,7 +484,7 @@ impl<'a> Scanning<'a> {
         let mut lines = Vec::new();
         for place in &places {
             let place = PlaceRecord::of(place);
-            let record = SecretRecord::of(place, None, &secret, self.args.reveal);
+            let record = SecretRecord::of(place, None, encoding, &secret, self.args.reveal);
             json::write_line(&mut lines, &record)?;
         }
         Ok(telling.lines(&lines)?)

@@ -75,6 +75,35 @@ fn secrets_are_told_once_and_redacted() {
 }
 
 #[test]
+fn secrets_in_utf16_are_those_of_8_bits() {
+    let text = format!("of {PASSWORD} and card=4111111111111111&exp=12/29");
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let variable = format!("DB_PASSWORD={PASSWORD}");
+    let task = Task::new(1, 0).env(&[&variable]).map(Vma::anon(AT, 0x1000)).pages(AT, utf16);
+    let mut dump = Dump::new();
+    dump.task(task);
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("checkpoint.tar"), Archive::podman(&dump).tar())
+        .expect("written");
+    let found = records(&secrets(&folder, &["--format", "jsonl", "--reveal"]));
+    let told: Vec<_> = found
+        .iter()
+        .map(|one| ["variable", "address", "encoding", "text"].map(|key| one[key].as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            [Some("DB_PASSWORD"), told[0][1], Some("ascii"), Some(PASSWORD)],
+            [None, Some("0x700000000006"), Some("utf16le"), Some(PASSWORD)],
+            [None, Some("0x70000000003a"), Some("utf16le"), Some("4111111111111111")],
+        ]
+    );
+    assert_eq!(found[0]["sha256_prefix"], found[1]["sha256_prefix"]);
+    let table = secrets(&folder, &[]).stdout;
+    assert!(table.contains("secrets: 2\n"), "equal secrets are told once: {table}");
+}
+
+#[test]
 fn what_is_chosen_is_looked_at_and_no_more() {
     let folder = folder();
     let of = |args: &[&str]| -> Vec<(Option<u64>, String)> {

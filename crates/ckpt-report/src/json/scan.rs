@@ -140,9 +140,9 @@ pub struct SecretRecord<'a> {
     pub redacted: String,
     /// The first 8 digits of its SHA-256: equal secrets have the same.
     pub sha256_prefix: String,
-    /// How its bytes are to be read: `ascii`, `utf8` or `bytes`.
+    /// How its bytes are to be read: `ascii`, `utf8`, `utf16le`, `utf16be` or `bytes`.
     pub encoding: &'static str,
-    /// Bytes.
+    /// Bytes, when read.
     pub length: u64,
     /// The secret, only when that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -153,11 +153,12 @@ pub struct SecretRecord<'a> {
 }
 
 impl<'a> SecretRecord<'a> {
-    /// Of a secret at a place, in a variable or not, with its value or without.
+    /// Of a secret at a place, where it is written in an encoding, in a variable or not, with its value or without.
     #[must_use]
     pub fn of(
         place: PlaceRecord<'a>,
         variable: Option<&'a Text>,
+        encoding: Encoding,
         secret: &'a Secret,
         reveal: bool,
     ) -> Self {
@@ -177,7 +178,7 @@ impl<'a> SecretRecord<'a> {
             detail: secret.detail(),
             redacted: secret.redacted(),
             sha256_prefix: secret.mark(),
-            encoding: Encoding::of(secret.value()).word(),
+            encoding: encoding.word(),
             length: secret.value().len() as u64,
             text,
             text_base64,

@@ -23,8 +23,8 @@
 //!
 //! # Limits
 //!
-//! Bytes are looked at as they are: not in UTF-16, and not in what is compressed or encoded once more. A secret that memory
-//! holds in pieces is not found. That a token is of the right form says nothing about whether it is still valid.
+//! Bytes are looked at as they are, and as UTF-16 where [`SecretScanner::utf16`] asks for it; not in what is compressed or
+//! encoded once more. A secret that memory holds in pieces is not found. That a token is of the right form says nothing about whether it is still valid.
 
 mod aws;
 mod azure;
@@ -46,6 +46,7 @@ mod tokens;
 mod url;
 mod value;
 mod view;
+mod wide;
 
 pub use environment::{Environment, Variable};
 pub use folding::{FoldedSecret, Folding, Spot};

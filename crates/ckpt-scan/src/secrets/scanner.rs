@@ -8,6 +8,7 @@ use super::rule::{Confidence, Rule};
 use super::secret::Secret;
 use super::tokens::{TOKENS, Token};
 use super::view::{AFTER, BEFORE, Check, Find, SPREAD, View};
+use super::wide::{self, Row};
 use super::{aws, azure, card, config, jwt, kubeconfig, logins, pem, url};
 use crate::anchors::{Anchor, Anchors};
 use crate::driver::Hit;
@@ -74,6 +75,8 @@ pub struct SecretScanner {
     known: Vec<Known>,
     /// Whether values count that are secret for the name that they are assigned to.
     assigned: bool,
+    /// Whether text in UTF-16 is looked at, too.
+    utf16: bool,
 }
 
 /// What an anchor is.
@@ -92,7 +95,11 @@ pub struct Space {
     copy: Vec<u8>,
     finds: Vec<Find>,
     words: Vec<Anchor>,
+    told: Vec<Told>,
 }
+
+/// What is to be told: offsets in the window, pattern, how to read it.
+type Told = (Range<usize>, usize, Encoding);
 
 impl Default for SecretScanner {
     fn default() -> Self {
@@ -126,7 +133,14 @@ impl SecretScanner {
         let values = known.iter().map(|one| one.value.as_slice());
         let others = words.iter().map(|word| word.as_bytes());
         let literals = rules.chain(names).chain(tokens).chain(values).chain(others);
-        Self { anchors: Anchors::new(literals, false), known, assigned: true }
+        Self { anchors: Anchors::new(literals, false), known, assigned: true, utf16: false }
+    }
+
+    /// The same for text in UTF-16, too: of its characters those of ASCII, as all that rules know is ASCII. Words are sought in
+    /// 8-bit text alone.
+    #[must_use]
+    pub fn utf16(self) -> Self {
+        Self { utf16: true, ..self }
     }
 
     /// Which of the words a hit is, by its place among them; `None` when it is a secret.
@@ -141,8 +155,18 @@ impl SecretScanner {
         if self.word(hit).is_some() {
             return None;
         }
+        match hit.found.encoding {
+            Encoding::Utf16Le | Encoding::Utf16Be => self.wide_secret(hit),
+            _ => self.narrow_secret(hit),
+        }
+    }
+
+    fn narrow_secret(&self, hit: &Hit<'_>) -> Option<Secret> {
         let range = &hit.found.range;
-        let anchor = anchor_of(hit)?;
+        let anchor = range
+            .start
+            .checked_add(SPREAD as u64)?
+            .checked_sub(distance(hit.found.pattern) as u64)?;
         let mut copy = Vec::new();
         // Cards look beside themselves, and a secret may begin before its anchor.
         let reach = self.reach();
@@ -150,14 +174,41 @@ impl SecretScanner {
         let base = from.max(hit.part.around().start);
         let end = anchor.max(range.start).saturating_add(reach.after as u64);
         let window = hit.part.bytes(base..end, &mut copy);
-        let (at, start) = (offset(anchor, base), offset(range.start, base));
+        let start = offset(range.start, base);
+        let range = start..start.saturating_add(hit.bytes.len());
+        self.again(window, offset(anchor, base), &range, hit.found.pattern)
+    }
+
+    fn wide_secret(&self, hit: &Hit<'_>) -> Option<Secret> {
+        let Found { range, pattern, encoding, .. } = hit.found;
+        let reach = self.reach();
+        let from = range.start.saturating_sub(reach.before as u64);
+        let base = from.max(hit.part.around().start);
+        let end = range.start.saturating_add(reach.after as u64);
+        let mut copy = Vec::new();
+        let window = hit.part.bytes(base..end, &mut copy);
+        let first = wide::first_character(offset(range.start, base), *encoding);
+        let row =
+            Row::around(window, first, SPREAD.saturating_add(BEFORE), SPREAD.saturating_add(AFTER));
+        let start = row.index(first);
+        let anchor = start.checked_add(SPREAD)?.checked_sub(distance(*pattern))?;
+        let range = start..start.saturating_add(hit.bytes.len().div_ceil(2));
+        self.again(&row.text, anchor, &range, *pattern)
+    }
+
+    /// What is found once more in a range with this anchor, by the rule that a pattern tells.
+    fn again(
+        &self,
+        window: &[u8],
+        anchor: usize,
+        range: &Range<usize>,
+        pattern: usize,
+    ) -> Option<Secret> {
         let mut finds = Vec::new();
-        self.look(window, &(at..at.saturating_add(1)), &mut finds, &mut Vec::new());
-        card::cards(window, &(start..start.saturating_add(1)), &mut finds);
+        self.look(window, &(anchor..anchor.saturating_add(1)), &mut finds, &mut Vec::new());
+        card::cards(window, &(range.start..range.start.saturating_add(1)), &mut finds);
         let same = |find: &&Find| {
-            find.range.range() == (start..start.saturating_add(hit.bytes.len()))
-                && position(base, find.anchor) == anchor
-                && mark_of(find.rule, find.anchor, find.range.start) == hit.found.pattern
+            find.range.range() == *range && find.anchor == anchor && mark(find) == pattern
         };
         let sure = finds.iter().filter(same).max_by_key(|find| find.confidence);
         sure.map(|find| secret(window, find))
@@ -260,12 +311,13 @@ fn apply(
 
 /// Number of a rule, and how far before the secret its anchor stands: with both a hit is known again without another search.
 fn mark(find: &Find) -> usize {
-    mark_of(find.rule, find.anchor, find.range.start)
+    let before = find.range.start.saturating_add(SPREAD).saturating_sub(find.anchor);
+    before.saturating_mul(RULES_AT_MOST).saturating_add(find.rule.number())
 }
 
-fn mark_of(rule: Rule, anchor: usize, start: usize) -> usize {
-    let before = start.saturating_add(SPREAD).saturating_sub(anchor);
-    before.saturating_mul(RULES_AT_MOST).saturating_add(rule.number())
+/// How far before the secret the anchor of a mark stands, and [`SPREAD`].
+fn distance(pattern: usize) -> usize {
+    pattern / RULES_AT_MOST
 }
 
 /// More than there are rules.
@@ -273,12 +325,6 @@ const RULES_AT_MOST: usize = 256;
 
 /// Number of the first word; those of secrets are smaller.
 const FIRST_WORD: usize = usize::MAX / 2;
-
-/// The anchor that a mark tells.
-fn anchor_of(hit: &Hit<'_>) -> Option<u64> {
-    let before = hit.found.pattern / RULES_AT_MOST;
-    hit.found.range.start.checked_add(SPREAD as u64)?.checked_sub(before as u64)
-}
 
 fn secret(window: &[u8], find: &Find) -> Secret {
     let value = window.get(find.range.range()).unwrap_or_default();
@@ -303,40 +349,50 @@ impl Scanner for SecretScanner {
     type Space = Space;
 
     fn reach(&self) -> Reach {
-        Reach { before: SPREAD.saturating_add(BEFORE), after: SPREAD.saturating_add(AFTER) }
+        // A character is two bytes.
+        let width = if self.utf16 { 2 } else { 1 };
+        let characters = |near: usize| SPREAD.saturating_add(near).saturating_mul(width);
+        Reach { before: characters(BEFORE), after: characters(AFTER) }
     }
 
     fn scan(&self, part: &Part, space: &mut Space, report: &mut Report<'_>) -> ControlFlow<()> {
-        let Space { copy, finds, words } = space;
+        let Space { copy, finds, words, told } = space;
         let around = part.around();
         let base = around.start;
         let window = part.bytes(around, copy);
         let own = offset(part.core().start, base)..offset(part.core().end, base);
         self.finds(window, &own, finds, words);
-        let mut tell = |range: Range<usize>, pattern: usize| {
+        told.clear();
+        told.extend(words.iter().map(|word| {
+            let range = word.start..word.start.saturating_add(word.len);
+            (range, FIRST_WORD.saturating_add(word.number), Encoding::Ascii)
+        }));
+        told.extend(finds.iter().map(|find| {
+            let range = find.range.range();
+            let bytes = window.get(range.clone()).unwrap_or_default();
+            (range, mark(find), Encoding::of(bytes))
+        }));
+        if self.utf16 {
+            wide::rows(window, |row| {
+                self.finds(&row.text, &row.within(&own), finds, words);
+                told.extend(finds.iter().map(|find| {
+                    let (range, encoding) = row.place(window, base, &find.range.range());
+                    (range, mark(find), encoding)
+                }));
+            });
+        }
+        // Words come before what begins where they do.
+        told.sort_by_key(|(range, pattern, _)| (range.start, *pattern < FIRST_WORD));
+        told.iter().try_for_each(|(range, pattern, encoding)| {
             let bytes = window.get(range.clone()).unwrap_or_default();
             let found = Found {
                 range: position(base, range.start)..position(base, range.end),
-                pattern,
-                encoding: Encoding::of(bytes),
+                pattern: *pattern,
+                encoding: *encoding,
                 continued: false,
                 continues: false,
             };
             report(&found, bytes)
-        };
-        let mut words = words.iter().peekable();
-        let word = |word: &Anchor| {
-            let range = word.start..word.start.saturating_add(word.len);
-            (range, FIRST_WORD.saturating_add(word.number))
-        };
-        for find in finds.iter() {
-            while let Some((range, pattern)) =
-                words.next_if(|word| word.start <= find.range.start).map(word)
-            {
-                tell(range, pattern)?;
-            }
-            tell(find.range.range(), mark(find))?;
-        }
-        words.map(word).try_for_each(|(range, pattern)| tell(range, pattern))
+        })
     }
 }

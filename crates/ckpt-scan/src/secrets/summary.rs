@@ -15,6 +15,7 @@ use super::scanner::SecretScanner;
 use super::secret::Secret;
 use crate::driver::{Hit, Sink, Work, run};
 use crate::haystack::{Haystack, Place};
+use crate::strings::Encoding;
 
 /// Secrets, or words, that are handed on together.
 const BATCH: usize = 256;
@@ -28,6 +29,8 @@ const TEXT: usize = 96;
 pub struct Sighting<'a> {
     /// The secret.
     pub secret: Secret,
+    /// How its bytes are to be read.
+    pub encoding: Encoding,
     /// Where it is.
     pub places: Vec<Place<'a>>,
 }
@@ -71,7 +74,7 @@ impl<'a> Sink for Sightings<'a> {
             Place::Artifact { .. } => true,
         });
         if !places.is_empty() {
-            batch.push(Sighting { secret, places });
+            batch.push(Sighting { secret, encoding: hit.found.encoding, places });
         }
         if batch.len() >= BATCH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
@@ -128,7 +131,7 @@ pub fn summary<'a>(
         Finder { words, sightings: Sightings::new(&haystack, &scanner, &environment, least) };
     let mut found = BTreeMap::new();
     let done: Result<(), Infallible> = run(haystack.pieces(), &scanner, &sink, work, |batch| {
-        for Sighting { secret, places } in batch.secrets {
+        for Sighting { secret, places, .. } in batch.secrets {
             folding.add(secret, places.iter().map(Spot::of));
         }
         for (pid, word, spot) in batch.words {

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use ckpt_model::{Checkpoint, Pid};
 use ckpt_scan::secrets::{Confidence, Secret, SecretScanner, Spot, rules, summary};
+use ckpt_scan::strings::Encoding;
 use ckpt_scan::{Hit, Piece, Sink, Work, run};
 use ckpt_synth::{Archive, Dump, File, Task, Vma};
 use proptest::collection::vec;
@@ -22,18 +23,34 @@ impl Sink for Keep<'_> {
 
     fn add(&self, batch: &mut Vec<Told>, hit: &Hit<'_>) -> ControlFlow<()> {
         let secret = self.0.secret(hit).expect("what was found is found again");
-        assert_eq!(secret.value(), hit.bytes);
+        match hit.found.encoding {
+            Encoding::Utf16Le => assert_eq!(hit.bytes, wide(secret.value(), Encoding::Utf16Le)),
+            Encoding::Utf16Be => assert_eq!(hit.bytes, wide(secret.value(), Encoding::Utf16Be)),
+            _ => assert_eq!(secret.value(), hit.bytes),
+        }
         let value = String::from_utf8_lossy(secret.value()).into_owned();
         batch.push((hit.found.range.start, secret.rule().id, secret.confidence(), value));
         if batch.len() >= 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 
+/// ASCII as UTF-16.
+fn wide(text: &[u8], encoding: Encoding) -> Vec<u8> {
+    let pair = |byte: &u8| match encoding {
+        Encoding::Utf16Be => [0, *byte],
+        _ => [*byte, 0],
+    };
+    text.iter().flat_map(pair).collect()
+}
+
 fn scan(pieces: &[Piece], work: Work) -> Vec<Told> {
-    let scanner = SecretScanner::new();
+    scan_with(&SecretScanner::new(), pieces, work)
+}
+
+fn scan_with(scanner: &SecretScanner, pieces: &[Piece], work: Work) -> Vec<Told> {
     let mut all = Vec::new();
     let told: Result<(), Infallible> =
-        run(pieces.iter().cloned(), &scanner, &Keep(&scanner), work, |mut batch| {
+        run(pieces.iter().cloned(), scanner, &Keep(scanner), work, |mut batch| {
             all.append(&mut batch);
             Ok(())
         });
@@ -383,6 +400,45 @@ proptest! {
         let Way { start, cuts, threads, chunk } = way;
         let work = Work { threads, chunk };
         prop_assert_eq!(scan(&pieces(&memory, start, &cuts), work), whole);
+    }
+
+    #[test]
+    fn where_memory_is_cut_does_not_matter_in_utf16_either(
+        parts in vec((sown(), 0..4), 0..4),
+        way in way(),
+    ) {
+        let memory: Vec<u8> = parts.into_iter().flat_map(|(part, how)| match how {
+            0 => wide(&part, Encoding::Utf16Le),
+            1 => wide(&part, Encoding::Utf16Be),
+            2 => [b"\x01".to_vec(), wide(&part, Encoding::Utf16Le)].concat(),
+            _ => part,
+        }).collect();
+        let scanner = SecretScanner::new().utf16();
+        let whole = scan_with(&scanner, &pieces(&memory, way.start, &[1 << 20]), Work { threads: 1, chunk: 1 << 20 });
+        let Way { start, cuts, threads, chunk } = way;
+        let work = Work { threads, chunk };
+        prop_assert_eq!(scan_with(&scanner, &pieces(&memory, start, &cuts), work), whole);
+    }
+
+    /// What is in text is in the same text as UTF-16, at twice the distance.
+    #[test]
+    fn utf16_says_what_8_bits_say(memory in sown()) {
+        let text: Vec<u8> = memory.iter().map(|byte| match byte {
+            b' '..=b'~' | b'\n' | b'\r' | b'\t' => *byte,
+            other => b' ' + other % 16,
+        }).collect();
+        let scanner = SecretScanner::new().utf16();
+        let all = |bytes: &[u8]| scan_with(&scanner, &pieces(bytes, 0, &[1 << 20]), Work::default());
+        let narrow: Vec<Told> = all(&text);
+        for encoding in [Encoding::Utf16Le, Encoding::Utf16Be] {
+            let seen = all(&wide(&text, encoding));
+            let expected: Vec<Told> = if text.len() < 8 { Vec::new() } else {
+                narrow.iter().map(|(at, rule, sure, value)| (at * 2, *rule, *sure, value.clone())).collect()
+            };
+            prop_assert_eq!(seen, expected, "{:?}", encoding);
+        }
+        // And nothing of it without being asked for.
+        prop_assert!(scan(&pieces(&wide(&text, Encoding::Utf16Le), 0, &[1 << 20]), Work::default()).is_empty());
     }
 
     /// Every number by itself: digits, Luhn's sum and neighbours as the rule says it, no stride.
