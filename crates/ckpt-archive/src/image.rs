@@ -229,7 +229,10 @@ impl<'a> Assembly<'a> {
         // The raw path stays that of the blob: it is what the evidence says, and where a directory has the file.
         self.push(Member {
             path: name.to_vec(),
+            // Whatever times the blob has, they are not the document's.
             mtime: Timestamp::default(),
+            atime: None,
+            ctime: None,
             mode: 0,
             stored,
             ..found

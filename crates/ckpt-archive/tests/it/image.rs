@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use ckpt_archive::{BlobCheck, BlobRole, DefectKind, Error, Evidence, Options, sha256_bytes};
+use ckpt_archive::{
+    BlobCheck, BlobRole, DefectKind, Error, Evidence, Options, Timestamp, sha256_bytes,
+};
 
 use crate::writer::{Tar, codes, files, open, open_with};
 
@@ -180,6 +182,7 @@ fn typed_blobs_of_containerd_get_names() {
         assert_eq!(evidence.content(hard).unwrap().bytes().unwrap(), &b"I"[..]);
         let name = evidence.get(b"runtime.name").unwrap();
         assert_eq!(evidence.content(name).unwrap().bytes().unwrap(), &b"io.containerd.runc.v2"[..]);
+        assert_eq!((name.mtime, name.atime, name.ctime), (Timestamp::default(), None, None));
         let diff = evidence
             .nested(evidence.get(b"rootfs-diff.tar").unwrap(), &Options::default())
             .unwrap();

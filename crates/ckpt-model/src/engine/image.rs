@@ -13,9 +13,11 @@ const CRIU: &str = "org.criu.checkpoint.";
 /// The engine that the annotations name.
 pub(super) fn engine(annotations: &BTreeMap<String, String>) -> Option<Engine> {
     let any = |prefix: &str| annotations.keys().any(|key| key.starts_with(prefix));
-    match annotations.get("org.criu.checkpoint.engine.name").map(String::as_str) {
+    // `checkpointctl build` writes `Podman` and `CRI-O`.
+    let name = annotations.get("org.criu.checkpoint.engine.name").map(|name| name.to_lowercase());
+    match name.as_deref() {
         Some("podman" | "libpod") => Some(Engine::Podman),
-        Some("cri-o" | "CRI-O") => Some(Engine::CriO),
+        Some("cri-o") => Some(Engine::CriO),
         Some("containerd") => Some(Engine::Containerd),
         _ if any(PODMAN) => Some(Engine::Podman),
         _ if any(CRIO) => Some(Engine::CriO),
@@ -71,5 +73,24 @@ fn criu_version(version: String) -> String {
             format!("{}.{}.{}", number / 10_000, number / 100 % 100, number % 100)
         }
         _ => version,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_are_known_as_checkpointctl_writes_them() {
+        for (name, known) in [
+            ("Podman", Some(Engine::Podman)),
+            ("CRI-O", Some(Engine::CriO)),
+            ("containerd", Some(Engine::Containerd)),
+            ("libpod", Some(Engine::Podman)),
+            ("other", None),
+        ] {
+            let key = "org.criu.checkpoint.engine.name".to_owned();
+            assert_eq!(engine(&BTreeMap::from([(key, name.to_owned())])), known, "{name}");
+        }
     }
 }
