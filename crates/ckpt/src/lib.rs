@@ -29,6 +29,7 @@
 //! | [`memory`] | address spaces: every byte with where it came from |
 //! | [`model`] | the checkpoint as nouns; its main types are re-exported here |
 //! | [`coredump`] | a task as an ELF core that gdb opens |
+//! | [`oci`] | a checkpoint as an OCI image that engines restore from |
 //! | [`analysis`] | opinions: what differs between two checkpoints, whether one is whole, its clocks in order |
 //! | [`scan`] | strings, literals, expressions and patterns of bytes, YARA rules and secrets, over memory and files |
 //! | [`report`] | JSON documents, trees, tables and an HTML page, written to any `Write` |
@@ -38,6 +39,7 @@ pub use ckpt_archive as archive;
 pub use ckpt_coredump as coredump;
 pub use ckpt_memory as memory;
 pub use ckpt_model as model;
+pub use ckpt_oci as oci;
 pub use ckpt_report as report;
 pub use ckpt_scan as scan;
 pub use criu_image as image;
