@@ -39,6 +39,7 @@ Examples:
   ckpt-inspect scan checkpoint.tar --secrets     keys, tokens and passwords; YARA with --rules
   ckpt-inspect report checkpoint.tar -o r.html   all of it as one page
   ckpt-inspect show checkpoint.tar core-1.img    one CRIU image, decoded
+  ckpt-inspect build checkpoint.tar --to image   an OCI image that engines restore from
   ckpt-inspect trigger web-0 --fetch evidence/   a checkpoint of a running pod
 
 Exit status: 0 done; 1 done, and something was found, with --exit-code; 2 nothing usable; 3 done, with defects.";
@@ -61,6 +62,7 @@ pub(crate) enum Command {
     Timeline(commands::timeline::TimelineArgs),
     Triage(commands::triage::TriageArgs),
     Verify(commands::verify::VerifyArgs),
+    Build(commands::build::BuildArgs),
     #[cfg(feature = "trigger")]
     Trigger(Box<commands::trigger::TriggerArgs>),
     Completions(commands::completions::CompletionsArgs),

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::unfinished::{Old, Unfinished};
 
@@ -39,6 +39,32 @@ impl Directory {
             let _ = std::fs::remove_dir(path);
         }
         target
+    }
+
+    /// Opens a directory that is made if it does not exist, which the answer tells, and that has to be empty.
+    pub(crate) fn open_empty(path: &Path, needed: u64) -> Result<(Self, bool)> {
+        let existed = path.symlink_metadata().is_ok();
+        let target = Self::open(path, &[], needed)?;
+        let cannot = || format!("cannot open {} as a directory", path.display());
+        if std::fs::read_dir(path).with_context(cannot)?.next().is_some() {
+            bail!("{} is not empty; nothing was written. Give another directory", path.display());
+        }
+        Ok((target, !existed))
+    }
+
+    /// Makes a directory in this one, for its owner only.
+    pub(crate) fn subdirectory(&self, name: &str) -> io::Result<Self> {
+        rustix::fs::mkdirat(&self.handle, name, Mode::RWXU)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = rustix::fs::openat(&self.handle, name, flags, Mode::empty())?;
+        Ok(Self { path: self.path.join(name), handle })
+    }
+
+    /// Takes away a file that was placed, or an empty directory that was made.
+    pub(crate) fn remove(&self, name: &str) {
+        if rustix::fs::unlinkat(&self.handle, name, AtFlags::empty()).is_err() {
+            let _ = rustix::fs::unlinkat(&self.handle, name, AtFlags::REMOVEDIR);
+        }
     }
 
     fn check(path: &Path, names: &[&str], needed: u64) -> Result<Self> {
@@ -74,7 +100,8 @@ impl Directory {
         Ok(target)
     }
 
-    fn available(&self) -> Result<u64> {
+    /// Bytes that the file system has left.
+    pub(crate) fn available(&self) -> Result<u64> {
         let stat = rustix::fs::fstatvfs(&self.handle).with_context(|| {
             format!("cannot look at the file system of {}", self.path.display())
         })?;
@@ -94,19 +121,24 @@ impl Directory {
         name: &str,
         fill: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> io::Result<()> {
+        self.place_as(|file| fill(file).map(|()| (name.to_owned(), ())))
+    }
+
+    /// The same for a file whose name is known when it is filled.
+    pub(crate) fn place_as<T>(
+        &self,
+        fill: impl FnOnce(&mut File) -> io::Result<(String, T)>,
+    ) -> io::Result<T> {
         let mut file = Unfinished::new_at(self.handle.as_fd())?;
-        fill(file.file())?;
-        file.name(name, Old::Kept)
+        let (name, filled) = fill(file.file())?;
+        file.name(name.as_str(), Old::Kept)?;
+        Ok(filled)
     }
 
     /// What went wrong with a file of which so many bytes were still to be written.
     pub(crate) fn explain(&self, error: io::Error, name: &str, missing: u64) -> anyhow::Error {
         let path = self.path.join(name);
-        let full = matches!(
-            error.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-        );
-        if full {
+        if is_full(&error) {
             let available = self.available().unwrap_or_default();
             return anyhow!(
                 "no room left for {}: {missing} more bytes are needed, {available} are available, {} are missing",
@@ -116,6 +148,14 @@ impl Directory {
         }
         anyhow::Error::new(error).context(format!("cannot write {}", path.display()))
     }
+}
+
+/// Whether there was no room to write.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
 }
 
 /// Leaves a hole of so many bytes.

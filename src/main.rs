@@ -8,6 +8,7 @@ mod dumping;
 mod exit;
 mod extracting;
 mod guard;
+mod layout;
 mod moment;
 mod output;
 mod pager;

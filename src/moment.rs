@@ -17,12 +17,13 @@ pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
 
 /// The time, or the one that SOURCE_DATE_EPOCH names: <https://reproducible-builds.org/specs/source-date-epoch/>.
 pub(crate) fn now() -> Result<String> {
-    let time = match std::env::var("SOURCE_DATE_EPOCH") {
-        Ok(seconds) => {
-            let time = seconds.parse().ok().and_then(|s| Timestamp::from_second(s).ok());
-            time.with_context(|| format!("SOURCE_DATE_EPOCH is not a time: {seconds:?}"))?
-        }
-        Err(_) => Timestamp::now(),
-    };
+    let time = source_date()?.unwrap_or_else(Timestamp::now);
     Ok(time.round(jiff::Unit::Second).unwrap_or(time).to_string())
+}
+
+/// The time that SOURCE_DATE_EPOCH names, if it is set.
+pub(crate) fn source_date() -> Result<Option<Timestamp>> {
+    let Ok(seconds) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let time = seconds.parse().ok().and_then(|s| Timestamp::from_second(s).ok());
+    time.map(Some).with_context(|| format!("SOURCE_DATE_EPOCH is not a time: {seconds:?}"))
 }

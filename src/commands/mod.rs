@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments and `run`.
 
+pub(crate) mod build;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod diff;
@@ -48,6 +49,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Timeline(args) => timeline::run(&args, &context),
         Command::Triage(args) => triage::run(&args, &context),
         Command::Verify(args) => verify::run(&args, &context),
+        Command::Build(args) => build::run(&args, &context),
         #[cfg(feature = "trigger")]
         Command::Trigger(args) => trigger::run(&args, &context),
         Command::Completions(args) => completions::run(&args),

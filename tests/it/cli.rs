@@ -16,7 +16,7 @@ use crate::world::{fixtures, run_in, run_with};
 
 const LOOPER: &str = "looper-criu-4.2.tar.zst";
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "info",
     "list",
     "tree",
@@ -33,6 +33,7 @@ const COMMANDS: [&str; 18] = [
     "timeline",
     "report",
     "triage",
+    "build",
     "completions",
     "man",
 ];
@@ -214,6 +215,9 @@ fn evidence_is_never_written_over() {
         &["extract", "dir", "--to", "dir/new"],
         &["memdump", "dir", "--as", "core", "--to", "dir"],
         &["tree", "cp", "--spool", "dir", "--parent", "dir"],
+        &["build", "dir", "--to", "dir/new"],
+        &["build", "cp", "--to", "dir"],
+        &["build", "cp", "--to", "cp"],
         &["list", ".", "-o", "cp"],
         &["tree", "cp", "-o", "dir"],
     ] {

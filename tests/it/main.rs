@@ -10,6 +10,7 @@
     reason = "a test ends where it meets what it does not expect"
 )]
 
+mod build;
 mod cli;
 mod compare;
 mod diff;

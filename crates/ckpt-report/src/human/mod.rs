@@ -3,6 +3,7 @@
 //! Nothing that the evidence says reaches `out` with a control byte in it. Colours and the width are the caller's choice,
 //! see [`Layout`]; without a width, which is how a file or a pipe is written, nothing is cut.
 
+mod build;
 mod columns;
 pub(crate) mod command;
 mod compare;
@@ -30,6 +31,7 @@ mod triage;
 pub(crate) mod units;
 mod verify;
 
+pub use build::build;
 pub use compare::compare;
 pub use custody::{custody, custody_check};
 pub use defects::defects;
