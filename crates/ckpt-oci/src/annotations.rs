@@ -23,6 +23,9 @@ pub const MAX_VALUE: usize = 16 << 10;
 /// Longest `config.dump` that is read.
 const MAX_CONFIG: u64 = 64 << 20;
 
+/// Most annotations that are kept of an image that the checkpoint comes from. Engines write about twenty.
+const MAX_KEPT: usize = 128;
+
 const CRIU: &str = "org.criu.checkpoint.";
 const CRIO: &str = "io.kubernetes.cri-o.annotations.checkpoint.";
 const PODMAN: &str = "io.podman.annotations.checkpoint.";
@@ -40,15 +43,16 @@ pub fn annotations(checkpoint: &Checkpoint) -> (BTreeMap<String, String>, Vec<St
     let mut all = Annotations::default();
     let mut ignored = 0_usize;
     for (key, value) in checkpoint.evidence().annotations() {
-        if KEPT.iter().any(|prefix| key.starts_with(prefix)) {
+        let is_kept = KEPT.iter().any(|prefix| key.starts_with(prefix));
+        if is_kept && all.map.len() < MAX_KEPT {
             all.put(key.clone(), Some(value));
-        } else if !key.starts_with("org.opencontainers.image.") {
+        } else if is_kept || !key.starts_with("org.opencontainers.image.") {
             ignored = ignored.saturating_add(1);
         }
     }
     if ignored > 0 {
         all.notes.push(format!(
-            "{ignored} annotation(s) of the evidence's own image are not about checkpoints and were not kept"
+            "{ignored} annotation(s) of the evidence's own image were not kept: not about checkpoints, or more than {MAX_KEPT}"
         ));
     }
     let config = Config::read(checkpoint);

@@ -141,6 +141,41 @@ fn what_is_not_known_has_no_annotation() {
 }
 
 #[test]
+fn of_another_image_what_is_about_checkpoints_is_kept_within_bounds() {
+    let checkpoint = checkpoint(&Archive::podman(&stories::looper()));
+    let mut settings = Settings::default();
+    settings.annotations = BTreeMap::from([
+        ("io.podman.annotations.checkpoint.criu.version".to_owned(), "40201".to_owned()),
+        ("io.podman.annotations.checkpoint.name".to_owned(), "forged".to_owned()),
+        ("org.example.case".to_owned(), "7".to_owned()),
+        ("org.opencontainers.image.base.name".to_owned(), "x".to_owned()),
+    ]);
+    let image_of = |settings: &Settings| {
+        let (image, blob) = image(&checkpoint, Compression::None, settings);
+        let tar = layout(&image, &blob).tar();
+        let built = Evidence::from_bytes("image", tar.into(), &Options::default()).unwrap();
+        Checkpoint::options().open_evidence(built).unwrap()
+    };
+    let (all, notes) = annotations(&image_of(&settings));
+    assert_eq!(all["io.podman.annotations.checkpoint.criu.version"], "40201");
+    // The checkpoint's own members know better.
+    assert_eq!(
+        all["io.podman.annotations.checkpoint.name"],
+        all["org.criu.checkpoint.container.name"]
+    );
+    assert!(!all.contains_key("org.example.case"));
+    assert!(!all.contains_key("org.opencontainers.image.base.name"));
+    assert!(notes[0].starts_with("1 annotation(s)"), "{notes:?}");
+
+    for number in 0..1000 {
+        settings.annotations.insert(format!("org.criu.checkpoint.x{number}"), "x".to_owned());
+    }
+    let (all, notes) = annotations(&image_of(&settings));
+    assert!(all.len() < 160, "{}", all.len());
+    assert!(notes[0].contains("more than 128"), "{notes:?}");
+}
+
+#[test]
 fn values_are_data_and_bounded() {
     let mut archive = Archive::podman(&stories::looper());
     let name = "a\"},{\u{1b}[2J\u{202e}\n";
