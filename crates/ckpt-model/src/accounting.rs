@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use criu_image::messages::{CgroupEntry, DumpStatsEntry, StatsEntry, UtsnsEntry};
-use criu_image::wire::unknown_fields;
+use criu_image::wire::review;
 use criu_image::{Classified, Image, ImageKind, PagemapRecord, classify};
 use jiff::Timestamp;
 
 use crate::checkpoint::{Checkpoint, dump_half};
 use crate::container::{Container, Event, Moment};
-use crate::defect::{DefectKind, Defects};
-use crate::images::{Images, decode, told};
+use crate::defect::Defects;
+use crate::images::{Images, decode, tell_review};
 use crate::locate::{ImageDirectory, split};
 use crate::{Text, text};
 
@@ -285,10 +285,7 @@ impl Checkpoint {
             }
             let found = Defects::default();
             for (place, record) in images.records(kind, id, &found).into_iter().flatten() {
-                let unknown = unknown_fields(&record.payload, record.schema);
-                if let Some(first) = unknown.first() {
-                    self.tell(DefectKind::Unknown, place, told(first, unknown.len()));
-                }
+                tell_review(&review(&record.payload, record.schema), &place, self.told());
             }
             for defect in found.list() {
                 self.tell(defect.kind, defect.place, defect.what);

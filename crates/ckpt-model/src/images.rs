@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ckpt_archive::{Content, Evidence, Member, MemberKind};
 use criu_image::schema::Described;
-use criu_image::wire::{UnknownField, unknown_fields};
+use criu_image::wire::{Review, UnknownField, review};
 use criu_image::{ByteOrder, Classified, Image, ImageKind, Message, Record, classify, probe_order};
 
 use crate::Text;
@@ -278,18 +278,33 @@ pub(crate) fn told(first: &UnknownField, count: usize) -> String {
     )
 }
 
-/// Decodes a record; one that is broken costs itself, and fields that this version does not know are told.
+/// Tells the fields of a payload that this version does not know, and those that CRIU always writes and that are not
+/// there: decoding reads them as 0, which is not the same as being 0.
+pub(crate) fn tell_review(review: &Review, place: &(impl fmt::Display + ?Sized), defects: &Defects) {
+    if let Some(first) = review.unknown.first() {
+        let what = told(first, review.unknown.len());
+        defects.tell(DefectKind::Unknown, place.to_string(), what);
+    }
+    if let Some(first) = review.missing.first() {
+        let count = review.missing.len();
+        let what = format!(
+            "{count} field(s) that CRIU always writes are not there and read as 0 or nothing, the first is {first}"
+        );
+        defects.missing(place.to_string(), what);
+    }
+}
+
+/// Decodes a record; one that is broken costs itself, and fields that are not known or not there are told.
 pub(crate) fn decode<M: Described + Message + Default>(
     place: &(impl fmt::Display + ?Sized),
     record: &Record,
     defects: &Defects,
 ) -> Option<M> {
-    let unknown = unknown_fields(&record.payload, M::schema());
-    if let Some(first) = unknown.first() {
-        defects.tell(DefectKind::Unknown, place.to_string(), told(first, unknown.len()));
-    }
     match record.decode::<M>() {
-        Ok(message) => Some(message),
+        Ok(message) => {
+            tell_review(&review(&record.payload, M::schema()), place, defects);
+            Some(message)
+        }
         Err(error) => {
             defects.damaged(place.to_string(), error.to_string());
             None

@@ -2,7 +2,7 @@
 //!
 //! Decoding drops fields that the declarations do not know and stops at the first wrong byte. Forensics wants to know of
 //! both, so this module walks the same bytes: [`unknown_fields`] lists what decoding would drop, [`missing_required`]
-//! what it would invent. The walker allocates nothing, refuses groups (CRIU has none) and ends after its first error.
+//! what it would invent, [`review`] both in one walk. The walker allocates nothing, refuses groups (CRIU has none) and ends after its first error.
 
 use std::fmt;
 
@@ -274,6 +274,18 @@ pub struct UnknownField {
     pub offset: usize,
 }
 
+impl UnknownField {
+    fn of(path: &Path, field: &WireField<'_>, base: usize) -> Self {
+        Self {
+            path: path.text(),
+            number: field.number,
+            wire_type: field.value.wire_type(),
+            size: field.end.saturating_sub(field.value_offset),
+            offset: base.saturating_add(field.offset),
+        }
+    }
+}
+
 /// Lists the fields of a payload that the schema does not know, also in nested messages.
 ///
 /// A known field in a coding that its type cannot have is unknown as well. Ends quietly where the bytes stop being
@@ -283,13 +295,7 @@ pub fn unknown_fields(payload: &[u8], schema: &MessageSchema) -> Vec<UnknownFiel
     let mut found = Vec::new();
     let _ = visit(payload, schema, &mut Path::default(), 0, 0, &mut |event| {
         if let Event::Unknown { path, field, base } = event {
-            found.push(UnknownField {
-                path: path.text(),
-                number: field.number,
-                wire_type: field.value.wire_type(),
-                size: field.end.saturating_sub(field.value_offset),
-                offset: base.saturating_add(field.offset),
-            });
+            found.push(UnknownField::of(path, field, base));
         }
         found.len() < MAX_UNKNOWN
     });
@@ -318,6 +324,34 @@ pub fn missing_required(payload: &[u8], schema: &MessageSchema) -> Vec<String> {
             found.push(path.with(field.name));
         }
         found.len() < MAX_UNKNOWN
+    });
+    found
+}
+
+/// What decoding a payload would drop, and what it would invent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Review {
+    /// As [`unknown_fields`] lists them.
+    pub unknown: Vec<UnknownField>,
+    /// As [`missing_required`] lists them.
+    pub missing: Vec<String>,
+}
+
+/// Lists what [`unknown_fields`] and [`missing_required`] would, in one walk; each up to the same [`MAX_UNKNOWN`].
+#[must_use]
+pub fn review(payload: &[u8], schema: &MessageSchema) -> Review {
+    let mut found = Review::default();
+    let _ = visit(payload, schema, &mut Path::default(), 0, 0, &mut |event| {
+        match event {
+            Event::Unknown { path, field, base } if found.unknown.len() < MAX_UNKNOWN => {
+                found.unknown.push(UnknownField::of(path, field, base));
+            }
+            Event::Missing { path, field } if found.missing.len() < MAX_UNKNOWN => {
+                found.missing.push(path.with(field.name));
+            }
+            _ => {}
+        }
+        found.unknown.len() < MAX_UNKNOWN || found.missing.len() < MAX_UNKNOWN
     });
     found
 }

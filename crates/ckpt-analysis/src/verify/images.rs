@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use ckpt_archive::{Evidence, Member, MemberKind};
 use ckpt_model::Checkpoint;
 use criu_image::kind::Header;
-use criu_image::wire::unknown_fields;
+use criu_image::wire::review;
 use criu_image::{ByteOrder, Classified, Extra, Framing, Image, ImageKind, classify};
 
 use super::check::{Check, Effect, Spec, count};
@@ -19,7 +19,7 @@ pub(super) const HEADERS: Spec = Spec::coded(
 
 pub(super) const RECORDS: Spec = Spec::of(
     "image-records",
-    "every record of every image with its length and with the message that it must be",
+    "every record of every image with its length and with the message that it must be, no field left out",
 );
 
 /// Longest header: two words.
@@ -158,7 +158,7 @@ pub(super) fn records(checkpoint: &Checkpoint) -> Check {
         // A header that is wrong is told by the check of headers.
         let Ok(image) = Image::open(kind, bytes) else { continue };
         images = images.saturating_add(1);
-        let mut strange = 0_usize;
+        let (mut strange, mut lacking) = (0_usize, Vec::new());
         for record in image.records() {
             let whole = record.and_then(|record| {
                 record.check()?;
@@ -170,11 +170,24 @@ pub(super) fn records(checkpoint: &Checkpoint) -> Check {
             match whole {
                 Ok(record) => {
                     good = good.saturating_add(1);
-                    let fields = unknown_fields(&record.payload, record.schema);
-                    strange = strange.saturating_add(fields.len());
+                    let found = review(&record.payload, record.schema);
+                    strange = strange.saturating_add(found.unknown.len());
+                    let first = found.missing.first().map(|field| (record.index, field.clone()));
+                    lacking.extend(first);
                 }
                 Err(error) => check.tell(Effect::Damaged, &*place, error.to_string()),
             }
+        }
+        if let Some((record, field)) = lacking.first() {
+            let what = format!(
+                "{}, the first is {field} of record {record}: what is not there reads as 0",
+                count(
+                    lacking.len(),
+                    "record lacks a field that CRIU always writes",
+                    "records lack fields that CRIU always writes"
+                )
+            );
+            check.tell(Effect::Incomplete, &*place, what);
         }
         if strange > 0 {
             unknown = unknown.saturating_add(strange);

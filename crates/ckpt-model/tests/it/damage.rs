@@ -3,7 +3,7 @@
 use ckpt_archive::{Evidence, Options};
 use ckpt_memory::{MappingKind, Span, VirtAddr};
 use ckpt_model::{Checkpoint, DefectKind, DumpKind, MemorySizes, Pid};
-use ckpt_synth::{Archive, Dump, File, Task, Vma};
+use ckpt_synth::{Archive, Dump, File, Message, Task, Vma, magic};
 
 use crate::{argv, assert_told, open, task};
 
@@ -106,6 +106,24 @@ fn fields_of_a_newer_criu_are_told_and_cost_nothing() {
     assert!(task(&checkpoint, 1).cwd.is_some());
     assert_told(&checkpoint, "1 unknown field(s), the first is number 900");
     assert!(checkpoint.defects().iter().all(|defect| defect.kind == DefectKind::Unknown));
+}
+
+#[test]
+fn what_criu_always_writes_is_missed_and_not_taken_for_zero_in_silence() {
+    let mut dump = three();
+    // The ids of two users, no groups, no securebits.
+    let creds = Message::new().uint(1, 1000u32).uint(3, 1000u32);
+    let task = Message::new().uint(1, 1u32).uint(2, 0u32).bytes(6, "task-2");
+    let thread = Message::new().uint(1, 0u32).uint(2, 24u32).message(10, &creds);
+    let core = Message::new().uint(1, 1u32).message(3, &task).message(5, &thread);
+    dump.image("core-2.img", magic::CORE, &[core]);
+    let checkpoint = open(&Archive::podman(&dump));
+    assert_eq!(argv(&checkpoint, 2), ["task-2"]);
+    assert_told(
+        &checkpoint,
+        "core-2.img: record 0: 10 field(s) that CRIU always writes are not there and read as 0",
+    );
+    assert!(checkpoint.defects().iter().all(|defect| defect.kind == DefectKind::Missing));
 }
 
 #[test]

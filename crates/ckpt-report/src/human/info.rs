@@ -292,7 +292,7 @@ fn statistics(stats: Option<&DumpStatsEntry>) -> Section {
     section.row("pages written", stats.pages_written.to_string());
     let rarely = [
         ("pages left to the parent", Some(stats.pages_skipped_parent)),
-        ("pages lazy", Some(stats.pages_lazy)),
+        ("pages lazy", stats.pages_lazy),
         ("shared pages scanned", stats.shpages_scanned),
         ("shared pages written", stats.shpages_written),
         ("shared pages left to the parent", stats.shpages_skipped_parent),

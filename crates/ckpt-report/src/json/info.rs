@@ -205,7 +205,7 @@ pub struct StatisticsRecord {
     pub pages_scanned: u64,
     pub pages_written: u64,
     pub pages_skipped_parent: u64,
-    pub pages_lazy: u64,
+    pub pages_lazy: Option<u64>,
     pub shpages_scanned: Option<u64>,
     pub shpages_written: Option<u64>,
     pub shpages_skipped_parent: Option<u64>,

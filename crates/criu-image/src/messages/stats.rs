@@ -31,8 +31,8 @@ message! {
         pages_written: required uint64 = 7,
         /// Time to find paths of watched inodes, microseconds.
         irmap_resolve: optional uint32 = 8,
-        /// Pages that may be transferred lazily.
-        pages_lazy: required uint64 = 9,
+        /// Pages that may be transferred lazily. Upstream calls it required; CRIU before 3.5 does not have it.
+        pages_lazy: optional uint64 = 9,
         /// Pipes used to take the memory.
         page_pipes: optional uint64 = 10,
         /// Buffers of those pipes.

@@ -190,12 +190,16 @@ type Case = (&'static str, Effect, fn(&mut Dump) -> &mut Dump);
 #[test]
 fn every_contradiction_in_the_images_is_found_by_its_check() {
     use Effect::{Damaged, Incomplete, Remark};
-    let cases: [Case; 31] = [
+    let cases: [Case; 32] = [
         ("image-headers", Damaged, |dump| dump.corrupt("mm-7.img", 4, 0x55)),
         ("image-headers", Damaged, |dump| dump.raw("utsns-99.img", b"TVC\x19THr\x03".to_vec())),
         ("image-records", Damaged, |dump| dump.truncate("files.img", 60)),
         ("image-records", Damaged, |dump| dump.append("mm-7.img", *b"more")),
         ("image-records", Remark, |dump| dump.record("pstree.img", &entry(10, 7).uint(77, 1u32))),
+        ("image-records", Incomplete, |dump| {
+            // Without group and session.
+            dump.record("pstree.img", &Message::new().uint(1, 10u32).uint(2, 7u32))
+        }),
         ("pages-counted", Remark, |dump| {
             dump.record("pagemap-7.img", &run(AT + 0x1000, 1));
             dump.append("pages-2.img", vec![7; 4096])
