@@ -138,6 +138,7 @@ macro_rules! message {
     (@show odev) => { $crate::schema::Show::Odev };
     (@show unix_name) => { $crate::schema::Show::UnixName };
     (@show signal) => { $crate::schema::Show::Signal };
+    (@show personality) => { $crate::schema::Show::Personality };
     (@show signal_set) => { $crate::schema::Show::SignalSet };
     (@show open_flags) => { $crate::schema::Show::OpenFlags };
     (@show map_flags) => { $crate::schema::Show::MapFlags };

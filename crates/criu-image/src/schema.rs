@@ -147,6 +147,8 @@ pub enum Show {
     UnixName,
     /// A signal number, by the name it has on the architecture of the dump.
     Signal,
+    /// A personality as CRIU reads it, see [`crate::names::personality`].
+    Personality,
     /// A signal mask: bit n-1 is signal n.
     SignalSet,
     /// Flags of `open(2)`, whose values differ by architecture.

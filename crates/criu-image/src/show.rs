@@ -348,6 +348,10 @@ impl Tree {
             Show::Flags(flags) => flags.text(raw),
             Show::OpenFlags => names::open_flags(mtype).text(raw),
             Show::MapFlags => names::map_flags(mtype).text(raw),
+            Show::Personality => match u32::try_from(raw).ok().and_then(names::personality) {
+                Some(value) => names::PERSONALITY.text(value.into()),
+                None => return plain,
+            },
             Show::Signal if raw != 0 => names::signal_text(mtype, raw),
             Show::Signal => return plain,
             Show::SignalSet => names::signal_set_text(mtype, raw),

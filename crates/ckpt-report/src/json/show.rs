@@ -189,6 +189,7 @@ impl Value<'_> {
             | Show::Odev
             | Show::Flags(_)
             | Show::Names(_)
+            | Show::Personality
             | Show::Signal
             | Show::SignalSet
             | Show::OpenFlags

@@ -45,8 +45,8 @@ message! {
         task_state: required uint32 = 1 [names(&names::TASK_STATES)],
         /// Wait status as the kernel keeps it: `exit(3)` is 0x300, killed by signal n is n, with core 0x80 more.
         exit_code: required uint32 = 2 [hex],
-        /// `personality(2)`.
-        personality: required uint32 = 3 [flags(&names::PERSONALITY)],
+        /// `personality(2)`, its hexadecimal digits read as decimal ones, see [`names::personality`].
+        personality: required uint32 = 3 [personality],
         /// `PF_*` flags of the kernel.
         flags: required uint32 = 4 [flags(&names::TASK_FLAGS)],
         /// Blocked signals of the leader.

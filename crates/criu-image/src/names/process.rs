@@ -225,11 +225,51 @@ number_names! {
     0x2000_0000 => "CLONE_NEWPID", 0x4000_0000 => "CLONE_NEWNET",
 }
 
+number_names! {
+    /// Execution domains, the low byte of a personality: `include/uapi/linux/personality.h`.
+    EXECUTION_DOMAINS, "execution domain":
+    0 => "PER_LINUX", 1 => "PER_SVR4", 2 => "PER_SVR3", 3 => "PER_SCOSVR3", 4 => "PER_WYSEV386", 5 => "PER_ISCR4",
+    6 => "PER_BSD", 7 => "PER_XENIX", 8 => "PER_LINUX32", 9 => "PER_IRIX32", 10 => "PER_IRIXN32", 11 => "PER_IRIX64",
+    12 => "PER_RISCOS", 13 => "PER_SOLARIS", 14 => "PER_UW7", 15 => "PER_OSF4", 16 => "PER_HPUX",
+}
+
 flag_names! {
-    /// Personality bits beside the number: `include/uapi/linux/personality.h`.
-    PERSONALITY, "personality", zero "PER_LINUX":
-    0x0008 => "PER_LINUX32", 0x0002_0000 => "UNAME26", 0x0004_0000 => "ADDR_NO_RANDOMIZE",
+    /// Personality as the kernel has it, see [`personality`]: `include/uapi/linux/personality.h`.
+    PERSONALITY, "personality", zero "PER_LINUX", choice 0xff of &EXECUTION_DOMAINS;
+    0x0002_0000 => "UNAME26", 0x0004_0000 => "ADDR_NO_RANDOMIZE",
     0x0008_0000 => "FDPIC_FUNCPTRS", 0x0010_0000 => "MMAP_PAGE_ZERO", 0x0020_0000 => "ADDR_COMPAT_LAYOUT",
     0x0040_0000 => "READ_IMPLIES_EXEC", 0x0080_0000 => "ADDR_LIMIT_32BIT", 0x0100_0000 => "SHORT_INODE",
     0x0200_0000 => "WHOLE_SECONDS", 0x0400_0000 => "STICKY_TIMEOUTS", 0x0800_0000 => "ADDR_LIMIT_3GB",
+}
+
+/// The kernel's number of what `task_core_entry.personality` holds; `None` when that can be no reading of CRIU's.
+///
+/// CRIU reads `/proc/PID/personality`, which is hexadecimal, with `atoi(3)`: the digits of 0x00040000 become the number
+/// 40000, and of a number with a letter in it what stands before the letter is left. Source: `get_task_personality` of
+/// `criu/cr-dump.c` (every version up to 4.2), `proc_pid_personality` of the kernel's `fs/proc/base.c`.
+#[must_use]
+pub fn personality(stored: u32) -> Option<u32> {
+    let digits = stored.to_string();
+    (digits.len() <= 8).then(|| u32::from_str_radix(&digits, 16).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digits_of_a_personality_are_hexadecimal() {
+        let text = |stored| personality(stored).map(|value| PERSONALITY.text(value.into()));
+        assert_eq!(text(0).as_deref(), Some("PER_LINUX"));
+        assert_eq!(text(40_000).as_deref(), Some("PER_LINUX | ADDR_NO_RANDOMIZE"));
+        assert_eq!(
+            text(440_000).as_deref(),
+            Some("PER_LINUX | ADDR_NO_RANDOMIZE | READ_IMPLIES_EXEC")
+        );
+        assert_eq!(text(8).as_deref(), Some("PER_LINUX32"));
+        assert_eq!(text(10).as_deref(), Some("PER_HPUX"));
+        assert_eq!(text(8_000_008).as_deref(), Some("PER_LINUX32 | ADDR_LIMIT_3GB"));
+        assert_eq!(text(99).as_deref(), Some("0x99"));
+        assert_eq!(personality(100_000_000), None);
+    }
 }
