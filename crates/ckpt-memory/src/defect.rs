@@ -48,6 +48,38 @@ pub enum Defect {
         /// `pagemap_entry.flags`.
         flags: u32,
     },
+    /// An entry is of no page at all.
+    #[error("pagemap entry {index} at {start}: it is of no page")]
+    NoPages {
+        /// The entry.
+        index: usize,
+        /// Where it starts.
+        start: VirtAddr,
+    },
+    /// An entry tells how its bytes lie in the pages file, and is marked as not stored there.
+    #[error(
+        "pagemap entry {index} at {start}: it tells how its bytes are stored, and they are not"
+    )]
+    NotStored {
+        /// The entry.
+        index: usize,
+        /// Where it starts.
+        start: VirtAddr,
+    },
+    /// The compressed blocks of an entry have not as many bytes as it says.
+    #[error(
+        "pagemap entry {index} at {start}: its compressed blocks have {found} bytes, {expected} by their total"
+    )]
+    BlockTotal {
+        /// The entry.
+        index: usize,
+        /// Where it starts.
+        start: VirtAddr,
+        /// Bytes that the entry tells of all of them.
+        expected: u64,
+        /// Sum of the bytes of each.
+        found: u64,
+    },
     /// The list of compressed blocks does not cover the entry.
     #[error(
         "pagemap entry {index} at {start}: {found} compressed blocks where {expected} are needed"

@@ -37,7 +37,7 @@ mod tally;
 pub use address::{AddrRange, AddrRangeError, VirtAddr};
 pub use defect::Defect;
 pub use mapping::{Backing, Mapping, MappingKind, Perms};
-pub use page_size::{PageSizeSource, derive_page_size};
+pub use page_size::{PageSizeSource, aligned_page_size, derive_page_size};
 pub use pagemap::{Pagemap, PagemapImage, Run, RunKind};
 pub use source::{ByteSource, FileBacking, PagesFile, Piece, SharedMemory};
 pub use space::{AddressSpace, Link, Spans};

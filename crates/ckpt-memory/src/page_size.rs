@@ -10,6 +10,8 @@ pub enum PageSizeSource {
     PagesFile,
     /// `AT_PAGESZ` in the auxiliary vector of a task.
     Auxv,
+    /// What mapped and dumped addresses are multiples of: no page is larger, and with many of them it is one.
+    Alignment,
     /// The usual one of the architecture.
     Architecture,
 }
@@ -46,6 +48,30 @@ pub fn derive_page_size<'a>(
         None => (default, PageSizeSource::Architecture),
     }
 }
+
+/// The page size that addresses tell where nothing else does, bytes: of mappings and pagemap entries, which begin and end at
+/// pages. `usual` is the one of the architecture; `is_fixed` where its kernels have no other.
+///
+/// Addresses that are no multiples of the usual one prove a smaller one. That all of them are multiples of a larger one
+/// proves nothing by itself: [`MANY`] of them are asked for.
+#[must_use]
+pub fn aligned_page_size(
+    addresses: impl IntoIterator<Item = u64>,
+    usual: u64,
+    is_fixed: bool,
+) -> Option<u64> {
+    let (all, number) = addresses
+        .into_iter()
+        .filter(|address| *address != 0)
+        .fold((0u64, 0usize), |(all, number), address| (all | address, number.saturating_add(1)));
+    let largest = 1u64.checked_shl(*POSSIBLE.end()).unwrap_or_default();
+    let aligned = 1u64.checked_shl(all.trailing_zeros()).map_or(largest, |page| page.min(largest));
+    let proven = aligned < usual || (aligned > usual && number >= MANY);
+    (!is_fixed && proven && is_page_size(aligned)).then_some(aligned)
+}
+
+/// Addresses that are enough to tell a page size: of as many, one in two is an odd multiple of the true one.
+const MANY: usize = 16;
 
 fn is_page_size(bytes: u64) -> bool {
     bytes.is_power_of_two() && POSSIBLE.contains(&bytes.trailing_zeros())

@@ -189,6 +189,12 @@ impl Layout {
         if !start.0.is_multiple_of(self.page_size) {
             self.defects.push(Defect::Unaligned { index, start, page_size: self.page_size });
         }
+        if pages == 0 {
+            self.defects.push(Defect::NoPages { index, start });
+        }
+        if !record.stored() && (record.blocks.is_some() || record.payload_aligned()) {
+            self.defects.push(Defect::NotStored { index, start });
+        }
         if record.stored() && record.in_parent() {
             let flags = entry.flags.unwrap_or_default();
             self.defects.push(Defect::Contradiction { index, start, flags });
@@ -236,6 +242,16 @@ impl Layout {
             self.defects.push(Defect::Blocks { index, start, expected, found });
         }
         let placed = self.place(blocks)?;
+        let sum = blocks.sizes.iter().fold(0u64, |sum, size| sum.saturating_add(u64::from(*size)));
+        // Writers count the padding, or do not.
+        if blocks.total != sum && blocks.total != self.offset.saturating_sub(offset) {
+            self.defects.push(Defect::BlockTotal {
+                index,
+                start,
+                expected: blocks.total,
+                found: sum,
+            });
+        }
         Some(RunKind::Compressed(Arc::new(CompressedRun { block_bytes, blocks: placed })))
     }
 

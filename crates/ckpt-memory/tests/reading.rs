@@ -14,7 +14,7 @@ use bytes::Bytes;
 use ckpt_archive::Content;
 use ckpt_memory::{
     AddressSpace, Defect, Link, Mapping, MappingKind, Missing, Origin, PageSizeSource,
-    PagemapImage, PagesFile, Span, VirtAddr, derive_page_size,
+    PagemapImage, PagesFile, Span, VirtAddr, aligned_page_size, derive_page_size,
 };
 use criu_image::messages::{PagemapEntry, VmaEntry};
 use criu_image::{BlockLayout, Blocks, PagemapRecord};
@@ -22,6 +22,7 @@ use proptest::prelude::*;
 
 const PAGE: u64 = 4096;
 const PARENT: u32 = 1;
+const ALIGNED: u32 = 8;
 const LAZY: u32 = 2;
 const PRESENT: u32 = 4;
 const ANON_PRIVATE: u32 = 0x201;
@@ -129,6 +130,10 @@ fn hostile_entries_are_defects() {
     assert!(disorder.runs.windows(2).all(|pair| pair[0].end <= pair[1].start));
     let both = image(vec![entry(0x1000, 1, PRESENT | PARENT)]);
     assert!(matches!(both.defects[..], [Defect::Contradiction { flags: 5, .. }]));
+    let none = image(vec![entry(0x1000, 0, PRESENT)]);
+    assert_eq!(none.defects, [Defect::NoPages { index: 0, start: VirtAddr(0x1000) }]);
+    let aligned = image(vec![entry(0x1000, 1, PARENT | ALIGNED)]);
+    assert_eq!(aligned.defects, [Defect::NotStored { index: 0, start: VirtAddr(0x1000) }]);
     let short = link(vec![entry(0x1000, 3, PRESENT)], stored(2, 0));
     assert_eq!(
         short.defects(),
@@ -298,6 +303,38 @@ fn blocks_of_every_kind_expand() {
     assert_eq!(read[..PAGE as usize], text[..]);
     assert!(read[PAGE as usize..2 * PAGE as usize].iter().all(|byte| *byte == 0));
     assert_eq!(read[2 * PAGE as usize..], plain[..PAGE as usize]);
+}
+
+/// The total of the blocks with their padding, or without it; neither of both is wrong.
+#[test]
+fn blocks_that_are_not_stored_or_do_not_add_up_are_defects() {
+    let image = |flags: u32, total: u64, padded: bool| {
+        let sizes = vec![100, 0, 50];
+        let layout = BlockLayout::B;
+        let mut record = entry(0x1000, 3, flags);
+        record.blocks = Some(Blocks { layout, sizes, pages_per_block: 1, total, padded });
+        PagemapImage { pages_id: 1, entries: vec![record], ..PagemapImage::default() }.layout(PAGE)
+    };
+    for (total, padded) in [(150, false), (150, true), (2 * PAGE, true)] {
+        assert_eq!(image(PRESENT, total, padded).defects, [], "{total} {padded}");
+    }
+    let start = VirtAddr(0x1000);
+    let wrong = Defect::BlockTotal { index: 0, start, expected: 151, found: 150 };
+    assert_eq!(image(PRESENT, 151, false).defects, [wrong]);
+    let parent = image(PARENT, 150, false);
+    assert_eq!(parent.defects, [Defect::NotStored { index: 0, start }]);
+}
+
+#[test]
+fn addresses_tell_a_page_size_that_nothing_else_does() {
+    let many = |page: u64| (1..=16).map(move |n| n * page);
+    assert_eq!(aligned_page_size(many(16384), 4096, false), Some(16384));
+    assert_eq!(aligned_page_size(many(16384).take(15), 4096, false), None, "too few");
+    assert_eq!(aligned_page_size([4096, 65536], 65536, false), Some(4096), "proven by one");
+    assert_eq!(aligned_page_size(many(16384), 4096, true), None, "a machine of one size");
+    assert_eq!(aligned_page_size(many(1 << 20), 4096, false), Some(65536), "none is larger");
+    assert_eq!(aligned_page_size([0x123], 4096, false), None, "no page begins there");
+    assert_eq!(aligned_page_size([0], 4096, false), None);
 }
 
 /// A page as the naive model knows it.
