@@ -175,6 +175,10 @@ fn stack(task: &Task, arch: Arch) -> Stack {
     place(env_end, &execfn, &mut bytes);
     place(top, &[], &mut bytes);
     let mut saved = auxv;
+    if task.compat {
+        let packed = |pair: &[u64]| pair.iter().rev().fold(0, |word, part| word << 32 | part);
+        saved = saved.chunks_exact(2).map(packed).collect();
+    }
     saved.resize(arch.auxv_words(), 0);
     Stack {
         start,

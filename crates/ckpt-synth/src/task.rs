@@ -113,6 +113,9 @@ pub struct Task {
     pub(crate) arg_range: Option<(u64, u64)>,
     pub(crate) env_range: Option<(u64, u64)>,
     pub(crate) mm_extra: Message,
+    pub(crate) tc_extra: Message,
+    pub(crate) thread_extra: Message,
+    pub(crate) compat: bool,
     pub(crate) vmas: Vec<Vma>,
     pub(crate) bare_memory: bool,
     pub(crate) pages: Vec<PageRequest>,
@@ -167,6 +170,9 @@ impl Task {
             arg_range: None,
             env_range: None,
             mm_extra: Message::new(),
+            tc_extra: Message::new(),
+            thread_extra: Message::new(),
+            compat: false,
             vmas: Vec::new(),
             bare_memory: false,
             pages: Vec::new(),
@@ -355,6 +361,24 @@ impl Task {
     #[must_use]
     pub fn mm_extra(self, fields: &Message) -> Self {
         Self { mm_extra: self.mm_extra.clone().and(fields), ..self }
+    }
+
+    /// Fields at the end of `task_core_entry`: of a number that is there already, the later one counts.
+    #[must_use]
+    pub fn tc_extra(self, fields: &Message) -> Self {
+        Self { tc_extra: self.tc_extra.clone().and(fields), ..self }
+    }
+
+    /// Fields at the end of `thread_core_entry` of every thread, likewise.
+    #[must_use]
+    pub fn thread_extra(self, fields: &Message) -> Self {
+        Self { thread_extra: self.thread_extra.clone().and(fields), ..self }
+    }
+
+    /// A 32-bit program on x86-64: the mode of its registers, and an auxiliary vector with key and value in one word.
+    #[must_use]
+    pub fn compat(self) -> Self {
+        Self { compat: true, ..self }
     }
 
     /// Adds a mapping. List order is kept for guard entries only, which go to the end.

@@ -27,7 +27,7 @@ pub(crate) fn core(
     if task.state == State::Zombie {
         return core.message(3, &task_core(task, around)); // tc
     }
-    let (field, info) = thread_info(around.arch, registers);
+    let (field, info) = thread_info(around.arch, registers, task.compat);
     if field == 2 {
         core = core.message(2, &info); // thread_info
     }
@@ -69,7 +69,7 @@ fn task_core(task: &Task, around: &Surroundings) -> Message {
     if task.state == State::Stopped && !around.dialect.is_317() {
         tc = tc.uint(21, task.stop_signal); // stop_signo
     }
-    tc
+    tc.and(&task.tc_extra)
 }
 
 fn thread_core(task: &Task, around: &Surroundings, comm: &[u8]) -> Message {
@@ -91,7 +91,8 @@ fn thread_core(task: &Task, around: &Surroundings, comm: &[u8]) -> Message {
     core = core.bytes(13, comm); // comm
     let rseq = Message::new().uint(1, 0u32).uint(2, 0u32).uint(3, 0u32); // rseq_abi_pointer, rseq_abi_size, signature
     core = core.message(15, &rseq); // rseq_entry
-    if around.dialect.is_317() { core } else { core.uint(16, 2u32) } // cg_set
+    let core = if around.dialect.is_317() { core } else { core.uint(16, 2u32) }; // cg_set
+    core.and(&task.thread_extra)
 }
 
 /// `creds_entry`, also the record of the old `creds-TID.img`. Source: `criu/images/creds.proto`.
@@ -159,10 +160,10 @@ fn timers() -> Message {
 }
 
 /// The architecture's own message and its field in `core_entry`. Source: `criu/images/core-*.proto`.
-fn thread_info(arch: Arch, (ip, sp): (u64, u64)) -> (u32, Message) {
+fn thread_info(arch: Arch, (ip, sp): (u64, u64), compat: bool) -> (u32, Message) {
     let zeros = |count: usize| std::iter::repeat_n(0u32, count);
     match arch {
-        Arch::X86_64 => (2, x86(ip, sp)),
+        Arch::X86_64 => (2, x86(ip, sp, if compat { 2 } else { 1 })),
         Arch::Aarch64 { .. } => {
             let regs = Message::new()
                 .uints(1, (0..31).map(|n: u32| if n == 8 { 98 } else { n })) // regs: x8 is the system call
@@ -214,7 +215,7 @@ fn thread_info(arch: Arch, (ip, sp): (u64, u64)) -> (u32, Message) {
     }
 }
 
-fn x86(ip: u64, sp: u64) -> Message {
+fn x86(ip: u64, sp: u64, mode: u64) -> Message {
     let mut regs = Message::new();
     for field in 1..=28u32 {
         let value = match field {
@@ -225,7 +226,7 @@ fn x86(ip: u64, sp: u64) -> Message {
             20 => sp,          // sp
             21 => 0x2b,        // ss
             22..=27 => 0,      // fs_base, gs_base, ds, es, fs, gs
-            28 => 1,           // mode: native
+            28 => mode,        // mode: native or compat
             n => u64::from(n), // r15 ... di, numbered so that a test can tell them apart
         };
         regs = regs.uint(field, value);
