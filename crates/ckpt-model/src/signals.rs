@@ -1,7 +1,8 @@
 //! Pending signals: who sent them, and what they carry.
 //!
 //! CRIU stores the kernel's raw `siginfo_t`. CRIU is a 64-bit program on every machine it runs on but 32-bit ARM, so that
-//! the layout is that of 64-bit kernels: `si_signo`, `si_errno`, `si_code`, then at 16 what the code says.
+//! the layout is that of 64-bit kernels: `si_signo`, `si_errno`, `si_code`, then at 16 what the code says. On ARM that
+//! begins at 12, and pointers in it have four bytes.
 //!
 //! Source: `include/uapi/asm-generic/siginfo.h` (Linux 6.12); MIPS swaps `si_errno` and `si_code`
 //! (`arch/mips/include/uapi/asm/siginfo.h`).
@@ -81,6 +82,32 @@ mod si {
     pub(super) const TKILL: i32 = -6;
 }
 
+/// Where the parts of what the code says lie.
+struct Layout {
+    /// Sender, child or timer.
+    first: usize,
+    /// User of the sender or child.
+    second: usize,
+    /// Value that was sent along; a child's status.
+    value: usize,
+    /// Descriptor, behind events that are a `long`.
+    fd: usize,
+    pointer: Pointer,
+}
+
+/// Bytes of a pointer.
+enum Pointer {
+    Bits32,
+    Bits64,
+}
+
+impl Layout {
+    const BITS_64: Self =
+        Self { first: 16, second: 20, value: 24, fd: 24, pointer: Pointer::Bits64 };
+    const BITS_32: Self =
+        Self { first: 12, second: 16, value: 20, fd: 16, pointer: Pointer::Bits32 };
+}
+
 impl PendingSignal {
     /// The name of the code; the codes of faults have none here.
     #[must_use]
@@ -119,6 +146,11 @@ impl PendingSignal {
         let word = |offset: usize| order.u32_at(raw, offset);
         let signed = |offset: usize| word(offset).map(u32::cast_signed);
         let long = |offset: usize| raw.get(offset..)?.first_chunk().map(|bytes| order.u64(*bytes));
+        let at = if arch == Some(Arch::Arm) { &Layout::BITS_32 } else { &Layout::BITS_64 };
+        let value = || match at.pointer {
+            Pointer::Bits32 => word(at.value).map(u64::from),
+            Pointer::Bits64 => long(at.value),
+        };
         let (second, third) = (signed(4)?, signed(8)?);
         let (errno, code) =
             if arch == Some(Arch::Mips) { (third, second) } else { (second, third) };
@@ -137,25 +169,25 @@ impl PendingSignal {
         };
         match code {
             si::USER | si::QUEUE | si::TKILL | si::MESGQ => {
-                signal.pid = word(16).map(Pid);
-                signal.uid = word(20);
+                signal.pid = word(at.first).map(Pid);
+                signal.uid = word(at.second);
                 if matches!(code, si::QUEUE | si::MESGQ) {
-                    signal.value = long(24);
+                    signal.value = value();
                 }
             }
             si::TIMER => {
-                signal.timer = word(16);
-                signal.value = long(24);
+                signal.timer = word(at.first);
+                signal.value = value();
             }
-            si::ASYNCIO => signal.value = long(24),
+            si::ASYNCIO => signal.value = value(),
             // Only these codes have names, and SI_KERNEL (0x80) carries nothing.
             1..=6 => match signal.kernel {
                 Kernel::Child => {
-                    signal.pid = word(16).map(Pid);
-                    signal.uid = word(20);
-                    signal.status = signed(24);
+                    signal.pid = word(at.first).map(Pid);
+                    signal.uid = word(at.second);
+                    signal.status = signed(at.value);
                 }
-                Kernel::Poll => signal.fd = word(24),
+                Kernel::Poll => signal.fd = word(at.fd),
                 Kernel::Fault => {}
             },
             _ => {}
@@ -216,6 +248,20 @@ mod tests {
             assert_eq!((signal.code_name(), signal.fd), (Some("POLL_IN"), Some(20)));
             assert_eq!((signal.pid, signal.status), (None, None));
         }
+    }
+
+    #[test]
+    fn on_32_bit_arm_what_the_code_says_begins_four_bytes_earlier() {
+        let parse = |raw: &[i32]| {
+            PendingSignal::parse(&words(raw), ByteOrder::Little, Some(Arch::Arm)).unwrap()
+        };
+        let queued = parse(&[37, 0, -1, 7, 1000, 4259, -1]);
+        assert_eq!((queued.pid, queued.uid, queued.value), (Some(Pid(7)), Some(1000), Some(4259)));
+        let child = parse(&[17, 0, 1, 48, 33, 5]);
+        assert_eq!((child.pid, child.uid, child.status), (Some(Pid(48)), Some(33), Some(5)));
+        assert_eq!(parse(&[29, 0, 1, 0x41, 20, -1]).fd, Some(20));
+        let timer = parse(&[14, 0, -2, 3, 0, 99, -1]);
+        assert_eq!((timer.timer, timer.value), (Some(3), Some(99)));
     }
 
     #[test]
