@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ckpt_memory::{AddrRange, Defect, Missing, PagemapImage, RunKind, Span, VirtAddr};
+use ckpt_memory::{
+    AddrRange, AddressSpace, Defect, Link, Missing, PagemapImage, PagesFile, Run, RunKind, Span,
+    VirtAddr,
+};
 use ckpt_model::{Images, Pid};
 use criu_image::ImageKind;
 use criu_image::messages::{IpcShmEntry, MemfdInodeEntry, MmEntry, VmaEntry};
@@ -152,6 +155,7 @@ fn pass(
             {
                 size(subject.images, &layout, stored, &at);
             }
+            expand(subject.images, &layout, page_size, stored, &at);
             let Some(mapped) = mapped.as_deref_mut() else { continue };
             let ranges = layout.runs.iter().map(|run| AddrRange { start: run.start, end: run.end });
             if kind == ImageKind::PagemapShmem {
@@ -161,9 +165,6 @@ fn pass(
                     outside(ranges, &whole, "the segment", mapped, &at);
                 }
             } else if subject.images.has(ImageKind::Mm, Some(id)) {
-                if layout.runs.iter().any(|run| matches!(run.kind, RunKind::Compressed(_))) {
-                    expand(subject, id, &layout, stored, &at);
-                }
                 match covered(subject, id) {
                     Some(covered) => outside(ranges, &covered, "the mappings", mapped, &at),
                     None => mapped.unreadable(subject.place(ImageKind::Mm, Some(id))),
@@ -216,19 +217,26 @@ fn size(images: &Images, layout: &ckpt_memory::Pagemap, stored: &mut Gathering, 
 
 /// C3: compressed pages are what they claim only when they expand; all of them are made to.
 fn expand(
-    subject: &Subject<'_>,
-    pid: u64,
+    images: &Images,
     layout: &ckpt_memory::Pagemap,
+    page_size: u64,
     stored: &mut Gathering,
     at: &str,
 ) {
-    let Some(space) = u32::try_from(pid).ok().and_then(|pid| subject.checkpoint.memory(Pid(pid)))
-    else {
+    let is_compressed = |run: &&Run| matches!(run.kind, RunKind::Compressed(_));
+    if !layout.runs.iter().any(|run| is_compressed(&run)) {
         return;
-    };
+    }
+    let member = images.member(ImageKind::Pages, Some(u64::from(layout.pages_id)));
+    let content = member.and_then(|member| images.evidence().content(member).ok());
+    // That there is no pages file has been told.
+    let Some(content) = content else { return };
+    let link = Link { pagemap: layout.clone(), pages: PagesFile::Content(content) };
+    // What is mapped where does not matter for that.
+    let space = AddressSpace::new(Vec::new(), vec![link], page_size).with_unlisted();
     let mut damaged = 0_u64;
     let mut first = None;
-    for run in layout.runs.iter().filter(|run| matches!(run.kind, RunKind::Compressed(_))) {
+    for run in layout.runs.iter().filter(is_compressed) {
         for span in space.spans(run.start, run.end.since(run.start)) {
             if let Span::Missing { start, len, why: Missing::Damaged } = span {
                 damaged = damaged.saturating_add(len);

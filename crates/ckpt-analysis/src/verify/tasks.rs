@@ -23,7 +23,7 @@ pub(super) const THREADS: Spec = Spec::coded(
 
 pub(super) const FILTERS: Spec = Spec::of(
     "seccomp-filters",
-    "the seccomp filters of every thread, and those installed before them, with the image that holds them",
+    "the seccomp filters of every thread, and those installed before them, with the image that holds them; no ring of them",
 );
 
 pub(super) const TREE: Spec = Spec::of(
@@ -63,6 +63,9 @@ pub(super) fn namespaces(subject: &Subject<'_>) -> Check {
         }
     }
     let images = subject.images;
+    // Before CRIU 0.8 the images of namespaces had the pid of the first process in their names, and there was one of each.
+    let by_id = subject.checkpoint.inventory().is_some_and(|i| i.ns_per_id == Some(true));
+    let root = subject.checkpoint.processes().tasks.first().map(|task| u64::from(task.pid.0));
     for task in subject.checkpoint.processes().by_pid() {
         let id = Some(u64::from(task.pid.0));
         let is_live = has_lived(subject, task);
@@ -76,7 +79,7 @@ pub(super) fn namespaces(subject: &Subject<'_>) -> Check {
     }
     let has_network = NETWORK.iter().any(|kind| !images.ids(*kind).is_empty());
     for ((kind, id), pid) in &own {
-        let number = Some(u64::from(*id));
+        let number = if by_id { Some(u64::from(*id)) } else { root };
         let wanted = match *kind {
             "mnt" => ImageKind::Mountpoints,
             "uts" => ImageKind::Utsns,
@@ -221,6 +224,11 @@ pub(super) fn filters(subject: &Subject<'_>) -> Check {
         let what = format!("filter {index}, which {of} refers to, is not in it");
         check.tell(Effect::Incomplete, &*at, what);
     }
+    if let Some(index) = ring(&filters) {
+        let what =
+            format!("filter {index} was installed before itself: the chain comes back to it");
+        check.tell(Effect::Damaged, &*at, what);
+    }
     if filtered == 0 && filters.is_empty() && !check.has_failed() && image.whole {
         return FILTERS.not_applicable("no thread has a seccomp filter");
     }
@@ -228,6 +236,30 @@ pub(super) fn filters(subject: &Subject<'_>) -> Check {
         count(filtered, "filtered thread", "filtered threads"),
         count(filters.len(), "filter", "filters"),
     )
+}
+
+/// A filter that is among those installed before it. Every one has one before it at most: what a walk met in an earlier one
+/// need not be walked again.
+fn ring(filters: &[SeccompFilter]) -> Option<usize> {
+    let mut walk_of = vec![usize::MAX; filters.len()];
+    for start in 0..filters.len() {
+        let mut at = start;
+        loop {
+            let met = walk_of.get_mut(at)?;
+            if *met == start {
+                return Some(at);
+            }
+            if std::mem::replace(met, start) != usize::MAX {
+                break;
+            }
+            let prev = filters.get(at).and_then(|filter| filter.prev);
+            match prev.and_then(|prev| usize::try_from(prev).ok()) {
+                Some(prev) if prev < filters.len() => at = prev,
+                _ => break,
+            }
+        }
+    }
+    None
 }
 
 /// Index of the filter that a thread installed last.

@@ -6,8 +6,8 @@ use ckpt_analysis::verify::{Check, Effect, Outcome, Verdict, Verification, verif
 use ckpt_archive::{Evidence, Options};
 use ckpt_model::Checkpoint;
 use ckpt_synth::{
-    Archive, ByteOrder, Container, Dump, File, Framing, Image, Message, Task, Vma, magic, ns,
-    stories,
+    Archive, BlockLayout, ByteOrder, Compression, Container, Dialect, Dump, File, Framing, Image,
+    Message, Task, Vma, magic, noise, ns, stories,
 };
 
 const AT: u64 = 0x7f00_0000_0000;
@@ -190,7 +190,7 @@ type Case = (&'static str, Effect, fn(&mut Dump) -> &mut Dump);
 #[test]
 fn every_contradiction_in_the_images_is_found_by_its_check() {
     use Effect::{Damaged, Incomplete, Remark};
-    let cases: [Case; 32] = [
+    let cases: [Case; 34] = [
         ("image-headers", Damaged, |dump| dump.corrupt("mm-7.img", 4, 0x55)),
         ("image-headers", Damaged, |dump| dump.raw("utsns-99.img", b"TVC\x19THr\x03".to_vec())),
         ("image-records", Damaged, |dump| dump.truncate("files.img", 60)),
@@ -211,6 +211,14 @@ fn every_contradiction_in_the_images_is_found_by_its_check() {
             // Below the entry before it.
             dump.record("pagemap-7.img", &run(AT, 1));
             dump.append("pages-2.img", vec![7; 4096])
+        }),
+        ("pages-stored", Damaged, |dump| dump.record("pagemap-7.img", &run(AT + 0x1000, 0))),
+        ("seccomp-filters", Damaged, |dump| {
+            // Two filters, each installed before the other one.
+            let filter =
+                |prev: u32| Message::new().bytes(1, [6, 0, 0, 0, 0, 0, 0, 0]).uint(2, prev);
+            let filters = Message::new().messages(1, [&filter(1), &filter(0)]);
+            dump.image("seccomp.img", magic::SECCOMP, &[filters])
         }),
         ("pages-owned", Damaged, |dump| {
             dump.image("pagemap-7.img", magic::PAGEMAP, &[Message::new().uint(1, 1u32)])
@@ -358,6 +366,31 @@ fn ghosts_of_an_earlier_dump_are_left_overs() {
 }
 
 /// One network namespace that was dumped tells that CRIU was to dump networks.
+/// Before CRIU 0.8 the images of namespaces have the pid of the first process in their names.
+#[test]
+fn namespaces_of_old_dumps_are_named_by_the_first_process() {
+    let mut dump = rich();
+    let ids = (1..=12u32).fold(Message::new(), |ids, field| ids.uint(field, 1u32));
+    // img_version, fdinfo_per_id, root_ids; no ns_per_id
+    let inventory = Message::new().uint(1, 1u32).bool(2, true).message(3, &ids);
+    dump.image("inventory.img", magic::INVENTORY, &[inventory]);
+    let endings = [ns::MNT, ns::UTS, ns::NET].map(|ns| format!("-{ns}.img"));
+    for (name, bytes) in dump.images() {
+        if let Some(kind) = endings.iter().find_map(|ending| name.strip_suffix(ending.as_str())) {
+            dump.raw(&format!("{kind}-1.img"), bytes).without(&name);
+        }
+    }
+    let limits = (2..=12).fold(Message::new(), |limits, field| limits.uint(field, 1u32));
+    dump.image("ipcns-var-1.img", 0x5311_5007, &[limits]);
+    dump.image("userns-1.img", 0x5547_4906, &[Message::new()]);
+    let verification = verify(&open(&Archive::bare(&dump, "")), &Options::default());
+    let check = of(&verification, "namespaces");
+    assert_eq!(check.outcome, Outcome::Passed, "{check:#?}");
+    dump.without("utsns-1.img");
+    let verification = verify(&open(&Archive::bare(&dump, "")), &Options::default());
+    assert_eq!(of(&verification, "namespaces").troubles[0].place, "utsns-1.img");
+}
+
 #[test]
 fn networks_are_left_out_together_or_not_at_all() {
     let other = |change: fn(&mut Dump) -> &mut Dump| {
@@ -670,6 +703,40 @@ fn compressed_pages_are_expanded() {
     let check = of(&verified(&Archive::podman(&dump)), "pages-stored").clone();
     assert_eq!(check.outcome, Outcome::Failed(Effect::Damaged), "{check:#?}");
     assert!(check.troubles[0].what.contains("do not expand"), "{check:#?}");
+}
+
+/// Those of shared memory, of a parent and of a pre-dump too, which has no memory map.
+#[test]
+fn compressed_pages_are_expanded_wherever_they_are() {
+    let text = noise::page(7, 0, 4096);
+    let compressed = || Dialect::V12(Compression::per_page(BlockLayout::B));
+    let damaged = |dump: &mut Dump, pages: &str| {
+        let images = dump.images();
+        let (_, bytes) = images.iter().find(|(name, _)| name == pages).unwrap();
+        for at in 0..bytes.len() {
+            dump.corrupt(pages, at as u64, 0xff);
+        }
+    };
+    let mut shared = Dump::new();
+    shared.dialect(compressed()).task(Task::new(1, 0).fd(3, File::memfd("scratch"))).memfd(
+        "scratch",
+        21,
+        4096,
+        &[(0, &text)],
+    );
+    damaged(&mut shared, "pages-2.img");
+    let mut pre_dump = Dump::new();
+    pre_dump.dialect(compressed()).pre_dump();
+    pre_dump.task(Task::new(1, 0).map(Vma::anon(AT, 4096)).pages(AT, text.clone()));
+    damaged(&mut pre_dump, "pages-1.img");
+    for (dump, pagemap) in [(shared, "pagemap-shmem-21.img"), (pre_dump, "pagemap-1.img")] {
+        let verification = verify(&open(&Archive::bare(&dump, "")), &Options::default());
+        let check = of(&verification, "pages-stored");
+        assert_eq!(check.outcome, Outcome::Failed(Effect::Damaged), "{check:#?}");
+        let [only] = check.troubles.as_slice() else { panic!("{check:#?}") };
+        assert_eq!(only.place, pagemap);
+        assert!(only.what.contains("do not expand"), "{check:#?}");
+    }
 }
 
 #[test]
