@@ -228,8 +228,8 @@ pub struct CriuFacts {
     pub plugins: Vec<Text>,
     /// Page compression: 0 none, 1 a block per page, 2 blocks of several pages.
     pub compression: Option<u32>,
-    /// Whether TCP connections were closed instead of dumped.
-    pub tcp_close: bool,
+    /// Whether TCP connections were closed instead of dumped; `None` before CRIU 3.15, which did not note it.
+    pub tcp_close: Option<bool>,
     /// Security module: 0 none, 1 SELinux, 2 AppArmor.
     pub lsm: Option<u32>,
     /// Uptime of the host when the dump began, microseconds; recorded for incremental dumps only.
@@ -252,12 +252,15 @@ impl Checkpoint {
             .map(Text)
             .collect();
         facts.compression = inventory.compress;
-        facts.tcp_close = inventory.tcp_close.unwrap_or_default();
+        // CRIU leaves it out when it did not close any. The way in which it locked the network, which came with the next
+        // version, it always notes.
+        facts.tcp_close = inventory.tcp_close.or(inventory.network_lock_method.map(|_| false));
         facts.lsm = inventory.lsmtype;
         facts.uptime_us = inventory.dump_uptime;
         facts.inferred = if self.counts_pages_in_field_5() {
             Some("4.2 or later")
-        } else if inventory.dump_criu_run_id.is_some() {
+        } else if inventory.dump_criu_run_id.is_some() || inventory.plugins_entry.is_some() {
+            // A pre-dump has the second alone.
             Some("4.1")
         } else {
             Some("4.0 or earlier")

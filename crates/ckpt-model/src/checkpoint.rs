@@ -6,12 +6,15 @@ use std::sync::{Arc, OnceLock};
 
 use ckpt_archive::{Evidence, MemberKind};
 use ckpt_memory::PageSizeSource;
-use criu_image::messages::{CoreEntry, DumpStatsEntry, InventoryEntry, PstreeEntry, StatsEntry};
-use criu_image::{ByteOrder, ImageKind};
+use criu_image::messages::{
+    CgroupEntry, CoreEntry, DumpStatsEntry, InventoryEntry, PstreeEntry, StatsEntry,
+};
+use criu_image::{ByteOrder, ImageKind, names};
 use thiserror::Error;
 
 use crate::Text;
 use crate::accounting::{self, Accounting};
+use crate::attributes;
 use crate::container::Container;
 use crate::defect::{Defect, DefectKind, Defects};
 use crate::dump_log::DumpLog;
@@ -376,6 +379,9 @@ pub enum OpenError {
     },
 }
 
+/// Newest version of the images that is known: V1.2, with compressed pages. Source: `criu/include/magic.h`.
+const NEWEST_VERSION: u32 = 3;
+
 /// Sizes, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
@@ -524,6 +530,7 @@ impl Checkpoint {
                 self.defects.missing(place, what);
             }
         }
+        self.tell_unknown_forms(&directory.path.folder());
         if let Some(log) = self.dump_log().filter(|log| log.failed) {
             // The last error is always the same; the cause is among those before it.
             let causes = log.errors.iter().map(Text::escaped);
@@ -546,6 +553,31 @@ impl Checkpoint {
             let what =
                 format!("the parent {} is not in the evidence; give it with --parent", link.target);
             self.defects.missing(directory.path.inside("parent"), what);
+        }
+    }
+
+    /// Tells what makes all images another thing than this version reads: a later form of them, a coding of the pages
+    /// that it does not know, encryption.
+    fn tell_unknown_forms(&self, folder: &str) {
+        let Some(images) = &self.images else { return };
+        if images.has(ImageKind::Cipher, None) {
+            let what = "the dump is encrypted (cipher.img), as proposed for CRIU: its images cannot be decoded";
+            self.defects.tell(DefectKind::Unknown, folder, what);
+        }
+        let Some(inventory) = self.inventory() else { return };
+        let place = || images.place(ImageKind::Inventory, None);
+        if inventory.img_version > NEWEST_VERSION {
+            let what = format!(
+                "version {} of the images is not known, the newest one that is has number {NEWEST_VERSION}: they may mean something else",
+                inventory.img_version
+            );
+            self.defects.tell(DefectKind::Unknown, place(), what);
+        }
+        if let Some(compress) = inventory.compress
+            && names::COMPRESSIONS.get(compress.into()).is_none()
+        {
+            let what = format!("compression {compress} of the pages is not known");
+            self.defects.tell(DefectKind::Unknown, place(), what);
         }
     }
 
@@ -686,11 +718,13 @@ impl Checkpoint {
     pub fn processes(&self) -> &Processes {
         self.processes.get_or_init(|| {
             let Some(images) = &self.images else { return Processes::default() };
+            let cgroup = images.one::<CgroupEntry>(ImageKind::Cgroup, None, &self.defects);
             let reader = Reader {
                 images,
                 inventory: self.inventory(),
                 files: self.files(),
                 memory: self.chained_memory(),
+                cgroups: cgroup.as_ref().map(attributes::cgroups).unwrap_or_default(),
                 defects: &self.defects,
             };
             let processes = reader.read();

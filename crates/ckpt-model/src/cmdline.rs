@@ -3,6 +3,7 @@
 use ckpt_memory::{AddressSpace, Missing, VirtAddr};
 use criu_image::messages::MmEntry;
 
+use crate::defect::DefectKind;
 use crate::text::Strings;
 
 /// Most bytes of arguments, and as many of environment, that are read of one process. Linux allows 6 MiB of both
@@ -15,7 +16,7 @@ pub(crate) struct Area {
     /// What could be read; `None` when not a byte could.
     pub(crate) strings: Option<Strings>,
     /// Why it is not whole.
-    pub(crate) problem: Option<String>,
+    pub(crate) problem: Option<(DefectKind, String)>,
 }
 
 /// `/proc/PID/cmdline`.
@@ -27,7 +28,7 @@ pub(crate) struct Area {
 pub(crate) fn argv(space: &AddressSpace, mm: &MmEntry) -> Area {
     let (start, end) = (mm.mm_arg_start, mm.mm_arg_end);
     if start >= end {
-        return Area { strings: Some(Strings::default()), problem: None };
+        return without_bytes(start, end, "arguments");
     }
     let last = space.read_prefix(VirtAddr(end.saturating_sub(1)), 1).0;
     if last.first().is_none_or(|byte| *byte == 0) {
@@ -51,9 +52,21 @@ pub(crate) fn argv(space: &AddressSpace, mm: &MmEntry) -> Area {
 /// `/proc/PID/environ`: the area as it is, whatever the program has written over it.
 pub(crate) fn environ(space: &AddressSpace, mm: &MmEntry) -> Area {
     if mm.mm_env_start >= mm.mm_env_end {
-        return Area { strings: Some(Strings::default()), problem: None };
+        return without_bytes(mm.mm_env_start, mm.mm_env_end, "environment");
     }
     area(space, mm.mm_env_start, mm.mm_env_end, "environment")
+}
+
+/// An area that ends where it begins is an empty one; the kernel lets none end before that.
+///
+/// Source: `kernel/sys.c`, `validate_prctl_map_addr` (Linux 6.12).
+fn without_bytes(start: u64, end: u64, what: &str) -> Area {
+    if start == end {
+        return Area { strings: Some(Strings::default()), problem: None };
+    }
+    let (start, end) = (VirtAddr(start), VirtAddr(end));
+    let problem = format!("{what} end at {end}, before they begin at {start}");
+    Area { strings: None, problem: Some((DefectKind::Damaged, problem)) }
 }
 
 fn area(space: &AddressSpace, start: u64, end: u64, what: &str) -> Area {
@@ -61,10 +74,10 @@ fn area(space: &AddressSpace, start: u64, end: u64, what: &str) -> Area {
     let read = len.min(MAX_AREA);
     let (bytes, missing) = space.read_prefix(VirtAddr(start), read);
     let problem = match missing {
-        Some(why) => Some(told(what, start, len, bytes.len() as u64, why)),
-        None if read < len => Some(format!(
-            "{what} at {} claim {len} bytes; the first {read} are shown",
-            VirtAddr(start)
+        Some(why) => Some((DefectKind::Missing, told(what, start, len, bytes.len() as u64, why))),
+        None if read < len => Some((
+            DefectKind::Missing,
+            format!("{what} at {} claim {len} bytes; the first {read} are shown", VirtAddr(start)),
         )),
         None => None,
     };

@@ -46,10 +46,19 @@ impl Images {
         self.members.remove(&(kind, id));
     }
 
-    /// Byte order of the images, from the first four bytes of the inventory.
+    /// Byte order of the images, from the first four bytes of the inventory; a failed dump has none, and then the header
+    /// of any other image tells.
     pub(crate) fn byte_order(&self) -> Option<ByteOrder> {
-        let content = self.content(ImageKind::Inventory, None)?;
-        probe_order(&content.slice(0..4).ok()?)
+        let inventory = self.content(ImageKind::Inventory, None);
+        let told = inventory.and_then(|content| probe_order(&content.slice(0..4).ok()?));
+        told.or_else(|| self.members.keys().find_map(|(kind, id)| self.order_of(*kind, *id)))
+    }
+
+    /// Byte order that the header of an image tells.
+    fn order_of(&self, kind: ImageKind, id: Option<u64>) -> Option<ByteOrder> {
+        let content = self.content(kind, id).filter(|_| !kind.is_raw())?;
+        let header = content.slice(0..content.captured_len().min(8)).ok()?;
+        Image::open(kind, header).ok()?.order()
     }
 
     /// Path of the folder in the evidence.
@@ -280,7 +289,11 @@ pub(crate) fn told(first: &UnknownField, count: usize) -> String {
 
 /// Tells the fields of a payload that this version does not know, and those that CRIU always writes and that are not
 /// there: decoding reads them as 0, which is not the same as being 0.
-pub(crate) fn tell_review(review: &Review, place: &(impl fmt::Display + ?Sized), defects: &Defects) {
+pub(crate) fn tell_review(
+    review: &Review,
+    place: &(impl fmt::Display + ?Sized),
+    defects: &Defects,
+) {
     if let Some(first) = review.unknown.first() {
         let what = told(first, review.unknown.len());
         defects.tell(DefectKind::Unknown, place.to_string(), what);

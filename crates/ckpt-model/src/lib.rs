@@ -26,6 +26,8 @@
 
 mod accounting;
 pub mod artifacts;
+mod attributes;
+mod auxv;
 mod changes;
 mod checkpoint;
 mod clocks;
@@ -64,9 +66,15 @@ mod split_layout;
 mod stale;
 mod task;
 mod text;
+mod threads;
 mod tree;
 
 pub use accounting::{Account, Accounting, CriuFacts, Standing};
+pub use attributes::{
+    CgroupPlace, Countdown, Handler, Personality, PosixTimer, Registered, RobustList, Rseq,
+    SignalStack, Timers,
+};
+pub use auxv::auxv;
 pub use changes::{
     Aspect, BaseError, BaseImage, Change, ChangeFilter, ChangeKind, ChangeSource, Changes,
     ChangesOptions, Executable, FileCapabilities, FileState, FileType, Glob, GlobError,

@@ -6,12 +6,13 @@ use std::sync::{Mutex, PoisonError};
 
 use ckpt_memory::{
     AddressSpace, Defect as MemoryDefect, Link, Mapping, PageSizeSource, PagemapImage, PagesFile,
-    derive_page_size,
+    aligned_page_size, derive_page_size,
 };
 use criu_image::messages::{MmEntry, VmaEntry};
 use criu_image::{ByteOrder, ImageKind};
 
 use crate::Pid;
+use crate::auxv::auxv;
 use crate::defect::{DefectKind, Defects};
 use crate::images::Images;
 use crate::registers::Arch;
@@ -42,8 +43,7 @@ impl Memory {
         order: ByteOrder,
         defects: &Defects,
     ) -> Self {
-        let default = arch.map_or(4096, Arch::usual_page_size);
-        let ((page_size, source), first) = page_size(&chain, default, defects);
+        let ((page_size, source), first) = page_size(&chain, arch, defects);
         Self {
             chain,
             page_size,
@@ -201,9 +201,10 @@ type PageSize = (u64, PageSizeSource);
 /// A pagemap of the first directory that told it and is whole comes back with it: reading it again would be for nothing.
 fn page_size(
     chain: &[Images],
-    default: u64,
+    arch: Option<Arch>,
     defects: &Defects,
 ) -> (PageSize, Option<(u64, PagemapImage)>) {
+    let default = arch.map_or(4096, Arch::usual_page_size);
     let auxv = auxv_page_size(chain);
     for (depth, images) in chain.iter().enumerate() {
         for id in images.ids(ImageKind::Pagemap) {
@@ -224,6 +225,12 @@ fn page_size(
     }
     let found = derive_page_size([], auxv, default);
     if found.1 == PageSizeSource::Architecture
+        && let Some(page) =
+            aligned_page_size(addresses(chain), default, arch.is_some_and(Arch::has_fixed_pages))
+    {
+        return ((page, PageSizeSource::Alignment), None);
+    }
+    if found.1 == PageSizeSource::Architecture
         && chain.iter().any(|images| images.has_numbered(ImageKind::Pagemap))
     {
         defects.missing(
@@ -234,16 +241,37 @@ fn page_size(
     (found, None)
 }
 
+/// Most addresses that are looked at to tell the page size.
+const MOST_ADDRESSES: usize = 4096;
+
+/// Where mappings and runs of pages begin and end, as far as they are needed to tell the page size.
+fn addresses(chain: &[Images]) -> impl Iterator<Item = u64> {
+    let quiet = Defects::default();
+    let all = chain.iter().flat_map(move |images| {
+        let vmas = images.ids(ImageKind::Mm).into_iter().flat_map(|id| {
+            let mm = images.one::<MmEntry>(ImageKind::Mm, Some(id), &Defects::default());
+            mm.into_iter().flat_map(|mm| mm.vmas).flat_map(|vma| [vma.start, vma.end])
+        });
+        let mut runs = Vec::new();
+        for id in images.ids(ImageKind::Pagemap) {
+            let entries = pagemap(images, ImageKind::Pagemap, Some(id), &quiet);
+            runs.extend(entries.iter().flat_map(|all| &all.entries).map(|one| one.entry.vaddr));
+            if runs.len() >= MOST_ADDRESSES {
+                break;
+            }
+        }
+        vmas.chain(runs)
+    });
+    all.take(MOST_ADDRESSES)
+}
+
 /// What the kernel told the first task that has kept it.
 fn auxv_page_size(chain: &[Images]) -> Option<u64> {
     let quiet = Defects::default();
     chain.iter().find_map(|images| {
         images.ids(ImageKind::Mm).into_iter().find_map(|id| {
             let mm: MmEntry = images.one(ImageKind::Mm, Some(id), &quiet)?;
-            mm.mm_saved_auxv.chunks_exact(2).find_map(|pair| match pair {
-                [AT_PAGESZ, size] => Some(*size),
-                _ => None,
-            })
+            auxv(&mm).find_map(|(key, value)| (key == AT_PAGESZ).then_some(value))
         })
     })
 }

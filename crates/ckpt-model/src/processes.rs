@@ -6,21 +6,24 @@ use std::sync::{Arc, OnceLock};
 use ckpt_memory::{AddressSpace, Mapping};
 use criu_image::ImageKind;
 use criu_image::messages::{
-    CoreEntry, CredsEntry, FsEntry, InventoryEntry, MmEntry, PstreeEntry, RlimitEntry, SaEntry,
-    SiginfoEntry, SignalQueueEntry, TaskKobjIdsEntry, ThreadCoreEntry, VmaEntry,
+    CoreEntry, CredsEntry, FsEntry, InventoryEntry, ItimerEntry, MmEntry, PosixTimerEntry,
+    PstreeEntry, RlimitEntry, SaEntry, SiginfoEntry, SignalQueueEntry, TaskKobjIdsEntry,
+    TaskTimersEntry, VmaEntry,
 };
 
+use crate::attributes::{CgroupPlace, Dispositions, Personality, Timers};
 use crate::cmdline;
 use crate::defect::Defects;
 use crate::files::FileTable;
 use crate::images::Images;
 use crate::memory::Memory;
-use crate::registers::{self, Arch};
+use crate::registers::Arch;
 use crate::signals::PendingSignal;
 use crate::task::{
-    Capabilities, Credentials, Mark, Namespace, Namespaces, Rlimit, Seccomp, Share, Shared, Task,
-    TaskState, Thread,
+    Credentials, Mark, Namespace, Namespaces, Rlimit, Seccomp, Share, Shared, Task, TaskState,
+    Thread,
 };
+use crate::threads;
 use crate::tree::{self, Node};
 use crate::{Pid, Text};
 
@@ -70,6 +73,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) inventory: Option<&'a InventoryEntry>,
     pub(crate) files: &'a FileTable,
     pub(crate) memory: &'a Memory,
+    /// Cgroups by the number of their set.
+    pub(crate) cgroups: HashMap<u32, Arc<[CgroupPlace]>>,
     pub(crate) defects: &'a Defects,
 }
 
@@ -99,7 +104,6 @@ impl Reader<'_> {
     }
 
     fn task(&self, entry: &PstreeEntry, has_tree: bool, owners: &Owners, left: &mut u64) -> Task {
-        let id = Some(u64::from(entry.pid));
         let pid = Pid(entry.pid);
         let from_tree = |pid: u32| has_tree.then_some(Pid(pid));
         let mut task = Task {
@@ -109,11 +113,10 @@ impl Reader<'_> {
             sid: from_tree(entry.sid),
             ..Task::default()
         };
-        let core = self.core(pid, has_tree).map(Arc::new);
-        if let Some(core) = &core {
-            self.describe(&mut task, core);
+        task.core = self.core(pid, has_tree).map(Arc::new);
+        if let Some(core) = task.core.clone() {
+            self.describe(&mut task, &core);
         }
-        task.core.clone_from(&core);
         if task.is_zombie() {
             // CRIU writes nothing but the core of a zombie, and an uninitialised number into its list of threads.
             return task;
@@ -124,12 +127,9 @@ impl Reader<'_> {
             task.files_id = Some(ids.files_id).filter(|id| *id != 0);
         }
         self.threads(&mut task, entry, has_tree);
-        if let Some(thread) = core.as_ref().and_then(|core| core.thread_core.as_ref()) {
-            task.credentials = thread.creds.as_ref().map(credentials);
-        }
-        if task.credentials.is_none() {
-            let creds = self.images.one::<CredsEntry>(ImageKind::Creds, id, self.defects);
-            task.credentials = creds.as_ref().map(credentials);
+        if let Some(leader) = task.threads.first() {
+            task.credentials.clone_from(&leader.credentials);
+            task.cgroups.clone_from(&leader.cgroups);
         }
         self.filesystem(&mut task, owners);
         self.memory(&mut task, owners, left);
@@ -164,6 +164,8 @@ impl Reader<'_> {
         task.comm = Some(Text(tc.comm.clone()));
         task.oom_score_adj = tc.oom_score_adj;
         task.loginuid = tc.loginuid;
+        task.personality = Some(Personality::of(tc.personality));
+        task.kernel_flags = Some(tc.flags);
         if state == TaskState::Zombie {
             return;
         }
@@ -178,6 +180,9 @@ impl Reader<'_> {
         let private = self.pending(private, ImageKind::SignalPrivate, id, arch);
         task.sigpnd = Some(private.iter().fold(0, |set, signal| set | signal.bit()));
         self.dispositions(task, &tc.sigactions, id, arch);
+        task.child_subreaper = tc.child_subreaper;
+        task.stop_signal = tc.stop_signo;
+        task.timers = self.timers(tc.timers.as_ref(), id);
         let limit = |limit: &RlimitEntry| Rlimit { cur: limit.cur, max: limit.max };
         task.rlimits = match &tc.rlimits {
             Some(limits) => limits.rlimits.iter().map(limit).collect(),
@@ -208,8 +213,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What becomes of each signal, from the core or, in dumps before CRIU 2, from an image of its own: all signals in
-    /// their order, but those that nothing can catch.
+    /// What becomes of each signal, from the core or, in dumps before CRIU 2, from an image of its own.
     fn dispositions(&self, task: &mut Task, actions: &[SaEntry], id: Option<u64>, arch: Arch) {
         let mut old = Vec::new();
         if actions.is_empty() {
@@ -222,18 +226,24 @@ impl Reader<'_> {
         if actions.is_empty() {
             return;
         }
-        let (kill, stop) = (9, if arch == Arch::Mips { 23 } else { 19 });
-        let bits = (1..=64_u32).filter(|signal| ![kill, stop].contains(signal));
-        let (mut ignored, mut caught) = (0, 0);
-        for (signal, action) in bits.zip(actions) {
-            let bit = 1_u64.checked_shl(signal.saturating_sub(1)).unwrap_or_default();
-            match action.sigaction {
-                SIG_DFL => {}
-                SIG_IGN => ignored |= bit,
-                _ => caught |= bit,
-            }
-        }
+        let Dispositions { ignored, caught, handlers } = Dispositions::of(actions, arch);
         (task.sigign, task.sigcgt) = (Some(ignored), Some(caught));
+        task.handlers = Some(handlers);
+    }
+
+    /// Timers, from the core or, in dumps before CRIU 2, from images of their own.
+    fn timers(&self, timers: Option<&TaskTimersEntry>, id: Option<u64>) -> Option<Timers> {
+        if let Some(timers) = timers {
+            return Some(Timers::of(timers));
+        }
+        let interval = self.images.many::<ItimerEntry>(ImageKind::Itimers, id, self.defects)?;
+        let posix = self.images.many::<PosixTimerEntry>(ImageKind::PosixTimers, id, self.defects);
+        let timers = Timers::of_images(&interval, &posix.unwrap_or_default());
+        if timers.is_none() {
+            let what = format!("{} interval timers where a process has three", interval.len());
+            self.defects.damaged(self.images.place(ImageKind::Itimers, id), what);
+        }
+        timers
     }
 
     fn threads(&self, task: &mut Task, entry: &PstreeEntry, has_tree: bool) {
@@ -248,16 +258,15 @@ impl Reader<'_> {
             } else {
                 self.core(tid, has_tree).map(Arc::new)
             };
-            task.threads.push(core.map_or_else(
-                || Thread { tid, ..Thread::default() },
-                |core| {
-                    let private = core.thread_core.as_ref();
-                    let private = private.and_then(|thread| thread.signals_p.as_ref());
-                    let (id, arch) = (Some(u64::from(tid.0)), Arch::from_raw(core.mtype));
-                    let pending = self.pending(private, ImageKind::SignalPrivate, id, arch);
-                    Thread { pending, ..thread(tid, core) }
-                },
-            ));
+            let bare = || Thread { tid, ..Thread::default() };
+            let mut thread = core.map_or_else(bare, |core| self.thread(tid, core));
+            if thread.credentials.is_none() {
+                // Before CRIU 2 they had an image of their own.
+                let id = Some(u64::from(tid.0));
+                let creds = self.images.one::<CredsEntry>(ImageKind::Creds, id, self.defects);
+                thread.credentials = creds.as_ref().map(threads::credentials);
+            }
+            task.threads.push(thread);
         }
         if has_tree && foreign {
             let place = self.images.place(ImageKind::Pstree, None);
@@ -267,6 +276,18 @@ impl Reader<'_> {
             );
             self.defects.suspect(place, what);
         }
+    }
+
+    fn thread(&self, tid: Pid, core: Arc<CoreEntry>) -> Thread {
+        let own = core.thread_core.as_ref();
+        let private = own.and_then(|thread| thread.signals_p.as_ref());
+        let (id, arch) = (Some(u64::from(tid.0)), Arch::from_raw(core.mtype));
+        let pending = self.pending(private, ImageKind::SignalPrivate, id, arch);
+        // CRIU 3 has one set for all threads of a process, in the image of the leading one.
+        let set = own.and_then(|thread| thread.cg_set);
+        let set = set.or_else(|| core.tc.as_ref().and_then(|tc| tc.cg_set));
+        let cgroups = set.and_then(|set| self.cgroups.get(&set).cloned());
+        Thread { pending, cgroups, ..threads::thread(tid, core) }
     }
 
     fn namespaces(&self, ids: &TaskKobjIdsEntry) -> Namespaces {
@@ -335,6 +356,7 @@ impl Reader<'_> {
             self.tell_memory(owner, &space, mm.is_some());
         }
         let Some(mm) = mm else { return };
+        (task.dumpable, task.thp_disabled) = (mm.dumpable, mm.thp_disabled);
         task.exe = self.path(mm.exe_file_id, task.pid, "executable");
         task.argv = self.strings(task.pid, cmdline::argv(&space, &mm), left);
         task.env = self.strings(task.pid, cmdline::environ(&space, &mm), left);
@@ -380,8 +402,8 @@ impl Reader<'_> {
         left: &mut u64,
     ) -> Option<crate::text::Strings> {
         let place = format!("process {pid}");
-        if let Some(problem) = area.problem {
-            self.defects.missing(place.clone(), problem);
+        if let Some((kind, problem)) = area.problem {
+            self.defects.tell(kind, place.clone(), problem);
         }
         let strings = area.strings?;
         match left.checked_sub(strings.0.len() as u64) {
@@ -501,69 +523,6 @@ fn objects(ids: &TaskKobjIdsEntry) -> Vec<(Shared, u32)> {
     all.into_iter().filter(|(_, id)| *id != 0).collect()
 }
 
-/// Handlers that are none.
-const SIG_DFL: u64 = 0;
-const SIG_IGN: u64 = 1;
-
-/// Flag of `sched_setscheduler(2)` that `sched_getscheduler(2)`, and so CRIU, gives back with the policy:
-/// `include/uapi/linux/sched.h`.
-const SCHED_RESET_ON_FORK: u32 = 0x4000_0000;
-
-fn thread(tid: Pid, core: Arc<CoreEntry>) -> Thread {
-    let (sp, ip) = registers::pointers(&core);
-    let thread: Option<&ThreadCoreEntry> = core.thread_core.as_ref();
-    let tc = core.tc.as_ref();
-    let name =
-        thread.and_then(|thread| thread.comm.clone()).or_else(|| tc.map(|tc| tc.comm.clone()));
-    let mode = thread.and_then(|thread| match thread.seccomp_mode {
-        Some(mode) => Some(Seccomp::from_raw(mode)),
-        // CRIU leaves the mode out when there is none, and for threads that a filter was synchronised to (TSYNC) as
-        // well: only of the leading thread its absence says something.
-        None => tc.is_some().then_some(Seccomp::Disabled),
-    });
-    let policy = thread.and_then(|thread| thread.sched_policy);
-    Thread {
-        tid,
-        comm: name.map(Text),
-        sigblk: thread.and_then(|thread| thread.blk_sigset).or(tc.map(|tc| tc.blk_sigset)),
-        sp,
-        ip,
-        seccomp: mode,
-        sched_policy: policy.map(|policy| policy & !SCHED_RESET_ON_FORK),
-        sched_priority: thread
-            .and_then(|thread| thread.sched_prio)
-            .filter(|priority| *priority != 0),
-        reset_on_fork: policy.is_some_and(|policy| policy & SCHED_RESET_ON_FORK != 0),
-        nice: thread.and_then(|thread| thread.sched_nice),
-        credentials: thread.and_then(|thread| thread.creds.as_ref()).map(credentials),
-        core: Some(core),
-        ..Thread::default()
-    }
-}
-
-fn credentials(creds: &CredsEntry) -> Credentials {
-    // Sets are lists of 32-bit words, the low one first.
-    let set = |words: &[u32]| {
-        let word = |index| u64::from(words.get(index).copied().unwrap_or_default());
-        word(0) | word(1) << 32
-    };
-    Credentials {
-        uids: [creds.uid, creds.euid, creds.suid, creds.fsuid],
-        gids: [creds.gid, creds.egid, creds.sgid, creds.fsgid],
-        groups: creds.groups.clone(),
-        caps: Capabilities {
-            inheritable: set(&creds.cap_inh),
-            permitted: set(&creds.cap_prm),
-            effective: set(&creds.cap_eff),
-            bounding: set(&creds.cap_bnd),
-            ambient: (!creds.cap_amb.is_empty()).then(|| set(&creds.cap_amb)),
-        },
-        no_new_privs: creds.no_new_privs.map(|set| set != 0),
-        secbits: creds.secbits,
-        lsm_profile: creds.lsm_profile.clone().map(Text),
-    }
-}
-
 fn mark(task: &mut Task) {
     if let Some(exe) = &task.exe {
         if exe.memfd {
@@ -584,6 +543,14 @@ fn mark(task: &mut Task) {
     });
     if title || comm {
         task.marks.push(Mark::PosesAsKernelThread);
+    }
+    if let Some(personality) = task.personality {
+        for (bits, mark) in [
+            (Personality::ADDR_NO_RANDOMIZE, Mark::NoAddressRandomisation),
+            (Personality::READ_IMPLIES_EXEC, Mark::ReadImpliesExec),
+        ] {
+            task.marks.extend(personality.has(bits).then_some(mark));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where each architecture keeps its stack and instruction pointers.
 
 use ckpt_memory::VirtAddr;
+use criu_image::ByteOrder;
 use criu_image::messages::CoreEntry;
 
 /// An architecture, by `core_entry.mtype`.
@@ -46,7 +47,7 @@ impl Arch {
         }
     }
 
-    /// The name in JSON, as `uname -m` has it.
+    /// Its name; see [`machine`](Self::machine) for that of a machine.
     #[must_use]
     pub fn name(self) -> String {
         match self {
@@ -61,6 +62,23 @@ impl Arch {
             Self::Unknown(mtype) => return format!("unknown ({mtype})"),
         }
         .to_owned()
+    }
+
+    /// The name that `uname -m` has for it, where images of one architecture can be of both byte orders.
+    #[must_use]
+    pub fn machine(self, order: ByteOrder) -> String {
+        match (self, order) {
+            (Self::Ppc64, ByteOrder::Little) => "ppc64le".to_owned(),
+            // CRIU runs on 64-bit MIPS alone.
+            (Self::Mips, _) => "mips64".to_owned(),
+            _ => self.name(),
+        }
+    }
+
+    /// Whether all its kernels have pages of one size. Of an unknown one they may not.
+    #[must_use]
+    pub fn has_fixed_pages(self) -> bool {
+        matches!(self, Self::X86_64 | Self::Arm | Self::S390 | Self::Riscv64)
     }
 
     /// The usual page size in bytes, for evidence that does not tell its own.

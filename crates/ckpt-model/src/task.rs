@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ckpt_memory::VirtAddr;
 use criu_image::messages::{CoreEntry, MmEntry};
 
+use crate::attributes::{CgroupPlace, Handler, Personality, Registered, Timers};
 use crate::signals::PendingSignal;
 use crate::text::Strings;
 use crate::{Pid, Text};
@@ -58,12 +59,31 @@ pub struct Task {
     pub sigign: Option<u64>,
     /// Signals that have a handler, likewise.
     pub sigcgt: Option<u64>,
+    /// The handlers, by signal; `None` where no image tells of them.
+    pub handlers: Option<Vec<Handler>>,
     /// Resource limits; the position is the `RLIMIT_*` number.
     pub rlimits: Vec<Rlimit>,
     /// Out-of-memory score adjustment, -1000 to 1000.
     pub oom_score_adj: Option<i32>,
     /// Login uid; `None` when CRIU did not record it, `Some(u32::MAX)` when unset.
     pub loginuid: Option<u32>,
+    /// How the kernel treats its program (`personality(2)`).
+    pub personality: Option<Personality>,
+    /// `PF_*` flags of the kernel, as field 9 of `/proc/PID/stat` has them.
+    pub kernel_flags: Option<u32>,
+    /// Whether it adopts orphaned descendants; `None` when CRIU did not record it.
+    pub child_subreaper: Option<bool>,
+    /// Signal that stopped it; `None` when it was not stopped, or CRIU did not record it (3.x).
+    pub stop_signal: Option<u32>,
+    /// What becomes of its memory when it crashes, and who may look into it: 0 nobody, 1 its user, 2 root alone. `None`
+    /// without a memory map.
+    pub dumpable: Option<i32>,
+    /// Whether it has forbidden huge pages.
+    pub thp_disabled: Option<bool>,
+    /// Its timers; `None` where no image tells of them.
+    pub timers: Option<Timers>,
+    /// Its cgroups, one in each hierarchy; `None` where no image tells.
+    pub cgroups: Option<Arc<[CgroupPlace]>>,
     /// Namespaces, by CRIU's small ids.
     pub namespaces: Option<Namespaces>,
     /// What this task shares with another one.
@@ -164,6 +184,16 @@ pub struct Thread {
     pub reset_on_fork: bool,
     /// Nice value.
     pub nice: Option<i32>,
+    /// Signal that it gets when its parent ends, 0 for none; `None` where the image tells nothing of it.
+    pub parent_death_signal: Option<u32>,
+    /// Timer slack, nanoseconds; `None` when CRIU did not record it (4.2 and before).
+    pub timer_slack: Option<u64>,
+    /// What it has registered with the kernel.
+    pub registered: Registered,
+    /// Whether it runs 32-bit code on a 64-bit x86; `None` of other machines, and without registers.
+    pub compat: Option<bool>,
+    /// Its cgroups, which are a thread's own in CRIU 4; `None` where the image does not tell.
+    pub cgroups: Option<Arc<[CgroupPlace]>>,
     /// Its credentials, which are a thread's own for the kernel; `None` where the image has none for it.
     pub credentials: Option<Credentials>,
     /// The raw image.
@@ -323,6 +353,10 @@ pub enum Mark {
     Cycle,
     /// Another entry of the process tree has the same pid.
     DuplicatePid,
+    /// Its addresses are not randomised: it was told so, or its parent was.
+    NoAddressRandomisation,
+    /// All that it can read it can execute.
+    ReadImpliesExec,
 }
 
 impl Mark {
@@ -337,6 +371,8 @@ impl Mark {
             Self::Orphan => "orphan",
             Self::Cycle => "cycle",
             Self::DuplicatePid => "duplicate-pid",
+            Self::NoAddressRandomisation => "no-address-randomisation",
+            Self::ReadImpliesExec => "read-implies-exec",
         }
     }
 }

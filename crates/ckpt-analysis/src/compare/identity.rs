@@ -140,10 +140,7 @@ impl Marks {
     pub(super) fn of(checkpoint: &Checkpoint, task: &Task) -> Option<Self> {
         let mm = task.mm.as_deref()?;
         let auxv = |key: u64| {
-            mm.mm_saved_auxv.chunks_exact(2).find_map(|pair| match pair {
-                [found, value] if *found == key => Some(*value),
-                _ => None,
-            })
+            ckpt_model::auxv(mm).find_map(|(found, value)| (found == key).then_some(value))
         };
         let mut values = vec![
             ("start of the code", u128::from(mm.mm_start_code)),

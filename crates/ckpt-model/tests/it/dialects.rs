@@ -2,7 +2,10 @@
 
 use ckpt_memory::PageSizeSource;
 use ckpt_model::Arch as ModelArch;
-use ckpt_synth::{Arch, Archive, BlockLayout, Chain, Compression, Dialect, Dump, Framing, Task};
+use ckpt_synth::{
+    Arch, Archive, BlockLayout, Chain, Compression, Dialect, Dump, Framing, Message, Task, Vma,
+    magic,
+};
 
 use crate::{argv, assert_told, env, open, open_with, task, told};
 
@@ -50,6 +53,42 @@ fn page_counts_in_either_field() {
     }
 }
 
+/// A pre-dump has no id of the run; that CRIU lists its plugins tells as much.
+#[test]
+fn a_pre_dump_tells_its_dialect_and_nothing_of_connections() {
+    for (dialect, inferred) in [
+        (Dialect::Criu317, "4.0 or earlier"),
+        (Dialect::Criu41, "4.1"),
+        (Dialect::Criu42, "4.2 or later"),
+    ] {
+        let mut dump = Dump::new();
+        dump.dialect(dialect).pre_dump();
+        family(&mut dump);
+        let facts = open(&Archive::bare(&dump, "")).criu();
+        assert_eq!((facts.inferred, facts.tcp_close), (Some(inferred), None), "{dialect:?}");
+    }
+    let closed = |fields: Message| {
+        let mut dump = Dump::new();
+        family(&mut dump);
+        // img_version, fdinfo_per_id
+        let inventory = Message::new().uint(1, 2u32).bool(2, true).and(&fields);
+        dump.image("inventory.img", magic::INVENTORY, &[inventory]);
+        open(&Archive::bare(&dump, "")).criu().tcp_close
+    };
+    assert_eq!(closed(Message::new()), None, "CRIU before 3.15");
+    assert_eq!(closed(Message::new().uint(11, 0u32)), Some(false));
+    assert_eq!(closed(Message::new().bool(10, true).uint(11, 0u32)), Some(true));
+}
+
+#[test]
+fn a_machine_has_the_name_that_its_kernel_gives_it() {
+    use criu_image::ByteOrder::{Big, Little};
+    assert_eq!(ModelArch::Ppc64.machine(Little), "ppc64le");
+    assert_eq!(ModelArch::Ppc64.machine(Big), "ppc64");
+    assert_eq!(ModelArch::S390.machine(Big), "s390x");
+    assert_eq!(ModelArch::Mips.machine(Big), "mips64");
+}
+
 #[test]
 fn compressed_pages_in_both_layouts() {
     for layout in [BlockLayout::A, BlockLayout::B] {
@@ -79,6 +118,72 @@ fn a_big_endian_machine() {
     let checkpoint = assert_family(&Archive::podman(&dump));
     assert_eq!(checkpoint.byte_order(), criu_image::ByteOrder::Big);
     assert_eq!(checkpoint.arch(), Some(ModelArch::S390));
+}
+
+/// A failed dump has no inventory, and every other image tells the byte order as well.
+#[test]
+fn a_failed_dump_of_a_big_endian_machine() {
+    let mut dump = Dump::new();
+    let mut raw: Vec<u8> = [34u32, 0, u32::MAX, 0, 4, 33].map(u32::to_be_bytes).concat();
+    raw.extend(99u64.to_be_bytes());
+    raw.resize(128, 0);
+    let queue = Message::new().message(1, &Message::new().bytes(1, raw)); // signals: siginfo
+    dump.arch(Arch::S390x)
+        .task(Task::new(1, 0).tc_extra(&Message::new().message(10, &queue)))
+        .without("inventory.img")
+        .without("pstree.img");
+    let checkpoint = open(&Archive::bare(&dump, ""));
+    assert_eq!(checkpoint.byte_order(), criu_image::ByteOrder::Big);
+    let [signal] = task(&checkpoint, 1).pending.as_slice() else { panic!("no signal") };
+    assert_eq!((signal.signo, signal.value), (34, Some(99)));
+    assert_eq!((signal.pid.map(|pid| pid.0), signal.uid), (Some(4), Some(33)));
+}
+
+#[test]
+fn a_32_bit_program_tells_the_page_size_in_words_of_its_own() {
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0).compat().argv(&["i386"])).without("pages-1.img");
+    let checkpoint = open(&Archive::bare(&dump, ""));
+    assert_eq!(checkpoint.page_size(), (4096, PageSizeSource::Auxv));
+}
+
+/// A pre-dump has no memory map with an auxiliary vector, and in a compressed one the pages files tell nothing.
+#[test]
+fn the_page_size_is_told_by_what_addresses_are_multiples_of() {
+    let compressed = Dialect::V12(Compression::per_page(BlockLayout::B));
+    let mut dump = Dump::new();
+    let runs = (0..20u64).map(|n| 0x7000_0000_0000 + n * 3 * 0x4000);
+    let task =
+        runs.fold(Task::new(1, 0), |task, at| task.map(Vma::anon(at, 0x4000)).noise(at, 1, 7));
+    dump.dialect(compressed).arch(Arch::Aarch64 { page_size: 16384 }).task(task).pre_dump();
+    let checkpoint = open(&Archive::bare(&dump, ""));
+    assert_eq!(checkpoint.page_size(), (16384, PageSizeSource::Alignment));
+
+    // The usual one of a machine is not believed against addresses that are no multiples of it.
+    let mut dump = Dump::new();
+    let task = Task::new(1, 0).map(Vma::anon(0x7000_0000_1000, 4096)).noise(0x7000_0000_1000, 1, 7);
+    dump.dialect(compressed).arch(Arch::Ppc64le { page_size: 4096 }).task(task).without("mm-1.img");
+    let checkpoint = open(&Archive::bare(&dump, ""));
+    assert_eq!(checkpoint.page_size(), (4096, PageSizeSource::Alignment));
+}
+
+#[test]
+fn forms_of_the_images_that_are_not_known_are_told() {
+    let mut dump = Dump::new();
+    family(&mut dump);
+    // img_version, fdinfo_per_id, compress
+    let inventory = Message::new().uint(1, 9u32).bool(2, true).uint(15, 7u32);
+    dump.image("inventory.img", magic::INVENTORY, &[inventory]);
+    let checkpoint = open(&Archive::podman(&dump));
+    assert_told(&checkpoint, "version 9 of the images is not known");
+    assert_told(&checkpoint, "compression 7 of the pages is not known");
+    assert_eq!(argv(&checkpoint, 4), ["sleep", "3600"]);
+
+    let mut dump = Dump::new();
+    family(&mut dump);
+    dump.raw("cipher.img", *b"an envelope");
+    let checkpoint = open(&Archive::podman(&dump));
+    assert_told(&checkpoint, "the dump is encrypted (cipher.img)");
 }
 
 #[test]

@@ -11,6 +11,7 @@
 )]
 
 mod artifacts;
+mod attributes;
 mod changes;
 mod containers;
 mod damage;
