@@ -58,6 +58,7 @@ pub(crate) fn page_size_source(source: PageSizeSource) -> &'static str {
     match source {
         PageSizeSource::PagesFile => "pages-file",
         PageSizeSource::Auxv => "auxv",
+        PageSizeSource::Alignment => "alignment",
         PageSizeSource::Architecture => "architecture",
         _ => "unknown",
     }

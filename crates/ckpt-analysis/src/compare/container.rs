@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use ckpt_model::{Arch, Checkpoint, Container, Event};
+use ckpt_model::{Checkpoint, Container, Event};
 
 use super::meaning;
 
@@ -112,7 +112,7 @@ fn list(checkpoint: &Checkpoint) -> Vec<(&'static str, Option<String>)> {
         (ADDRESSES, addresses(container)),
         ("kernel", container.host.kernel.clone()),
         ("criu", container.host.criu.clone()),
-        ("arch", checkpoint.arch().map(Arch::name)),
+        ("arch", checkpoint.arch().map(|arch| arch.machine(checkpoint.byte_order()))),
         ("page_size", page_size),
         ("created", time(Event::Created)),
         ("started", time(Event::Started)),

@@ -158,7 +158,11 @@ fn groups(info: &InfoDocument<'_>, legible: &Legible<'_>) -> Vec<Group> {
             )
             .fact("Dump", log.and_then(|log| log.outcome))
             .fact("Compression", info.criu.compression.as_deref())
-            .fact("TCP", info.criu.tcp_close.then_some("connections were closed, not dumped")),
+            .fact(
+                "TCP",
+                (info.criu.tcp_close == Some(true))
+                    .then_some("connections were closed, not dumped"),
+            ),
     );
     groups.push(
         Group::new("Host")

@@ -86,6 +86,8 @@ pub(super) fn mark(mark: Mark, task: &Task) -> String {
         },
         Mark::Cycle => "is its own ancestor".to_owned(),
         Mark::DuplicatePid => "pid occurs twice".to_owned(),
+        Mark::NoAddressRandomisation => "addresses not randomised".to_owned(),
+        Mark::ReadImpliesExec => "readable is executable".to_owned(),
         _ => mark.word().to_owned(),
     }
 }

@@ -1,6 +1,8 @@
 //! What `tree` shows below a process when it is asked for: threads, credentials, namespaces, environment.
 
-use ckpt_model::{Credentials, Namespaces, PendingSignal, Seccomp, Task, Thread, escape};
+use ckpt_model::{
+    Credentials, Namespaces, PendingSignal, Personality, Seccomp, Task, Thread, escape,
+};
 use criu_image::names;
 
 use super::tree::TreeOptions;
@@ -65,6 +67,14 @@ fn thread(thread: &Thread, task: &Task) -> Detail {
     }
     if let Some(nice) = thread.nice.filter(|nice| *nice != 0) {
         text.push_str(&format!("  nice {nice}"));
+    }
+    if thread.compat == Some(true) {
+        text.push_str("  32-bit");
+    }
+    if let Some(signal) = thread.parent_death_signal.filter(|signal| *signal != 0) {
+        let machine = thread.core.as_ref().map(|core| core.mtype);
+        let signal = names::signal_text(machine, signal.into());
+        text.push_str(&format!("  gets {signal} when its parent ends"));
     }
     if let Some(creds) = task.own_credentials(thread) {
         text.push_str(&format!(
@@ -132,6 +142,32 @@ fn creds(task: &Task, details: &mut Vec<Detail>) {
     if let Some(mode) = task.seccomp {
         details.push(Detail { label: "seccomp", text: words::seccomp(mode).into_owned() });
     }
+    details.extend(unusual(task).map(|(label, text)| Detail { label, text }));
+}
+
+/// What few processes have: a personality of their own, an audited login, no core, other processes' orphans.
+fn unusual(task: &Task) -> impl Iterator<Item = (&'static str, String)> {
+    const UNSET: u32 = u32::MAX;
+    let personality = task.personality.filter(|personality| personality.stored != 0);
+    let personality = personality.map(|Personality { value, stored }| match value {
+        Some(value) => names::PERSONALITY.text(value.into()),
+        None => format!("unknown ({stored})"),
+    });
+    let login = task.loginuid.filter(|uid| *uid != UNSET).map(|uid| uid.to_string());
+    let dumpable = match task.dumpable {
+        None | Some(1) => None,
+        Some(0) => Some("no: only root may look into it".to_owned()),
+        Some(2) => Some("for root alone".to_owned()),
+        Some(other) => Some(format!("unknown ({other})")),
+    };
+    let reaper = (task.child_subreaper == Some(true)).then(|| "adopts orphans".to_owned());
+    let all = [
+        ("personality", personality),
+        ("login uid", login),
+        ("dumpable", dumpable),
+        ("subreaper", reaper),
+    ];
+    all.into_iter().filter_map(|(label, text)| Some((label, text?)))
 }
 
 /// `1000`, or all four when they differ.

@@ -176,7 +176,7 @@ fn checkpoint_facts(checkpoint: &Checkpoint, container: &Container) -> Section {
     let version = container.engine_version.as_ref().map(|version| format!(" {}", plain(version)));
     section.row("engine", format!("{}{}", container.engine.word(), version.unwrap_or_default()));
     if let Some(arch) = checkpoint.arch() {
-        section.row("architecture", plain(&arch.name()));
+        section.row("architecture", plain(&arch.machine(checkpoint.byte_order())));
     }
     section.told("kernel", container.host.kernel.as_ref());
     section.told("architecture of the host", container.host.arch.as_ref());
@@ -326,7 +326,7 @@ fn criu(checkpoint: &Checkpoint, facts: &CriuFacts) -> Section {
     if let Some(compression) = facts.compression {
         section.row("compression", words::compression(compression));
     }
-    if facts.tcp_close {
+    if facts.tcp_close == Some(true) {
         section.row("TCP connections", "closed instead of dumped");
     }
     if let Some(lsm) = facts.lsm {

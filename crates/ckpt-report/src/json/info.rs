@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ckpt_model::{
-    Account, Accounting, Arch, BindMount, Checkpoint, Container, CriuFacts, Event, Host,
-    ImageDirectory, Interface, Moment, Pod, Sizes, SpecMount, Standing,
+    Account, Accounting, BindMount, Checkpoint, Container, CriuFacts, Event, Host, ImageDirectory,
+    Interface, Moment, Pod, Sizes, SpecMount, Standing,
 };
 use criu_image::ByteOrder;
 use criu_image::messages::DumpStatsEntry;
@@ -82,7 +82,7 @@ pub fn info(checkpoint: &Checkpoint) -> InfoDocument<'_> {
         checkpointed_at: time(container, Event::Checkpointed),
         statistics: checkpoint.statistics().map(StatisticsRecord::of),
         sizes: SizesRecord::of(checkpoint.sizes()),
-        arch: checkpoint.arch().map(Arch::name),
+        arch: checkpoint.arch().map(|arch| arch.machine(checkpoint.byte_order())),
         times: container.times.iter().map(MomentRecord::of).collect(),
         network: container.network.iter().map(InterfaceRecord::of).collect(),
         mounts: container.mounts.iter().map(SpecMountRecord::of).collect(),
@@ -365,7 +365,7 @@ pub struct CriuRecord<'a> {
     /// `none`, `lz4-page` or `lz4-region`.
     pub compression: Option<Word>,
     /// Whether TCP connections were closed instead of dumped.
-    pub tcp_close: bool,
+    pub tcp_close: Option<bool>,
     /// Security module of the host: `none`, `selinux` or `apparmor`.
     pub lsm: Option<Word>,
     /// Uptime of the host when the dump began, microseconds.
@@ -374,7 +374,7 @@ pub struct CriuRecord<'a> {
     pub byte_order: &'static str,
     /// Bytes of a page.
     pub page_size: u64,
-    /// How that is known: `pages-file`, `auxv` or `architecture`.
+    /// How that is known: `pages-file`, `auxv`, `alignment` or `architecture`.
     pub page_size_source: &'static str,
     /// What else the dump log says.
     pub log: Option<LogRecord<'a>>,

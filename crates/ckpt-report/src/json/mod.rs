@@ -3,6 +3,7 @@
 //! `null` means *not known*. Addresses are strings such as `"0x7f76c1772190"`, masks 16 hexadecimal digits. Text that is
 //! not UTF-8 has its other bytes as `\xff`, and the same key with the suffix `_base64` carries the bytes themselves.
 
+mod attributes;
 mod build;
 mod compare;
 mod custody;
@@ -28,6 +29,7 @@ mod triage;
 mod verify;
 mod write;
 
+pub use attributes::*;
 pub use build::*;
 pub use compare::*;
 pub use custody::*;

@@ -6,9 +6,13 @@ use ckpt_model::{
     Capabilities, Checkpoint, Credentials, FileRef, Namespace, Namespaces, NotCaptured,
     PendingSignal, StaleImage, Strings, Task, Thread,
 };
-use criu_image::names::signal_text;
+use criu_image::names::{TASK_FLAGS, signal_text};
 use serde::{Serialize, Serializer};
 
+use super::attributes::{
+    BitsRecord, CgroupRecord, HandlerRecord, PersonalityRecord, RobustListRecord, RseqRecord,
+    SignalStackRecord, TimersRecord,
+};
 use super::shared::{
     DefectRecord, EvidenceRecord, Limit, address, base64, defects, fields, list_fields, mask,
 };
@@ -138,12 +142,30 @@ pub struct ProcessRecord<'a> {
     pub sigign: Option<String>,
     /// Signals that have a handler.
     pub sigcgt: Option<String>,
+    /// Signals that have a handler, with it.
+    pub handlers: Option<Vec<HandlerRecord>>,
     /// Resource limits by name.
     pub rlimits: Option<RlimitRecords>,
     /// Out-of-memory score adjustment.
     pub oom_score_adj: Option<i32>,
     /// Login uid; 4294967295 when unset.
     pub loginuid: Option<u32>,
+    /// How the kernel treats its program.
+    pub personality: Option<PersonalityRecord>,
+    /// `PF_*` flags of the kernel.
+    pub kernel_flags: Option<BitsRecord>,
+    /// Whether it adopts orphaned descendants.
+    pub child_subreaper: Option<bool>,
+    /// Number of the signal that stopped it.
+    pub stop_signal: Option<u32>,
+    /// Whether it leaves a core: 0 no, and only root may look into it; 1 yes; 2 one that root alone can read.
+    pub dumpable: Option<i32>,
+    /// Whether it has forbidden huge pages.
+    pub thp_disabled: Option<bool>,
+    /// Its timers.
+    pub timers: Option<TimersRecord>,
+    /// Its cgroups, one in each hierarchy.
+    pub cgroups: Option<Vec<CgroupRecord<'a>>>,
     /// Namespaces by CRIU's ids.
     pub namespaces: Option<NamespaceRecords>,
     /// What is shared with another process.
@@ -196,9 +218,18 @@ impl<'a> ProcessRecord<'a> {
             shdpnd: task.shdpnd.map(mask),
             sigign: task.sigign.map(mask),
             sigcgt: task.sigcgt.map(mask),
+            handlers: HandlerRecord::list(task),
             rlimits: RlimitRecords::of(task),
             oom_score_adj: task.oom_score_adj,
             loginuid: task.loginuid,
+            personality: task.personality.map(PersonalityRecord::of),
+            kernel_flags: task.kernel_flags.map(|flags| BitsRecord::of(&TASK_FLAGS, flags)),
+            child_subreaper: task.child_subreaper,
+            stop_signal: task.stop_signal,
+            dumpable: task.dumpable,
+            thp_disabled: task.thp_disabled,
+            timers: task.timers.as_ref().map(TimersRecord::of),
+            cgroups: task.cgroups.as_deref().map(CgroupRecord::list),
             namespaces: task.namespaces.as_ref().map(NamespaceRecords::of),
             shares: task
                 .shares
@@ -299,6 +330,26 @@ pub struct ThreadRecord<'a> {
     pub reset_on_fork: bool,
     /// Nice value.
     pub nice: Option<i32>,
+    /// Number of the signal that it gets when its parent ends, 0 for none.
+    pub parent_death_signal: Option<u32>,
+    /// Timer slack, nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timer_slack_ns: Option<u64>,
+    /// Alternate stack for signal handlers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal_stack: Option<SignalStackRecord>,
+    /// Futexes that the kernel gives up when it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub robust_list: Option<RobustListRecord>,
+    /// Restartable sequences.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rseq: Option<RseqRecord>,
+    /// Whether it runs 32-bit code on a 64-bit x86.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compat: Option<bool>,
+    /// Its cgroups, where they are not those of the process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroups: Option<Vec<CgroupRecord<'a>>>,
     /// Its credentials, where they are not those of the process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<CredentialsRecord<'a>>,
@@ -392,6 +443,8 @@ impl SignalRecord {
 
 impl<'a> ThreadRecord<'a> {
     pub(super) fn of(thread: &'a Thread, task: &Task) -> Self {
+        let own_cgroups = thread.cgroups.as_deref().filter(|_| thread.cgroups != task.cgroups);
+        let registered = thread.registered;
         let (comm, comm_base64) = fields(thread.comm.as_ref());
         Self {
             tid: thread.tid.0,
@@ -405,6 +458,13 @@ impl<'a> ThreadRecord<'a> {
             sched_priority: thread.sched_priority,
             reset_on_fork: thread.reset_on_fork,
             nice: thread.nice,
+            parent_death_signal: thread.parent_death_signal,
+            timer_slack_ns: thread.timer_slack,
+            signal_stack: registered.signal_stack.map(SignalStackRecord::of),
+            robust_list: registered.robust_list.map(RobustListRecord::of),
+            rseq: registered.rseq.map(RseqRecord::of),
+            compat: thread.compat,
+            cgroups: own_cgroups.map(CgroupRecord::list),
             credentials: task.own_credentials(thread).map(CredentialsRecord::of),
             pending: SignalRecord::list(&thread.pending, task),
         }

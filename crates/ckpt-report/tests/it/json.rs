@@ -162,6 +162,74 @@ fn tree_of_a_looper() {
     }
 }
 
+/// What a process has set for itself, and what nobody set.
+#[test]
+fn tree_has_the_attributes_of_processes_and_threads() {
+    let tc = Message::new()
+        .uint(3, 440_008u32) // personality: the digits of 0x00440008
+        .uint(4, 0x4000_0140u32) // flags
+        .bool(18, true); // child_subreaper
+    let stack = Message::new().uint(1, 0x7000_0000u32).uint(2, 8192u32).uint(3, 0u32);
+    let rseq = Message::new().uint(1, 0x1a0_0ce0u32).uint(2, 32u32).uint(3, 0x5305_3053u32);
+    let thread = Message::new()
+        .uint(1, 0x1a0_06a0u32) // futex_rla
+        .message(7, &stack)
+        .uint(8, 9u32) // pdeath_sig
+        .message(15, &rseq)
+        .uint(17, 50_000u32); // timerslack_ns
+    let mut dump = Dump::new();
+    dump.cgroup("/machine.slice/libpod-1.scope").task(Task::new(1, 0)).task(
+        Task::new(7, 1)
+            .tc_extra(&tc)
+            .thread_extra(&thread)
+            .mm_extra(&Message::new().int(15, 0)) // dumpable
+            .compat(),
+    );
+    let document = tree(&open(&dump));
+    let odd = &document["processes"][1];
+    assert_eq!(
+        odd["personality"],
+        json!({
+            "value": "00440008",
+            "domain": "PER_LINUX32",
+            "flags": ["ADDR_NO_RANDOMIZE", "READ_IMPLIES_EXEC"],
+            "stored": 440_008
+        })
+    );
+    let flags = json!({
+        "value": "40000140",
+        "names": ["PF_FORKNOEXEC", "PF_SUPERPRIV", "0x40000000"]
+    });
+    assert_eq!(odd["kernel_flags"], flags);
+    assert_eq!(odd["marks"], json!(["no-address-randomisation", "read-implies-exec"]));
+    assert_eq!((&odd["child_subreaper"], &odd["stop_signal"]), (&json!(true), &Value::Null));
+    assert_eq!((&odd["dumpable"], &odd["thp_disabled"]), (&json!(0), &json!(false)));
+    let none = json!({"left": [0, 0], "interval": [0, 0]});
+    assert_eq!(odd["timers"], json!({"real": none, "virtual": none, "prof": none, "posix": []}));
+    assert_eq!(odd["handlers"], json!([]));
+    let cgroups =
+        json!([{"controllers": "", "path": "/machine.slice/libpod-1.scope", "outside": null}]);
+    assert_eq!(odd["cgroups"], cgroups);
+    let thread = &odd["threads"][0];
+    assert_eq!(thread["parent_death_signal"], 9);
+    assert_eq!((&thread["timer_slack_ns"], &thread["compat"]), (&json!(50_000), &json!(true)));
+    let stack = json!({"start": "0x70000000", "size": 8192, "flags": []});
+    assert_eq!(thread["signal_stack"], stack);
+    assert_eq!(thread["robust_list"], json!({"head": "0x1a006a0", "size": 24}));
+    let rseq = json!({"area": "0x1a00ce0", "size": 32, "signature": "53053053"});
+    assert_eq!(thread["rseq"], rseq);
+    assert_eq!(thread.get("cgroups"), None);
+
+    let usual = &document["processes"][0];
+    assert_eq!(usual["personality"]["value"], "00000000");
+    assert_eq!(usual["personality"]["flags"], json!([]));
+    assert_eq!(usual["child_subreaper"], Value::Null, "not in the image");
+    assert_eq!(usual["threads"][0]["parent_death_signal"], 0);
+    for absent in ["signal_stack", "robust_list", "rseq", "timer_slack_ns"] {
+        assert_eq!(usual["threads"][0].get(absent), None, "{absent}");
+    }
+}
+
 #[test]
 fn a_pid_brings_its_descendants() {
     let checkpoint = open(&stories::looper());
