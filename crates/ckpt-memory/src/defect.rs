@@ -48,6 +48,19 @@ pub enum Defect {
         /// `pagemap_entry.flags`.
         flags: u32,
     },
+    /// The flags of an entry tell no place where its pages are, or something that this version does not know. Of those that
+    /// are not known only the first entry is told.
+    #[error(
+        "pagemap entry {index} at {start} has flags {flags:#x}, which tell no place of its pages, or are not known"
+    )]
+    Flags {
+        /// The entry.
+        index: usize,
+        /// Where it starts.
+        start: VirtAddr,
+        /// `pagemap_entry.flags`.
+        flags: u32,
+    },
     /// An entry is of no page at all.
     #[error("pagemap entry {index} at {start}: it is of no page")]
     NoPages {

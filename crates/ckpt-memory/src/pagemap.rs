@@ -127,7 +127,9 @@ impl Run {
             (RunKind::Stored { offset }, RunKind::Stored { offset: next }) => {
                 offset.checked_add(self.end.since(self.start)) == Some(*next)
             }
-            (RunKind::Parent, RunKind::Parent) | (RunKind::Lazy, RunKind::Lazy) => true,
+            (RunKind::Parent, RunKind::Parent)
+            | (RunKind::Lazy, RunKind::Lazy)
+            | (RunKind::Nowhere, RunKind::Nowhere) => true,
             _ => false,
         };
         let joins = joins && self.end == next.start;
@@ -152,6 +154,8 @@ pub enum RunKind {
     Parent,
     /// Sent to the restoring side when first touched (lazy migration): in no image.
     Lazy,
+    /// The entry does not tell.
+    Nowhere,
 }
 
 /// Blocks of a compressed run.
@@ -167,13 +171,25 @@ struct Layout {
     page_size: u64,
     offset: u64,
     ordered: bool,
+    /// Whether flags that are not known have been told.
+    told_unknown: bool,
     runs: Vec<Run>,
     defects: Vec<Defect>,
 }
 
+/// `PE_PARENT`, `PE_LAZY`, `PE_PRESENT`, `PE_PAYLOAD_ALIGNED`: `criu/include/pagemap.h`.
+const KNOWN_FLAGS: u32 = 0xf;
+
 impl Layout {
     fn of(page_size: u64) -> Self {
-        Self { page_size, offset: 0, ordered: true, runs: Vec::new(), defects: Vec::new() }
+        Self {
+            page_size,
+            offset: 0,
+            ordered: true,
+            told_unknown: false,
+            runs: Vec::new(),
+            defects: Vec::new(),
+        }
     }
 
     /// Takes one entry in; `None` when where its bytes end cannot be told.
@@ -195,8 +211,14 @@ impl Layout {
         if !record.stored() && (record.blocks.is_some() || record.payload_aligned()) {
             self.defects.push(Defect::NotStored { index, start });
         }
+        let placed = record.stored() || record.in_parent() || record.lazy();
+        let flags = entry.flags.unwrap_or_default();
+        let unknown = flags & !KNOWN_FLAGS != 0;
+        if !placed || (unknown && !self.told_unknown) {
+            self.told_unknown |= unknown;
+            self.defects.push(Defect::Flags { index, start, flags });
+        }
         if record.stored() && record.in_parent() {
-            let flags = entry.flags.unwrap_or_default();
             self.defects.push(Defect::Contradiction { index, start, flags });
         }
         let kind = if record.stored() {
@@ -207,8 +229,10 @@ impl Layout {
             stored
         } else if record.in_parent() {
             RunKind::Parent
-        } else {
+        } else if record.lazy() {
             RunKind::Lazy
+        } else {
+            RunKind::Nowhere
         };
         if self.runs.last().is_some_and(|last| start < last.end) {
             self.ordered = false;

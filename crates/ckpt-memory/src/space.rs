@@ -282,6 +282,7 @@ impl AddressSpace {
                     return Ok(Place { len, what: What::Compressed { link, depth, run, blocks } });
                 }
                 RunKind::Lazy => return Ok(Place::missing(at, end, Missing::Lazy)),
+                RunKind::Nowhere => return Ok(Place::missing(at, end, Missing::PagemapDamaged)),
                 RunKind::Parent => {}
             }
         }

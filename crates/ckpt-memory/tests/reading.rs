@@ -130,10 +130,21 @@ fn hostile_entries_are_defects() {
     assert!(disorder.runs.windows(2).all(|pair| pair[0].end <= pair[1].start));
     let both = image(vec![entry(0x1000, 1, PRESENT | PARENT)]);
     assert!(matches!(both.defects[..], [Defect::Contradiction { flags: 5, .. }]));
+    let nowhere = image(vec![entry(0x1000, 1, 0), entry(0x2000, 1, 0x10)]);
+    assert!(matches!(
+        nowhere.defects[..],
+        [Defect::Flags { index: 0, flags: 0, .. }, Defect::Flags { index: 1, flags: 0x10, .. }]
+    ));
+    let later = image(vec![entry(0x1000, 1, PRESENT | 0x10), entry(0x3000, 1, PRESENT | 0x10)]);
+    assert!(matches!(later.defects[..], [Defect::Flags { index: 0, flags: 0x14, .. }]));
     let none = image(vec![entry(0x1000, 0, PRESENT)]);
     assert_eq!(none.defects, [Defect::NoPages { index: 0, start: VirtAddr(0x1000) }]);
     let aligned = image(vec![entry(0x1000, 1, PARENT | ALIGNED)]);
     assert_eq!(aligned.defects, [Defect::NotStored { index: 0, start: VirtAddr(0x1000) }]);
+    let lost = link(vec![entry(0x1000, 1, 0)], Vec::new());
+    let space = AddressSpace::new(vec![vma(0x1000, 0x2000, ANON_PRIVATE)], vec![lost], PAGE);
+    let (_, why) = space.read_prefix(VirtAddr(0x1000), PAGE);
+    assert_eq!(why, Some(Missing::PagemapDamaged));
     let short = link(vec![entry(0x1000, 3, PRESENT)], stored(2, 0));
     assert_eq!(
         short.defects(),

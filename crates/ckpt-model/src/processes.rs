@@ -13,11 +13,11 @@ use criu_image::messages::{
 
 use crate::attributes::{CgroupPlace, Dispositions, Personality, Timers};
 use crate::cmdline;
-use crate::defect::Defects;
+use crate::defect::{DefectKind, Defects};
 use crate::files::FileTable;
 use crate::images::Images;
 use crate::memory::Memory;
-use crate::registers::Arch;
+use crate::registers::{self, Arch};
 use crate::signals::PendingSignal;
 use crate::task::{
     Credentials, Mark, Namespace, Namespaces, Rlimit, Seccomp, Share, Shared, Task, TaskState,
@@ -159,6 +159,14 @@ impl Reader<'_> {
             return;
         };
         let state = TaskState::from_raw(tc.task_state);
+        if let TaskState::Unknown(number) = state {
+            let place = self.images.place(ImageKind::Core, id);
+            self.defects.tell(
+                DefectKind::Unknown,
+                place,
+                format!("task state {number} is not known"),
+            );
+        }
         task.state = Some(state);
         task.exit_code = (state == TaskState::Zombie).then_some(tc.exit_code);
         task.comm = Some(Text(tc.comm.clone()));
@@ -282,6 +290,13 @@ impl Reader<'_> {
         let own = core.thread_core.as_ref();
         let private = own.and_then(|thread| thread.signals_p.as_ref());
         let (id, arch) = (Some(u64::from(tid.0)), Arch::from_raw(core.mtype));
+        let place = || self.images.place(ImageKind::Core, id);
+        if let Arch::Unknown(number) = arch {
+            let what = format!("architecture {number} is not known: registers are not read");
+            self.defects.tell(DefectKind::Unknown, place(), what);
+        } else if !registers::has(&core) {
+            self.defects.missing(place(), format!("no registers of thread {tid}"));
+        }
         let pending = self.pending(private, ImageKind::SignalPrivate, id, arch);
         // CRIU 3 has one set for all threads of a process, in the image of the leading one.
         let set = own.and_then(|thread| thread.cg_set);

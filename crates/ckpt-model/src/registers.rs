@@ -92,6 +92,21 @@ impl Arch {
     }
 }
 
+/// Whether a core has the registers of its own architecture.
+pub(crate) fn has(core: &CoreEntry) -> bool {
+    match Arch::from_raw(core.mtype) {
+        Arch::X86_64 => core.thread_info.is_some(),
+        Arch::Arm => core.ti_arm.is_some(),
+        Arch::Aarch64 => core.ti_aarch64.is_some(),
+        Arch::Ppc64 => core.ti_ppc64.is_some(),
+        Arch::S390 => core.ti_s390.is_some(),
+        Arch::Mips => core.ti_mips.is_some(),
+        Arch::Loongarch64 => core.ti_loongarch64.is_some(),
+        Arch::Riscv64 => core.ti_riscv64.is_some(),
+        Arch::Unknown(_) => false,
+    }
+}
+
 /// Stack pointer and instruction pointer of a thread, as far as its registers are in the image.
 pub(crate) fn pointers(core: &CoreEntry) -> (Option<VirtAddr>, Option<VirtAddr>) {
     let (sp, ip) = match Arch::from_raw(core.mtype) {

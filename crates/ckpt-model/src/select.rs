@@ -88,7 +88,7 @@ impl Selector {
                             ranges.push(at..at.saturating_add(to.saturating_sub(from)));
                         }
                         RunKind::Compressed(_) => return None,
-                        RunKind::Parent | RunKind::Lazy => {}
+                        RunKind::Parent | RunKind::Lazy | RunKind::Nowhere => {}
                     }
                 }
             }

@@ -187,7 +187,9 @@ impl Facts {
         *total = total.saturating_add(stored);
         self.in_parent =
             self.in_parent.saturating_add(sum(|entry| !entry.stored() && entry.in_parent()));
-        self.lazy = self.lazy.saturating_add(sum(|entry| !entry.stored() && !entry.in_parent()));
+        self.lazy = self
+            .lazy
+            .saturating_add(sum(|entry| !entry.stored() && !entry.in_parent() && entry.lazy()));
         self.users.entry(pagemap.pages_id.into()).or_default().push(at.to_owned());
     }
 }

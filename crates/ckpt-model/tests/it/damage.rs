@@ -2,7 +2,7 @@
 
 use ckpt_archive::{Evidence, Options};
 use ckpt_memory::{MappingKind, Span, VirtAddr};
-use ckpt_model::{Checkpoint, DefectKind, DumpKind, MemorySizes, Pid};
+use ckpt_model::{Checkpoint, DefectKind, DumpKind, MemorySizes, Pid, TaskState};
 use ckpt_synth::{Archive, Dump, File, Message, Task, Vma, magic};
 
 use crate::{argv, assert_told, open, task};
@@ -123,7 +123,23 @@ fn what_criu_always_writes_is_missed_and_not_taken_for_zero_in_silence() {
         &checkpoint,
         "core-2.img: record 0: 10 field(s) that CRIU always writes are not there and read as 0",
     );
+    assert_told(&checkpoint, "core-2.img: no registers of thread 2");
     assert!(checkpoint.defects().iter().all(|defect| defect.kind == DefectKind::Missing));
+}
+
+#[test]
+fn states_and_machines_that_are_not_known_are_told_and_keep_their_numbers() {
+    let mut dump = three();
+    let task = (1..=5u32).fold(Message::new(), |task, field| task.uint(field, 77u32));
+    let thread = Message::new().uint(1, 0u32).uint(2, 24u32);
+    let core = Message::new().uint(1, 99u32).message(3, &task.bytes(6, "task-2"));
+    dump.image("core-2.img", magic::CORE, &[core.message(5, &thread)]);
+    let checkpoint = open(&Archive::podman(&dump));
+    assert_eq!(crate::task(&checkpoint, 2).state, Some(TaskState::Unknown(77)));
+    assert_eq!(argv(&checkpoint, 2), ["task-2"]);
+    assert_told(&checkpoint, "core-2.img: task state 77 is not known");
+    assert_told(&checkpoint, "core-2.img: architecture 99 is not known: registers are not read");
+    assert!(checkpoint.defects().iter().all(|defect| defect.kind == DefectKind::Unknown));
 }
 
 #[test]
