@@ -245,6 +245,42 @@ mod tests {
     }
 
     #[test]
+    fn what_few_processes_have_is_told_of_those_alone() {
+        let lines = |task: &Task| {
+            unusual(task).map(|(label, text)| format!("{label}: {text}")).collect::<Vec<_>>()
+        };
+        let mut task = Task::default();
+        assert_eq!(lines(&task), Vec::<String>::new(), "nothing is known");
+        task.personality = Some(Personality { value: Some(0), stored: 0 });
+        (task.loginuid, task.dumpable) = (Some(u32::MAX), Some(1));
+        task.child_subreaper = Some(false);
+        assert_eq!(lines(&task), Vec::<String>::new(), "nothing is unusual");
+        task.personality = Some(Personality { value: Some(0x4_0000), stored: 40_000 });
+        (task.loginuid, task.dumpable) = (Some(1000), Some(0));
+        task.child_subreaper = Some(true);
+        assert_eq!(
+            lines(&task),
+            [
+                "personality: PER_LINUX | ADDR_NO_RANDOMIZE",
+                "login uid: 1000",
+                "dumpable: no: only root may look into it",
+                "subreaper: adopts orphans",
+            ]
+        );
+        task.personality = Some(Personality { value: None, stored: 100_000_000 });
+        assert_eq!(lines(&task)[0], "personality: unknown (100000000)");
+    }
+
+    #[test]
+    fn threads_tell_their_mode_and_what_their_parent_means_to_them() {
+        let text = |of: Thread| thread(&of, &Task::default()).text;
+        let mut of = Thread::default();
+        assert_eq!(text(of.clone()), "0");
+        (of.compat, of.parent_death_signal) = (Some(true), Some(9));
+        assert_eq!(text(of), "0  32-bit  gets SIGKILL when its parent ends");
+    }
+
+    #[test]
     fn capability_sets() {
         assert_eq!(cap_names(0), "none");
         assert_eq!(cap_names(0x1ff_ffff_ffff), "all");

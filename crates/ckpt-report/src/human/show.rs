@@ -219,7 +219,7 @@ fn text(shown: &Shown, show: Show) -> String {
         Shown::Signed(number) => number.to_string(),
         Shown::Bool(value) => value.to_string(),
         Shown::Rendered { text, raw } => match show {
-            Show::Names(_) | Show::Signal => format!("{text} ({raw})"),
+            Show::Names(_) | Show::Signal | Show::Personality => format!("{text} ({raw})"),
             Show::Flags(_) | Show::OpenFlags | Show::MapFlags => format!("{text} ({raw:#x})"),
             _ => text.clone(),
         },
