@@ -4,16 +4,17 @@
 //! Source: `criu/images/core.proto`, `timer.proto`, `sa.proto`, `rseq.proto`, `cgroup.proto`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use ckpt_memory::VirtAddr;
 use criu_image::messages::{
-    CgMemberEntry, CgroupEntry, ItimerEntry, PosixTimerEntry, SaEntry, TaskTimersEntry,
-    ThreadCoreEntry,
+    CgroupEntry, ItimerEntry, PosixTimerEntry, SaEntry, TaskTimersEntry, ThreadCoreEntry,
 };
 use criu_image::names;
 
 use crate::Text;
+use crate::defect::Defects;
 use crate::registers::Arch;
 
 /// `personality(2)`: how the kernel treats a program that was written for another system, or that asked for it.
@@ -224,16 +225,39 @@ pub struct CgroupPlace {
     pub outside: Option<u32>,
 }
 
-/// The sets of the image by number; of two with one number the first counts.
-pub(crate) fn cgroups(cgroup: &CgroupEntry) -> HashMap<u32, Arc<[CgroupPlace]>> {
-    let place = |member: &CgMemberEntry| CgroupPlace {
-        controllers: Text(member.name.clone()),
-        path: Text(member.path.clone()),
-        outside: member.cgns_prefix,
-    };
-    let mut sets = HashMap::new();
+/// Most places of one set that are kept, and most bytes of their names and paths. Linux has sixteen controllers, and tells
+/// paths of a page at most. A set is told with every process that is in it.
+const MOST_PLACES: usize = 32;
+const MOST_BYTES: usize = 16 << 10;
+
+/// The sets of the image by number; of two with one number the first counts. `place`: path of the image.
+pub(crate) fn cgroups(
+    cgroup: &CgroupEntry,
+    place: &str,
+    defects: &Defects,
+) -> HashMap<u32, Arc<[CgroupPlace]>> {
+    let mut sets: HashMap<u32, Arc<[CgroupPlace]>> = HashMap::new();
     for set in &cgroup.sets {
-        sets.entry(set.id).or_insert_with(|| set.ctls.iter().map(place).collect());
+        let Entry::Vacant(vacant) = sets.entry(set.id) else { continue };
+        let mut left = MOST_BYTES;
+        let places = set.ctls.iter().take(MOST_PLACES).map_while(|member| {
+            left = left.checked_sub(member.name.len())?.checked_sub(member.path.len())?;
+            Some(CgroupPlace {
+                controllers: Text(member.name.clone()),
+                path: Text(member.path.clone()),
+                outside: member.cgns_prefix,
+            })
+        });
+        let places = vacant.insert(places.collect());
+        if places.len() < set.ctls.len() {
+            let what = format!(
+                "set {} has {} cgroups, more than there can be: the first {} are told",
+                set.id,
+                set.ctls.len(),
+                places.len()
+            );
+            defects.suspect(place, what);
+        }
     }
     sets
 }

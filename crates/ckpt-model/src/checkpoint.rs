@@ -719,12 +719,16 @@ impl Checkpoint {
         self.processes.get_or_init(|| {
             let Some(images) = &self.images else { return Processes::default() };
             let cgroup = images.one::<CgroupEntry>(ImageKind::Cgroup, None, &self.defects);
+            let cgroups = cgroup.map(|cgroup| {
+                let place = images.place(ImageKind::Cgroup, None);
+                attributes::cgroups(&cgroup, &place, &self.defects)
+            });
             let reader = Reader {
                 images,
                 inventory: self.inventory(),
                 files: self.files(),
                 memory: self.chained_memory(),
-                cgroups: cgroup.as_ref().map(attributes::cgroups).unwrap_or_default(),
+                cgroups: cgroups.unwrap_or_default(),
                 defects: &self.defects,
             };
             let processes = reader.read();

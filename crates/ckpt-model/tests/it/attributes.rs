@@ -206,6 +206,30 @@ fn cgroups_are_those_of_the_process_or_of_its_threads() {
     }
 }
 
+/// Every process of a set tells all of it: a set of a million cgroups would be told a million times.
+#[test]
+fn a_set_of_more_cgroups_than_there_can_be_is_cut_and_told() {
+    let place =
+        |number: usize, path: &str| Message::new().bytes(1, format!("c{number}")).bytes(2, path);
+    for (number, path, kept) in
+        [(16, "/short", 16), (40, "/short", 32), (16, &"/x".repeat(2048), 3)]
+    {
+        let set = (0..number)
+            .fold(Message::new().uint(1, 2u32), |set, n| set.message(2, &place(n, path)));
+        let mut dump = Dump::new();
+        dump.task(Task::new(1, 0));
+        dump.image("cgroup.img", magic::CGROUP, &[Message::new().message(1, &set)]);
+        let checkpoint = open(&Archive::bare(&dump, ""));
+        let places = task(&checkpoint, 1).cgroups.as_ref().expect("cgroups").len();
+        assert_eq!(places, kept, "{number}");
+        let cut = kept < number;
+        assert_eq!(!told(&checkpoint).is_empty(), cut, "{:?}", told(&checkpoint));
+        if cut {
+            assert_told(&checkpoint, &format!("cgroup.img: set 2 has {number} cgroups"));
+        }
+    }
+}
+
 #[test]
 fn arguments_that_end_before_they_begin_are_no_empty_ones() {
     let mut dump = Dump::new();
