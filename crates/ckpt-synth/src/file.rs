@@ -37,6 +37,15 @@ pub enum File {
         /// Content, where the file was deleted.
         deleted: Option<Vec<u8>>,
     },
+    /// A file that lost its name while its inode had another one: CRIU links to it, and the image has the path of the link.
+    Linked {
+        /// The path that it had.
+        path: Vec<u8>,
+        /// Path of the link.
+        link: Vec<u8>,
+        /// Bytes.
+        size: u64,
+    },
     /// One end of a pipe.
     Pipe {
         /// Which pipe.
@@ -108,6 +117,12 @@ impl File {
     #[must_use]
     pub fn deleted(path: impl Into<Vec<u8>>, content: impl Into<Vec<u8>>) -> Self {
         Self::Reg { path: path.into(), flags: 0o100_002, pos: 0, deleted: Some(content.into()) }
+    }
+
+    /// A file that was deleted since and that CRIU kept by a link of its own.
+    #[must_use]
+    pub fn linked(path: impl Into<Vec<u8>>, link: impl Into<Vec<u8>>, size: u64) -> Self {
+        Self::Linked { path: path.into(), link: link.into(), size }
     }
 
     /// `/dev/null`, for reading and writing.

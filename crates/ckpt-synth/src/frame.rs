@@ -78,6 +78,8 @@ pub mod magic {
     pub const ITIMERS: u32 = 0x5746_4056;
     /// `rlimit-PID.img` (old).
     pub const RLIMIT: u32 = 0x5711_3925;
+    /// `tty-info.img`.
+    pub const TTY_INFO: u32 = 0x5945_3036;
     /// `stats-dump`.
     pub const STATS: u32 = 0x5709_3306;
 }

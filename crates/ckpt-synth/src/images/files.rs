@@ -103,6 +103,9 @@ impl FileTable {
                 let id = self.regular(path, *flags, *pos, mode, deleted.as_deref());
                 return (id, kind::REG);
             }
+            File::Linked { path, link, size } => {
+                return (self.linked(path, link, *size), kind::REG);
+            }
             File::Pipe { id: pipe, write, unread } => {
                 // CRIU writes a record of every pipe that somebody reads, empty ones too.
                 match self.pipes.iter_mut().find(|(known, _)| known == pipe) {
@@ -212,6 +215,33 @@ impl FileTable {
             let remap = Message::new().uint(1, id).uint(2, ghost).uint(3, 1u32); // orig_id, remap_id, remap_type: ghost
             self.remaps.push(remap);
         }
+        id
+    }
+
+    /// A file and the link that CRIU made to it, of which it notes neither mount nor size. Source: `criu/files-reg.c`,
+    /// `create_link_remap`.
+    fn linked(&mut self, path: &[u8], link: &[u8], size: u64) -> u32 {
+        let id = self.next_id();
+        let file = Message::new()
+            .uint(1, id) // id
+            .uint(2, 0o100_002u32) // flags
+            .uint(3, 0u32) // pos
+            .message(5, &fown()) // fown
+            .bytes(6, path) // name
+            .sint(7, i64::from(ROOT_MOUNT)) // mnt_id
+            .uint(8, size) // size
+            .uint(10, 0o100_600u32); // mode
+        self.entries.push(Entry { kind: kind::REG, id, field: 3, message: file });
+        let to = self.next_id();
+        let made = Message::new()
+            .uint(1, to) // id
+            .uint(2, 0u32) // flags
+            .uint(3, 0u32) // pos
+            .message(5, &fown()) // fown
+            .bytes(6, link); // name
+        self.entries.push(Entry { kind: kind::REG, id: to, field: 3, message: made });
+        let remap = Message::new().uint(1, id).uint(2, to).uint(3, 0u32); // orig_id, remap_id, remap_type: linked
+        self.remaps.push(remap);
         id
     }
 
