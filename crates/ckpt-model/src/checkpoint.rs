@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use ckpt_archive::{Evidence, MemberKind};
+use ckpt_archive::{Content, Evidence, MemberKind};
 use ckpt_memory::PageSizeSource;
 use criu_image::messages::{
     CgroupEntry, CoreEntry, DumpStatsEntry, InventoryEntry, PstreeEntry, StatsEntry,
@@ -121,7 +121,8 @@ impl OpenOptions {
             defects.tell(kind_of(defect), defect.place(), defect.to_string());
         }
         let chain = self.chain(&evidence, &place, directory.as_ref(), &defects)?;
-        Ok(Checkpoint::new(evidence, place, directory, chain, defects))
+        let archive = self.archive.clone().unwatched();
+        Ok(Checkpoint::new(evidence, place, directory, chain, defects, archive))
     }
 
     fn archive_options(&self) -> ckpt_archive::Options {
@@ -420,6 +421,9 @@ pub struct Checkpoint {
     pub(crate) mounts: OnceLock<Vec<Mount>>,
     pub(crate) locks: OnceLock<Vec<FileLock>>,
     pub(crate) networks: OnceLock<Vec<Network>>,
+    pub(crate) linked: OnceLock<HashMap<u32, Content>>,
+    /// For archives inside of the evidence.
+    pub(crate) archive_options: ckpt_archive::Options,
     stale: Vec<StaleImage>,
     defects: Defects,
 }
@@ -445,6 +449,7 @@ impl Checkpoint {
         directory: Option<ImageDirectory>,
         mut chain: Vec<Images>,
         defects: Defects,
+        archive_options: ckpt_archive::Options,
     ) -> Self {
         let parents = chain.split_off(chain.len().min(1));
         let images = chain.pop();
@@ -469,6 +474,8 @@ impl Checkpoint {
             mounts: OnceLock::new(),
             locks: OnceLock::new(),
             networks: OnceLock::new(),
+            linked: OnceLock::new(),
+            archive_options,
             stale: Vec::new(),
             defects,
         };

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use criu_image::ImageKind;
-use criu_image::messages::{FdinfoEntry, FileEntry, RegFileEntry};
+use criu_image::messages::{FdinfoEntry, FileEntry, RegFileEntry, SkPacketEntry};
 
 use crate::defect::Defects;
-use crate::files::{FileTable, Remap, fd_type};
+use crate::files::{FileTable, Remap, fd_type, path_of};
 use crate::images::Images;
+use crate::sockets::EXTERN;
 use crate::{Checkpoint, Pid, Task, Text};
 
 /// `FD_CLOEXEC` of `fdinfo_entry.flags`.
@@ -219,11 +220,17 @@ impl Reader<'_> {
         if without.is_empty() {
             return;
         }
-        // Regular files and memfds can be mapped, or be a program or a directory; a plugin keeps its own as it likes.
+        let sent = self.sent();
+        // Regular files and memfds can be mapped, or be a program or a directory; a plugin keeps its own as it likes. A socket
+        // outside of the dump is noted for one inside that talks to it.
+        let outside =
+            |file: &FileEntry| file.usk.as_ref().is_some_and(|socket| socket.uflags & EXTERN != 0);
         let only_open = |file: &&FileEntry| {
-            !matches!(file.r#type, fd_type::REG | fd_type::MEMFD | fd_type::EXT)
+            !matches!(file.r#type, fd_type::REG | fd_type::MEMFD | fd_type::EXT) && !outside(file)
         };
-        let held = |file: &&FileEntry| !all.holders(file.r#type, file.id).is_empty();
+        let held = |file: &&FileEntry| {
+            !all.holders(file.r#type, file.id).is_empty() || sent.contains(&file.id)
+        };
         let files = self.files.all();
         let lost = files.iter().copied().filter(only_open).filter(|file| !held(file)).count();
         for (pid, id) in without.iter().filter(|_| lost > 0) {
@@ -231,6 +238,15 @@ impl Reader<'_> {
                 format!("no descriptors of process {pid}, and {lost} open files are nobody's");
             self.defects.missing(self.place(*id), what);
         }
+    }
+
+    /// Ids of the open files that wait in messages of sockets: they may be open nowhere else.
+    fn sent(&self) -> HashSet<u32> {
+        // What is wrong with the image is told where it is shown.
+        let quiet = Defects::default();
+        let packets = self.images.many::<SkPacketEntry>(ImageKind::SkQueues, None, &quiet);
+        let messages = packets.into_iter().flatten().flat_map(|packet| packet.scm);
+        messages.flat_map(|message| message.rights).collect()
     }
 
     /// Tells of a process whose table nothing names. An image of ids that is broken has been told.
@@ -300,56 +316,27 @@ impl Reader<'_> {
         descriptor.kind = type_of(file.r#type);
         descriptor.pos = Some(0);
         descriptor.flags = flags(file);
-        let inode = |kind: &str, ino: u32| Some(Text(format!("{kind}:[{ino}]").into_bytes()));
-        let anonymous = |name: &str| Some(Text(format!("anon_inode:{name}").into_bytes()));
-        descriptor.target = match file.r#type {
+        descriptor.target = self.files.target(file);
+        match file.r#type {
             fd_type::REG => {
                 if let Some(reg) = &file.reg {
                     self.regular(descriptor, reg);
                 }
-                return;
             }
-            fd_type::PIPE => file.pipe.as_ref().and_then(|pipe| inode("pipe", pipe.pipe_id)),
-            fd_type::FIFO => {
-                let id = file.fifo.as_ref().map(|fifo| fifo.regf_id.unwrap_or(fifo.id));
-                self.by_path(descriptor, id);
-                return;
-            }
-            fd_type::TTY => {
-                self.by_path(descriptor, file.tty.as_ref().and_then(|tty| tty.regf_id));
-                return;
-            }
-            fd_type::TUNF => {
-                self.by_path(descriptor, file.tunf.as_ref().map(|tun| tun.id));
-                return;
-            }
-            fd_type::INETSK => file.isk.as_ref().and_then(|socket| inode("socket", socket.ino)),
-            fd_type::UNIXSK => file.usk.as_ref().and_then(|socket| inode("socket", socket.ino)),
-            fd_type::NETLINKSK => file.nlsk.as_ref().and_then(|socket| inode("socket", socket.ino)),
-            fd_type::EVENTFD => anonymous("[eventfd]"),
-            fd_type::EVENTPOLL => anonymous("[eventpoll]"),
-            fd_type::SIGNALFD => anonymous("[signalfd]"),
-            fd_type::TIMERFD => anonymous("[timerfd]"),
-            fd_type::INOTIFY => anonymous("inotify"),
-            fd_type::FANOTIFY => anonymous("[fanotify]"),
-            fd_type::PIDFD => anonymous("[pidfd]"),
-            fd_type::BPFMAP => anonymous("bpf-map"),
+            fd_type::FIFO | fd_type::TTY | fd_type::TUNF => self.by_path(descriptor, file),
             fd_type::MEMFD => {
                 descriptor.deleted = true;
                 descriptor.pos = file.memfd.as_ref().map(|memfd| memfd.pos);
-                self.files.path(file.id).map(|file| file.path)
             }
-            // The image of a packet socket has no inode, and namespaces have CRIU's numbers in place of the kernel's.
-            _ => None,
-        };
+            _ => {}
+        }
     }
 
     fn regular(&self, descriptor: &mut Descriptor, reg: &RegFileEntry) {
         descriptor.pos = Some(reg.pos);
-        descriptor.mount_id = reg.mnt_id;
-        let named = self.files.path(reg.id);
-        descriptor.deleted = named.as_ref().is_some_and(|file| file.deleted);
-        descriptor.target = named.map(|file| file.path);
+        // CRIU writes -1 where it does not know.
+        descriptor.mount_id = reg.mnt_id.filter(|id| *id >= 0);
+        descriptor.deleted = self.files.path(reg.id).is_some_and(|file| file.deleted);
         descriptor.kind = match reg.mode {
             Some(mode) => DescriptorType::of_mode(mode),
             // Before 2.x the image does not tell; the end of a path of a directory does not either.
@@ -362,15 +349,17 @@ impl Reader<'_> {
         }
     }
 
-    /// What is reached by the path of another file of the table: named pipes, terminals, TUN devices.
-    fn by_path(&self, descriptor: &mut Descriptor, id: Option<u32>) {
-        let reg = id.and_then(|id| self.files.get(fd_type::REG, id)?.reg.as_ref());
+    /// What is reached by the path of another file of the table.
+    fn by_path(&self, descriptor: &mut Descriptor, file: &FileEntry) {
+        let reg = path_of(file).and_then(|id| self.files.get(fd_type::REG, id)?.reg.as_ref());
         if let Some(reg) = reg {
             let kind = descriptor.kind;
             self.regular(descriptor, reg);
             descriptor.kind = kind;
             descriptor.flags = descriptor.flags.or(Some(reg.flags));
         }
+        let terminal = file.tty.as_ref().and_then(|tty| self.files.terminal(tty.tty_info_id));
+        descriptor.deleted |= terminal.is_some_and(|terminal| self.files.hung_up(terminal));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The file table: what the ids in other images refer to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use criu_image::ImageKind;
 use criu_image::messages::{
@@ -11,6 +11,7 @@ use criu_image::messages::{
 use crate::Text;
 use crate::defect::Defects;
 use crate::images::Images;
+use crate::locate::split;
 use crate::split_layout;
 use crate::task::FileRef;
 
@@ -59,6 +60,12 @@ pub mod fd_type {
     pub const PIDFD: u32 = 20;
 }
 
+/// Device number of `/dev/ptmx`, 5:2, by which the master of a pseudo-terminal is opened.
+const PTMX: u32 = 5 << 8 | 2;
+
+/// `TTY_TYPE__PTY` of `criu/images/tty.proto`.
+const PSEUDO_TERMINAL: u32 = 1;
+
 /// How a file without its name is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -97,6 +104,8 @@ pub struct FileTable {
     memfds: HashMap<u64, MemfdInodeEntry>,
     /// By `tty_info_id`.
     terminals: HashMap<u32, TtyInfoEntry>,
+    /// Numbers of the pseudo-terminals whose master is open.
+    masters: HashSet<u32>,
 }
 
 impl FileTable {
@@ -127,6 +136,8 @@ impl FileTable {
         table.memfds = memfds.into_iter().flatten().map(|inode| (inode.inode_id, inode)).collect();
         let terminals = images.many::<TtyInfoEntry>(ImageKind::TtyInfo, None, defects);
         table.terminals = terminals.into_iter().flatten().map(|info| (info.id, info)).collect();
+        let masters = table.terminals.values().filter(|info| info.rdev == PTMX);
+        table.masters = masters.filter_map(|info| Some(info.pty.as_ref()?.index)).collect();
         table
     }
 
@@ -181,8 +192,10 @@ impl FileTable {
         self.remaps.get(&id).copied()
     }
 
-    /// The link that CRIU made to the inode of a file whose name was deleted while it had others.
-    pub(crate) fn link(&self, id: u32) -> Option<&RegFileEntry> {
+    /// The link that CRIU made to the inode of a file (by its id) whose name was deleted while it had others. It is in no
+    /// image but this table; the file system has it where CRIU left it there.
+    #[must_use]
+    pub fn link(&self, id: u32) -> Option<&RegFileEntry> {
         match self.remap(id)? {
             Remap::Linked(link) => self.get(fd_type::REG, link)?.reg.as_ref(),
             _ => None,
@@ -202,14 +215,64 @@ impl FileTable {
         self.terminals.get(&tty_info_id)
     }
 
+    /// Whether a terminal is the slave of a pseudo-terminal whose master was closed: the kernel takes its name away, and CRIU
+    /// writes neither settings nor window of it, which it could not read.
+    ///
+    /// Source: `criu/tty.c`, `dump_tty_info`; `fs/devpts/inode.c`, `devpts_pty_kill`.
+    pub(crate) fn hung_up(&self, terminal: &TtyInfoEntry) -> bool {
+        terminal.r#type == PSEUDO_TERMINAL
+            && terminal.rdev != PTMX
+            && terminal.termios.is_none()
+            && terminal.winsize.is_none()
+            && terminal.pty.as_ref().is_some_and(|pty| !self.masters.contains(&pty.index))
+    }
+
+    /// What `readlink` of `/proc/PID/fd/N` said of an open file; `None` where no image tells it.
+    #[must_use]
+    pub fn target(&self, file: &FileEntry) -> Option<Text> {
+        let inode = |kind: &str, ino: u32| Some(Text(format!("{kind}:[{ino}]").into_bytes()));
+        let anonymous = |name: &str| Some(Text(format!("anon_inode:{name}").into_bytes()));
+        let path = |id: u32| self.path(id).map(|file| file.path);
+        match file.r#type {
+            // What the engine gives from outside has its key in place of its path.
+            fd_type::REG if file.reg.as_ref()?.ext == Some(true) => None,
+            fd_type::REG => path(file.reg.as_ref()?.id),
+            fd_type::MEMFD => path(file.id),
+            fd_type::PIPE => inode("pipe", file.pipe.as_ref()?.pipe_id),
+            fd_type::FIFO | fd_type::TUNF => path(path_of(file)?),
+            fd_type::TTY => {
+                let mut path = path(path_of(file)?)?;
+                let terminal = self.terminal(file.tty.as_ref()?.tty_info_id);
+                if terminal.is_some_and(|terminal| self.hung_up(terminal)) {
+                    path.0.extend_from_slice(DELETED);
+                }
+                Some(path)
+            }
+            fd_type::INETSK => inode("socket", file.isk.as_ref()?.ino),
+            fd_type::UNIXSK => inode("socket", file.usk.as_ref()?.ino),
+            fd_type::NETLINKSK => inode("socket", file.nlsk.as_ref()?.ino),
+            fd_type::EVENTFD => anonymous("[eventfd]"),
+            fd_type::EVENTPOLL => anonymous("[eventpoll]"),
+            fd_type::SIGNALFD => anonymous("[signalfd]"),
+            fd_type::TIMERFD => anonymous("[timerfd]"),
+            fd_type::INOTIFY => anonymous("inotify"),
+            fd_type::FANOTIFY => anonymous("[fanotify]"),
+            fd_type::PIDFD => anonymous("[pidfd]"),
+            fd_type::BPFMAP => anonymous("bpf-map"),
+            // The image of a packet socket has no inode, and namespaces have CRIU's numbers in place of the kernel's.
+            _ => None,
+        }
+    }
+
     /// The path of a regular file, directory or memfd, as `/proc` shows it.
     #[must_use]
     pub fn path(&self, id: u32) -> Option<FileRef> {
         if let Some(reg) = self.get(fd_type::REG, id).and_then(|entry| entry.reg.as_ref()) {
-            let deleted = self.is_deleted(id);
+            let deleted = self.is_deleted(id, reg);
             let mut path = reg.name.clone();
-            if deleted {
-                path.extend_from_slice(b" (deleted)");
+            // What NFS renames in place of removing it keeps the name that it gives.
+            if deleted && !is_silly_rename(&path) {
+                path.extend_from_slice(DELETED);
             }
             return Some(FileRef { path: Text(path), deleted, memfd: false, file_id: id });
         }
@@ -218,11 +281,42 @@ impl FileTable {
         if let Some(inode) = self.memfd_inode(id) {
             path.extend_from_slice(&inode.name);
         }
-        path.extend_from_slice(b" (deleted)");
+        path.extend_from_slice(DELETED);
         Some(FileRef { path: Text(path), deleted: true, memfd: true, file_id: id })
     }
 
-    fn is_deleted(&self, id: u32) -> bool {
-        matches!(self.remap(id), Some(Remap::Linked(_) | Remap::Ghost(_)))
+    fn is_deleted(&self, id: u32, reg: &RegFileEntry) -> bool {
+        match self.remap(id) {
+            Some(Remap::Linked(_) | Remap::Ghost(_)) => true,
+            // Of the files of a process that ended the kernel takes away the name of their directory alone.
+            Some(Remap::Procfs(_)) => {
+                let (folder, name) = split(&reg.name);
+                !name.is_empty()
+                    && name.iter().all(u8::is_ascii_digit)
+                    && !folder.ends_with(b"/task")
+            }
+            _ => false,
+        }
     }
+}
+
+/// What the kernel adds to the path of a file that has lost its name.
+const DELETED: &[u8] = b" (deleted)";
+
+/// The id of the file by whose path another one of the table was opened: named pipes, terminals, TUN devices.
+pub(crate) fn path_of(file: &FileEntry) -> Option<u32> {
+    match file.r#type {
+        fd_type::FIFO => file.fifo.as_ref().map(|fifo| fifo.regf_id.unwrap_or(fifo.id)),
+        fd_type::TTY => file.tty.as_ref().and_then(|tty| tty.regf_id),
+        fd_type::TUNF => file.tunf.as_ref().map(|tun| tun.id),
+        _ => None,
+    }
+}
+
+/// Whether a name is one that the client of NFS gives to an open file that is removed: `.nfs` and 24 hexadecimal digits.
+///
+/// Source: `criu/files-reg.c`, `is_sillyrename_name`; `fs/nfs/unlink.c`.
+fn is_silly_rename(path: &[u8]) -> bool {
+    let rest = split(path).1.strip_prefix(b".nfs");
+    rest.is_some_and(|rest| rest.len() >= 24 && rest.iter().take(24).all(u8::is_ascii_hexdigit))
 }

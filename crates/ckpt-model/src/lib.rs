@@ -43,6 +43,7 @@ mod fds;
 mod files;
 mod images;
 mod ipc;
+mod links;
 mod listing;
 mod locate;
 mod locks;
@@ -110,7 +111,7 @@ pub use registers::Arch;
 pub use rtnetlink::{Address, Route, Rule};
 pub use select::Need;
 pub use signals::PendingSignal;
-pub use sockets::{Family, Queued, Socket};
+pub use sockets::{Family, Queued, Sender, Socket};
 pub use stale::{StaleImage, Staleness};
 pub use task::{
     Capabilities, Credentials, FileRef, Mark, Namespace, Namespaces, Rlimit, Seccomp, Share,

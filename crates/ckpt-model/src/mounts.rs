@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use ckpt_archive::normalise;
 use criu_image::ImageKind;
-use criu_image::messages::MntEntry;
+use criu_image::messages::{MntEntry, RegFileEntry};
 
+use crate::locate::ancestors;
 use crate::{Checkpoint, Pid, Text};
 
 /// A mount.
@@ -44,6 +46,46 @@ impl Mount {
     pub fn is_root(&self) -> bool {
         self.mountpoint.as_bytes() == b"/"
     }
+}
+
+/// The mounts by what tells them apart.
+pub(crate) struct MountIndex<'a> {
+    /// The first one of each number.
+    by_id: HashMap<u32, &'a Mount>,
+    /// The last one of the longest mount points of each normalised one.
+    by_point: HashMap<Vec<u8>, (usize, &'a Mount)>,
+}
+
+impl<'a> MountIndex<'a> {
+    pub(crate) fn of(mounts: &'a [Mount]) -> Self {
+        let mut all = Self { by_id: HashMap::new(), by_point: HashMap::new() };
+        for (index, mount) in mounts.iter().enumerate() {
+            all.by_id.entry(mount.id).or_insert(mount);
+            let (point, _) = normalise(mount.mountpoint.as_bytes());
+            let known = all.by_point.entry(point).or_insert((index, mount));
+            if len(known.1) <= len(mount) {
+                *known = (index, mount);
+            }
+        }
+        all
+    }
+
+    /// The mount that a file was opened on; the longest mount point above it where CRIU did not note that.
+    pub(crate) fn mount_of(&self, reg: &RegFileEntry) -> Option<&'a Mount> {
+        let id = reg.mnt_id.and_then(|id| u32::try_from(id).ok());
+        if let Some(mount) = id.and_then(|id| self.by_id.get(&id)) {
+            return Some(mount);
+        }
+        let (path, _) = normalise(&reg.name);
+        let above = ancestors(&path).filter(|point| point.is_empty() || *point != path.as_slice());
+        let above = above.filter_map(|point| self.by_point.get(point));
+        above.max_by_key(|(index, mount)| (len(mount), *index)).map(|(_, mount)| *mount)
+    }
+}
+
+/// Length of a mount point as it stands in the image.
+fn len(mount: &Mount) -> usize {
+    mount.mountpoint.as_bytes().len()
 }
 
 /// Bits of `mnt_entry.flags` that options are made of: `MS_*` of `include/uapi/linux/mount.h`. The order is that of

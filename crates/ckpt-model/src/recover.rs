@@ -373,10 +373,16 @@ impl Checkpoint {
         Recovered::pages(self.shared_by_id(shmid, size))
     }
 
-    /// The content of a deleted file or of a memfd (by its id in `files.img`).
+    /// The content of a deleted file or of a memfd (by its id in `files.img`): of a file that CRIU kept by a link of its own
+    /// that of the link, where an archive in the evidence has it. Such archives are opened with the options that the
+    /// checkpoint was opened with.
     #[must_use]
     pub fn recovered(&self, file_id: u32) -> Option<Recovered> {
-        self.ghost(file_id).and_then(|ghost| ghost.content).or_else(|| self.memfd(file_id))
+        match self.files().remap(file_id) {
+            Some(Remap::Linked(_)) => self.linked(file_id).map(Recovered::whole),
+            Some(_) => self.ghost(file_id)?.content,
+            None => self.memfd(file_id),
+        }
     }
 }
 

@@ -57,6 +57,14 @@ impl ArtifactContent {
         }
     }
 
+    /// It as a member of an archive; `None` of what is no member, and where the archive does not have it.
+    pub(crate) fn of_member(&self) -> Option<Content> {
+        match &self.0 {
+            Source::Member(archive, number, _) => open(archive, archive.members().get(*number)?),
+            _ => None,
+        }
+    }
+
     /// Its number, when it is shared memory: N of `pagemap-shmem-N.img`.
     #[must_use]
     pub fn shared_memory_id(&self) -> Option<u64> {

@@ -44,7 +44,7 @@ pub use content::{ArtifactContent, Hashing};
 pub use owners::{Hold, Holder};
 pub use trees::MAX_UNPACKED;
 
-use crate::{Checkpoint, DefectKind, FileCapabilities, FileType, Pid, Text};
+use crate::{Checkpoint, DefectKind, FileCapabilities, FileType, Pid, Sender, Text};
 use owners::Owners;
 
 /// Bytes of holes that the artifacts of a checkpoint may have in sum. More are neither hashed nor written.
@@ -254,6 +254,8 @@ pub struct Details {
     pub tcp: Option<TcpQueue>,
     /// Target of the socket, named pipe or terminal, where `path` is not it.
     pub name: Option<Text>,
+    /// Paths that the file had and that were removed while it was open: `path` is a link that CRIU made to keep it.
+    pub deleted_paths: Vec<Text>,
 }
 
 /// A message in the queue of a socket.
@@ -263,6 +265,8 @@ pub struct Message {
     pub size: u64,
     /// Files that were sent with it (`SCM_RIGHTS`) and that no process has open by it: what they are, as `/proc` says it.
     pub rights: Vec<Text>,
+    /// Who sent it, where CRIU noted it.
+    pub sender: Option<Sender>,
 }
 
 /// A direction of a TCP connection.
@@ -368,6 +372,7 @@ impl Checkpoint {
         let owners = Owners::of(self);
         let (mut list, mut entries) = (Vec::new(), Vec::new());
         trees::find(self, &owners, options, &mut list, &mut entries);
+        self.mark_links(&mut list, |files| owners.files(files));
         logs::find(self, &mut list);
         if let Some(images) = self.images() {
             deleted::find(self, images, &owners, &mut list);

@@ -15,6 +15,7 @@ use super::owners::Owners;
 use super::{Artifact, Details, Direction, Message, Origin, TcpQueue};
 use crate::files::{FileTable, fd_type};
 use crate::images::{Images, decode};
+use crate::sockets::{Sender, Sequence};
 use crate::{Checkpoint, Text};
 
 /// `SCM_RIGHTS`.
@@ -112,7 +113,11 @@ impl Flight<'_> {
             let queue = queues.entry(entry.id_for);
             let (_, parts, messages) =
                 queue.or_insert_with(|| (place.to_string(), Vec::new(), Vec::new()));
-            messages.push(Message { size: data.len() as u64, rights: rights(files, &entry.scm) });
+            messages.push(Message {
+                size: data.len() as u64,
+                rights: rights(files, &entry.scm),
+                sender: entry.ucred.as_ref().map(Sender::of),
+            });
             parts.push(data);
         }
         for (id, (place, parts, messages)) in queues {
@@ -149,20 +154,19 @@ impl Flight<'_> {
             let Some(entry) = decode::<TcpStreamEntry>(&place, &record, told) else { continue };
             let Extra::TcpQueues { received, outgoing } = record.extra else { continue };
             let socket = sockets.get(&ino);
-            for (direction, data, next) in [
-                (Direction::Received, received, entry.inq_seq),
-                (Direction::Sent, outgoing, entry.outq_seq),
+            let state = socket.map_or(0, |(_, socket)| socket.state);
+            for (direction, data, Sequence { first, next }) in [
+                (Direction::Received, received, Sequence::received(state, &entry)),
+                (Direction::Sent, outgoing, Sequence::sent(state, &entry)),
             ] {
                 if data.is_empty() {
                     continue;
                 }
-                // Sequence numbers wrap.
-                let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
                 let queue = TcpQueue {
                     direction,
                     local: socket.and_then(|(_, s)| address(&s.src_addr, s.src_port, order)),
                     remote: socket.and_then(|(_, s)| address(&s.dst_addr, s.dst_port, order)),
-                    first: next.wrapping_sub(length),
+                    first,
                     next,
                     unsent: match direction {
                         Direction::Sent => entry.unsq_len.unwrap_or_default(),
@@ -253,29 +257,13 @@ fn unix_name(name: &[u8]) -> Option<Text> {
 /// What was sent with a message.
 fn rights(files: &FileTable, scm: &[ScmEntry]) -> Vec<Text> {
     let sent = scm.iter().filter(|scm| scm.r#type == RIGHTS).flat_map(|scm| &scm.rights);
-    sent.map(|id| {
-        files.by_id(*id).next().map_or_else(|| bracketed("file", *id), |file| target(files, file))
-    })
-    .collect()
-}
-
-/// What an open file is, in the words of `/proc/PID/fd`.
-fn target(files: &FileTable, file: &FileEntry) -> Text {
-    let path = |id: u32| files.path(id).map(|path| path.path);
-    let known = match file.r#type {
-        fd_type::REG | fd_type::MEMFD => path(file.id),
-        fd_type::PIPE => file.pipe.as_ref().map(|pipe| bracketed("pipe", pipe.pipe_id)),
-        fd_type::FIFO => file.fifo.as_ref().and_then(|fifo| path(fifo.regf_id?)),
-        fd_type::TTY => file.tty.as_ref().and_then(|tty| path(tty.regf_id?)),
-        fd_type::INETSK => file.isk.as_ref().map(|socket| bracketed("socket", socket.ino)),
-        fd_type::UNIXSK => file.usk.as_ref().map(|socket| bracketed("socket", socket.ino)),
-        fd_type::NETLINKSK => file.nlsk.as_ref().map(|socket| bracketed("socket", socket.ino)),
-        _ => None,
+    let target = |file: &FileEntry| {
+        files.target(file).unwrap_or_else(|| {
+            let word = FD_TYPES.get(i64::from(file.r#type)).unwrap_or("file").to_ascii_lowercase();
+            bracketed(&word, file.id)
+        })
     };
-    known.unwrap_or_else(|| {
-        let word = FD_TYPES.get(i64::from(file.r#type)).unwrap_or("file").to_ascii_lowercase();
-        bracketed(&word, file.id)
-    })
+    sent.map(|id| files.by_id(*id).next().map_or_else(|| bracketed("file", *id), target)).collect()
 }
 
 /// One word (IPv4) or four (IPv6): bytes in network order, read as numbers by the dumping host.

@@ -117,6 +117,9 @@ pub struct Change {
     pub opaque: bool,
     /// Why this is the engine's doing and not the container's.
     pub noise: Option<Noise>,
+    /// Paths whose removed files this is: CRIU made this link to keep them while it dumped. The content is the
+    /// container's, the name is not.
+    pub deleted_paths: Vec<Text>,
     /// What tells of it.
     pub source: ChangeSource,
     /// What makes the name dangerous for tools that act on it.

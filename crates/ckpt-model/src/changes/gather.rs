@@ -257,6 +257,7 @@ fn deletion(path: &[u8], source: ChangeSource) -> Change {
         what: Vec::new(),
         opaque: false,
         noise: None,
+        deleted_paths: Vec::new(),
         source,
         risk: None,
     }

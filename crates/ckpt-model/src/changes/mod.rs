@@ -124,6 +124,7 @@ impl Checkpoint {
         }
         changes.list = found.finish();
         noise::mark(&mut changes.list, self.container());
+        self.mark_changed_links(&mut changes.list);
         Ok(changes)
     }
 

@@ -29,7 +29,7 @@ use super::elf::Identity;
 use crate::artifacts::{Artifact, Artifacts, Origin};
 use crate::changes::base;
 use crate::files::{Remap, fd_type};
-use crate::locate::ancestors;
+use crate::mounts::MountIndex;
 use crate::recover::Recovered;
 use crate::{BaseError, Checkpoint, DefectKind, Mount, Text};
 
@@ -146,46 +146,6 @@ impl Checkpoint {
     }
 }
 
-/// The mounts by what tells them apart.
-struct Mounts<'a> {
-    /// The first one of each number.
-    by_id: HashMap<u32, &'a Mount>,
-    /// The last one of the longest mount points of each normalised one.
-    by_point: HashMap<Vec<u8>, (usize, &'a Mount)>,
-}
-
-impl<'a> Mounts<'a> {
-    fn of(mounts: &'a [Mount]) -> Self {
-        let mut all = Self { by_id: HashMap::new(), by_point: HashMap::new() };
-        for (index, mount) in mounts.iter().enumerate() {
-            all.by_id.entry(mount.id).or_insert(mount);
-            let (point, _) = normalise(mount.mountpoint.as_bytes());
-            let known = all.by_point.entry(point).or_insert((index, mount));
-            if len(known.1) <= len(mount) {
-                *known = (index, mount);
-            }
-        }
-        all
-    }
-
-    /// The mount that a file was opened on; the longest mount point above it where CRIU did not note that.
-    fn mount_of(&self, reg: &RegFileEntry) -> Option<&'a Mount> {
-        let id = reg.mnt_id.and_then(|id| u32::try_from(id).ok());
-        if let Some(mount) = id.and_then(|id| self.by_id.get(&id)) {
-            return Some(mount);
-        }
-        let (path, _) = normalise(&reg.name);
-        let above = ancestors(&path).filter(|point| point.is_empty() || *point != path.as_slice());
-        let above = above.filter_map(|point| self.by_point.get(point));
-        above.max_by_key(|(index, mount)| (len(mount), *index)).map(|(_, mount)| *mount)
-    }
-}
-
-/// Length of a mount point as it stands in the image.
-fn len(mount: &Mount) -> usize {
-    mount.mountpoint.as_bytes().len()
-}
-
 /// Files by normalised path, of something that the analyst gave.
 struct Place {
     label: Arc<str>,
@@ -235,7 +195,7 @@ struct Finder<'a> {
     checkpoint: &'a Checkpoint,
     found: ByPath<'a>,
     places: Vec<Place>,
-    mounts: OnceCell<Mounts<'a>>,
+    mounts: OnceCell<MountIndex<'a>>,
 }
 
 impl Finder<'_> {
@@ -271,7 +231,7 @@ impl Finder<'_> {
             None => Some(reg),
         };
         let Some(reg) = reg else { return Vec::new() };
-        let mounts = self.mounts.get_or_init(|| Mounts::of(self.checkpoint.mounts()));
+        let mounts = self.mounts.get_or_init(|| MountIndex::of(self.checkpoint.mounts()));
         let on_root = mounts.mount_of(reg).is_none_or(Mount::is_root);
         let (path, _) = normalise(&reg.name);
         let artifacts = self.found.get(&path).into_iter().flatten();

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use criu_image::messages::{
     FileEntry, InetSkEntry, NetlinkSkEntry, PacketSockEntry, SkOptsEntry, SkPacketEntry,
-    TcpStreamEntry, UnixSkEntry,
+    SkUcredEntry, TcpStreamEntry, UnixSkEntry,
 };
 use criu_image::{ByteOrder, Extra, ImageKind};
 
@@ -16,11 +16,19 @@ use crate::files::{FileTable, fd_type};
 use crate::images::{Images, decode};
 use crate::{Checkpoint, Text};
 
+mod join;
+mod sequence;
+
+pub(crate) use sequence::Sequence;
+
 /// States that CRIU writes, by the numbers of TCP for every family: `include/net/tcp_states.h`.
 mod state {
     pub(super) const CLOSE: u32 = 7;
     pub(super) const LISTEN: u32 = 10;
 }
+
+/// `USK_EXTERN` of `criu/sk-unix.c`: the socket is outside of the dump.
+pub(crate) const EXTERN: u32 = 1;
 
 /// Address families: `include/linux/socket.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,7 +64,7 @@ pub struct Socket {
     pub kind: u32,
     /// Protocol: of IP, of netlink, or the packet type.
     pub protocol: u32,
-    /// State, by the numbers of TCP for every family.
+    /// State, by the numbers of TCP for every family; 0 of a socket outside of the dump, whose state no image tells.
     pub state: u32,
     /// Own address.
     pub local: Option<Endpoint>,
@@ -96,6 +104,25 @@ pub struct Queued {
     pub bytes: u64,
     /// Open files that came with it (`SCM_RIGHTS`), by their ids; they may be open nowhere else.
     pub rights: Vec<u32>,
+    /// Who sent it; `None` where CRIU did not note it, which it does since after 4.2.
+    pub sender: Option<Sender>,
+}
+
+/// Who sent a message, as `SCM_CREDENTIALS` tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// The process.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+}
+
+impl Sender {
+    pub(crate) fn of(raw: &SkUcredEntry) -> Self {
+        Self { pid: raw.pid, uid: raw.uid, gid: raw.gid }
+    }
 }
 
 impl Socket {
@@ -137,6 +164,18 @@ impl Socket {
             11 => "CLOSING",
             _ => return None,
         })
+    }
+
+    /// Sequence number of the first byte that was received and not read; `None` where no image has it.
+    #[must_use]
+    pub fn first_unread(&self) -> Option<u32> {
+        Some(Sequence::received(self.state, self.stream.as_ref()?).first)
+    }
+
+    /// Sequence number of the first byte that was sent and not acknowledged; `None` where no image has it.
+    #[must_use]
+    pub fn first_unacknowledged(&self) -> Option<u32> {
+        Some(Sequence::sent(self.state, self.stream.as_ref()?).first)
     }
 
     fn is_tcp(&self) -> bool {
@@ -193,8 +232,8 @@ impl Reader<'_> {
             let what = format!("{} message(s) for file {id}, which is no socket", messages.len());
             self.defects.missing(place, what);
         }
-        join_unix(&mut sockets);
-        join_inet(&mut sockets);
+        join::join_unix(&mut sockets);
+        join::join_inet(&mut sockets);
         sockets.sort_by_key(|socket| (socket.ino.is_none(), socket.ino, socket.file_id));
         sockets
     }
@@ -209,7 +248,8 @@ impl Reader<'_> {
             };
             let Extra::Packet(data) = &record.extra else { continue };
             let rights = entry.scm.iter().flat_map(|scm| scm.rights.iter().copied()).collect();
-            let queued = Queued { bytes: data.len() as u64, rights };
+            let sender = entry.ucred.as_ref().map(Sender::of);
+            let queued = Queued { bytes: data.len() as u64, rights, sender };
             queues.entry(entry.id_for).or_default().push(queued);
         }
         queues
@@ -274,13 +314,13 @@ impl Reader<'_> {
     /// The queues of a TCP connection.
     fn stream(&self, socket: &mut Socket, ino: u32) {
         let id = Some(u64::from(ino));
-        if matches!(socket.state, state::LISTEN | state::CLOSE) {
-            (socket.received, socket.outgoing) = (Some(0), Some(0));
-            return;
-        }
         if !self.images.has(ImageKind::TcpStream, id) {
-            // A dump that closes connections has none at all.
-            if self.images.has_numbered(ImageKind::TcpStream) {
+            if socket.state == state::LISTEN || !has_remote_port(socket) {
+                // It never was connected.
+                (socket.received, socket.outgoing) = (Some(0), Some(0));
+            } else if socket.state != state::CLOSE && self.images.has_numbered(ImageKind::TcpStream)
+            {
+                // A dump that closes connections has none at all.
                 let what = format!("no queues of the TCP connection with inode {ino}");
                 self.defects.missing(self.images.place(ImageKind::TcpStream, id), what);
             }
@@ -295,6 +335,11 @@ impl Reader<'_> {
         }
         socket.stream = Some(entry);
     }
+}
+
+/// Whether it is, or was, connected.
+fn has_remote_port(socket: &Socket) -> bool {
+    matches!(socket.remote, Some(Endpoint::Inet { port, .. }) if port != 0)
 }
 
 fn empty() -> Socket {
@@ -338,13 +383,12 @@ fn address(words: &[u32], family: u32, order: ByteOrder) -> IpAddr {
 }
 
 fn unix(raw: &UnixSkEntry) -> Socket {
-    /// `USK_EXTERN` of `criu/sk-unix.c`.
-    const EXTERN: u32 = 1;
     Socket {
         ino: Some(raw.ino),
         family: Family::Unix,
         kind: raw.r#type,
-        state: raw.state,
+        // CRIU writes LISTEN for a datagram socket outside of the dump, which cannot listen.
+        state: if raw.uflags & EXTERN == 0 { raw.state } else { 0 },
         local: Endpoint::unix(&raw.name),
         peer_ino: (raw.peer != 0).then_some(raw.peer),
         net_ns: raw.ns_id,
@@ -363,7 +407,8 @@ fn netlink(raw: &NetlinkSkEntry) -> Socket {
         family: Family::Netlink,
         kind: 3,
         protocol: raw.protocol,
-        state: raw.state,
+        // `NETLINK_UNCONNECTED` is 0; so is what CRIU writes of a socket that was never bound, which the kernel does not list.
+        state: if raw.state == 0 { state::CLOSE } else { raw.state },
         local: Some(Endpoint::Netlink {
             protocol: raw.protocol,
             port: raw.portid,
@@ -396,64 +441,6 @@ fn packet(raw: &PacketSockEntry, order: ByteOrder) -> Socket {
     }
 }
 
-/// What one end of a unix connection sent and the other has not read.
-fn join_unix(sockets: &mut [Socket]) {
-    let unix = |socket: &Socket| socket.family == Family::Unix;
-    let mut by_ino: HashMap<u32, usize> = HashMap::new();
-    for (index, socket) in sockets.iter().enumerate().filter(|(_, socket)| unix(socket)) {
-        by_ino.extend(socket.ino.map(|ino| (ino, index)));
-    }
-    let facts: Vec<_> = sockets
-        .iter()
-        .map(|socket| {
-            let peer = socket.peer_ino.filter(|_| unix(socket)).and_then(|ino| by_ino.get(&ino));
-            let peer = peer.and_then(|index| sockets.get(*index))?;
-            let waiting = peer.state == state::LISTEN && !peer.external && socket.kind != 2;
-            let mutual = peer.peer_ino == socket.ino;
-            Some((waiting, peer.received.filter(|_| mutual), peer.local.clone()))
-        })
-        .collect();
-    for (socket, fact) in sockets.iter_mut().zip(facts) {
-        let Some((waiting, outgoing, remote)) = fact else { continue };
-        socket.waiting = waiting;
-        socket.outgoing = outgoing;
-        socket.remote = remote;
-    }
-}
-
-/// Connections whose both ends are in the dump, by their addresses.
-fn join_inet(sockets: &mut [Socket]) {
-    type Key = (Option<u32>, u32, IpAddr, u32, IpAddr, u32);
-    let key = |socket: &Socket, swap: bool| -> Option<Key> {
-        let connected = !matches!(socket.state, state::LISTEN | state::CLOSE);
-        if socket.fd_type != fd_type::INETSK || !connected {
-            return None;
-        }
-        let end = |end: &Option<Endpoint>| match end {
-            // A dual socket has the mapped form of the address that the other end has plain.
-            Some(Endpoint::Inet { address, port, .. }) => Some((address.to_canonical(), *port)),
-            _ => None,
-        };
-        let (mut from, mut to) = (end(&socket.local)?, end(&socket.remote)?);
-        if swap {
-            std::mem::swap(&mut from, &mut to);
-        }
-        Some((socket.net_ns, socket.protocol, from.0, from.1, to.0, to.1))
-    };
-    let mut ends: HashMap<Key, u32> = HashMap::new();
-    for socket in sockets.iter() {
-        if let (Some(key), Some(ino)) = (key(socket, false), socket.ino) {
-            ends.entry(key).or_insert(ino);
-        }
-    }
-    for socket in sockets.iter_mut() {
-        let peer = key(socket, true).and_then(|key| ends.get(&key).copied());
-        if let Some(peer) = peer.filter(|peer| Some(*peer) != socket.ino) {
-            socket.peer_ino = Some(peer);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -466,34 +453,5 @@ mod tests {
         let words = [0, 0, 0, 0x0100_0000];
         assert_eq!(address(&words, 10, ByteOrder::Little), IpAddr::V6(Ipv6Addr::LOCALHOST));
         assert_eq!(address(&[], 2, ByteOrder::Little), IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    }
-
-    #[test]
-    fn both_ends_of_a_connection_find_each_other() {
-        let end = |ino: u32, from: (&str, u32), to: (&str, u32)| Socket {
-            ino: Some(ino),
-            fd_type: fd_type::INETSK,
-            protocol: 6,
-            kind: 1,
-            state: 1,
-            local: Some(Endpoint::Inet {
-                address: from.0.parse().unwrap(),
-                port: from.1,
-                device: None,
-            }),
-            remote: Some(Endpoint::Inet {
-                address: to.0.parse().unwrap(),
-                port: to.1,
-                device: None,
-            }),
-            ..empty()
-        };
-        let mut sockets = [
-            end(1, ("127.0.0.1", 80), ("127.0.0.1", 4000)),
-            end(2, ("::ffff:127.0.0.1", 4000), ("::ffff:127.0.0.1", 80)),
-            end(3, ("10.0.0.1", 4000), ("10.0.0.2", 80)),
-        ];
-        join_inet(&mut sockets);
-        assert_eq!(sockets.map(|socket| socket.peer_ino), [Some(2), Some(1), None]);
     }
 }

@@ -7,7 +7,7 @@ use ckpt_model::{
     Aspect, Change, ChangeFilter, ChangeKind, ChangeSource, Changes, ChangesOptions, Checkpoint,
     Executable, FileType, Noise,
 };
-use ckpt_synth::{Archive, Dump, Kind, Member, SparseForm, Task};
+use ckpt_synth::{Archive, Dump, File, Kind, Member, SparseForm, Task};
 use tempfile::TempDir;
 
 use crate::{assert_told, open, told};
@@ -111,6 +111,21 @@ fn without_a_base_what_is_there_was_written() {
     assert_eq!(find(&changes, "/etc/issue").source, ChangeSource::DeletedFiles);
     assert!(changes.gaps.iter().any(|gap| gap.contains("podman leaves modified files")));
     assert_eq!(told(&checkpoint), [""; 0]);
+}
+
+/// The name is CRIU's doing; what the file holds is the container's, and no noise.
+#[test]
+fn a_link_that_criu_made_is_told_as_such() {
+    let mut diff = Archive::new();
+    diff.member("data/link_remap.9", b"\x7fELFgone").member("data/link_remap.8", b"somebody's");
+    let mut dump = dump();
+    dump.task(Task::new(2, 1).fd(3, File::linked("/data/gone", "/data/link_remap.9", 8)));
+    let mut archive = Archive::podman(&dump);
+    archive.replace("rootfs-diff.tar", diff.tar()).without("deleted.files");
+    let changes = changes(&open(&archive));
+    let link = find(&changes, "/data/link_remap.9");
+    assert_eq!((link.deleted_paths.as_slice(), link.noise), (&["/data/gone".into()][..], None));
+    assert!(find(&changes, "/data/link_remap.8").deleted_paths.is_empty());
 }
 
 #[test]

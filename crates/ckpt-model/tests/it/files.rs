@@ -1,8 +1,8 @@
 //! Descriptors, and what is behind them.
 
 use ckpt_archive::sha256_bytes;
-use ckpt_model::{Checkpoint, Descriptor, Details, Pid};
-use ckpt_synth::{Archive, Dump, File, Message, Task, stories};
+use ckpt_model::{Checkpoint, Descriptor, Details, Pid, fd_type};
+use ckpt_synth::{Archive, Dump, File, Message, Task, magic, stories};
 
 use crate::{assert_told, open, told};
 
@@ -62,6 +62,27 @@ fn descriptors_that_were_taken_away_are_missed() {
     assert_told(&checkpoint, "no descriptors of process 2, and 1 open files are nobody's");
 }
 
+/// A process without descriptors lost none when the file that nobody has is in a message, or outside of the dump.
+#[test]
+fn what_is_on_its_way_is_not_missed() {
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0).fd(3, File::unix_pair(21, 22, vec![b"x".to_vec()])));
+    dump.task(Task::new(2, 1).fd(4, File::Eventfd { counter: 1 }));
+    dump.without("fdinfo-3.img");
+    let lost = open(&Archive::podman(&dump));
+    assert!(lost.descriptors().of(Pid(2)).is_empty());
+    assert_told(&lost, "1 open files are nobody's");
+    let of_type =
+        |kind| lost.files().all().into_iter().find(|file| file.r#type == kind).map(|f| f.id);
+    let (socket, sent) = (of_type(fd_type::UNIXSK), of_type(fd_type::EVENTFD));
+    let scm = Message::new().uint(1, 1u32).uint_opt(2, sent); // SCM_RIGHTS, rights
+    let packet = Message::new().uint_opt(1, socket).uint(2, 4u32).message(4, &scm);
+    dump.record("sk-queues.img", &packet).append("sk-queues.img", *b"sent");
+    let checkpoint = open(&Archive::podman(&dump));
+    assert!(checkpoint.descriptors().of(Pid(2)).is_empty());
+    assert_eq!(told(&checkpoint), Vec::<String>::new());
+}
+
 /// CRIU leaves `O_RDWR` out, which `pidfd_open(2)` refuses and every pidfd has.
 #[test]
 fn a_pidfd_is_open_to_read_and_write() {
@@ -85,6 +106,171 @@ fn deleted_files_and_memfds_come_back() {
     assert_eq!(hash(4), (11, sha256_bytes(b"still here\n")));
     assert_eq!(hash(7), (12, sha256_bytes(b"in the memfd")));
     assert!(checkpoint.recovered(fd(&checkpoint, 1, 3).file_id).is_none());
+}
+
+/// A process with a deleted file of 6 bytes that CRIU kept as `/data/link_remap.9`.
+fn linked() -> Dump {
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0).fd(3, File::linked("/data/gone", "/data/link_remap.9", 6)));
+    dump
+}
+
+fn with_diff(dump: &Dump, diff: &Archive) -> Archive {
+    let mut archive = Archive::podman(dump);
+    archive.replace("rootfs-diff.tar", diff.tar()).without("deleted.files");
+    archive
+}
+
+#[test]
+fn a_file_that_criu_linked_comes_back_from_the_link() {
+    let mut diff = Archive::new();
+    diff.member("data/link_remap.9", "linked").member("data/link_remap.8", "not CRIU's");
+    let checkpoint = open(&with_diff(&linked(), &diff));
+    assert_eq!(target(&checkpoint, 1, 3), "/data/gone (deleted)");
+    let id = fd(&checkpoint, 1, 3).file_id;
+    let content = checkpoint.recovered(id).expect("the content");
+    assert_eq!(content.sha256(), Ok(sha256_bytes(b"linked")));
+    let artifacts = checkpoint.artifacts(&ckpt_archive::Options::default());
+    let find = |path: &str| {
+        let mut all = artifacts.list.iter();
+        all.find(|one| one.path.as_ref().is_some_and(|p| p.as_bytes() == path.as_bytes()))
+    };
+    let link = find("/data/link_remap.9").expect("the link");
+    let lost = link.details.as_ref().map(|details| details.deleted_paths.clone());
+    assert_eq!(lost, Some(vec!["/data/gone".into()]));
+    assert_eq!((link.pid(), link.fd()), (Some(Pid(1)), Some(3)));
+    let other = find("/data/link_remap.8").expect("the other file");
+    assert!(other.details.is_none() && other.holders.is_empty());
+    assert_eq!(told(&checkpoint), Vec::<String>::new());
+}
+
+/// CRIU takes the link away again where the container goes on, and another file can have its name since.
+#[test]
+fn a_link_that_is_gone_or_another_file_gives_nothing() {
+    let checkpoint = open(&with_diff(&linked(), &Archive::new()));
+    assert!(checkpoint.recovered(fd(&checkpoint, 1, 3).file_id).is_none());
+    assert_eq!(told(&checkpoint), Vec::<String>::new());
+    let mut diff = Archive::new();
+    diff.member("data/link_remap.9", "longer than it was");
+    let checkpoint = open(&with_diff(&linked(), &diff));
+    assert!(checkpoint.recovered(fd(&checkpoint, 1, 3).file_id).is_none());
+    assert_told(&checkpoint, "is not the deleted file that CRIU linked to it: its size is another");
+}
+
+/// The root file system's diff has nothing of what is mounted.
+#[test]
+fn a_link_on_a_tmpfs_comes_from_there() {
+    let mut dump = Dump::new();
+    let files = Task::new(1, 0).fd(3, File::linked("/dev/shm/x", "/dev/shm/link_remap.9", 6));
+    dump.task(files);
+    // CRIU noted another mount than the root.
+    let opened = open(&Archive::podman(&dump));
+    let id = fd(&opened, 1, 3).file_id;
+    let mut shm = Archive::new();
+    shm.member("./link_remap.9", "in shm");
+    let mut diff = Archive::new();
+    diff.member("dev/shm/link_remap.9", "in dif");
+    let mut archive = with_diff(&dump, &diff);
+    archive.without("devshm-checkpoint.tar").member("devshm-checkpoint.tar", shm.tar());
+    let hash =
+        |archive: &Archive| open(archive).recovered(id).and_then(|content| content.sha256().ok());
+    assert_eq!(hash(&archive), Some(sha256_bytes(b"in dif")), "mounted at the root");
+    let mut moved = archive.get("checkpoint/files.img").expect("files.img");
+    // mnt_id, field 7 behind the name: 780 and 785 in zig-zag form.
+    let name = moved.windows(10).position(|bytes| bytes == b"/dev/shm/x").expect("the name");
+    let at = name + 10;
+    assert_eq!(moved[at..at + 3], [0x38, 0x98, 0x0c]);
+    moved[at..at + 3].copy_from_slice(&[0x38, 0xa2, 0x0c]);
+    archive.replace("checkpoint/files.img", moved);
+    assert_eq!(hash(&archive), Some(sha256_bytes(b"in shm")));
+}
+
+/// `/dev/pts/1` whose master was closed, as CRIU 4.2 wrote it: neither settings nor window.
+#[test]
+fn the_slave_of_a_closed_pseudo_terminal_has_lost_its_name() {
+    let fown = (1..=5).fold(Message::new(), |fown, field| fown.uint(field, 0u32));
+    let names = || Task::new(1, 0).fd(3, File::path("/dev/pts/1")).fd(4, File::path("/dev/pts/0"));
+    let mut dump = Dump::new();
+    dump.task(names());
+    let opened = open(&Archive::podman(&dump));
+    let tty = |info: u32, number: u32| {
+        let message = Message::new()
+            .uint(2, info) // tty_info_id
+            .uint(3, 0o2u32) // flags
+            .message(4, &fown)
+            .uint(6, fd(&opened, 1, number).file_id); // regf_id
+        File::Other { kind: 11, field: 19, message }
+    };
+    let info = |id: u32, rdev: u32, index: u32| {
+        let info =
+            Message::new().uint(1, id).uint(2, 1u32).bool(3, false).bool(4, false).bool(5, false);
+        let pty = Message::new().uint(1, index);
+        info.uint(6, 0u32).uint(7, 0u32).uint(8, rdev).message(12, &pty) // sid, pgrp, rdev
+    };
+    let window = (1..=4).fold(Message::new(), |window, field| window.uint(field, 24u32));
+    let mut dump = Dump::new();
+    dump.task(names().fd(5, tty(2, 3)).fd(6, tty(1, 4)).fd(7, tty(3, 4)));
+    let slave = |minor: u32| 0x8800 | minor;
+    let terminals = [
+        info(1, slave(0), 0).message(11, &window),
+        info(2, slave(1), 1),
+        // Its master is open: somebody hung it up.
+        info(3, slave(7), 7),
+        info(4, 0x502, 7).message(11, &window),
+    ];
+    dump.image("tty-info.img", magic::TTY_INFO, &terminals);
+    let checkpoint = open(&Archive::podman(&dump));
+    assert_eq!(target(&checkpoint, 1, 5), "/dev/pts/1 (deleted)");
+    assert!(fd(&checkpoint, 1, 5).deleted);
+    assert_eq!(target(&checkpoint, 1, 6), "/dev/pts/0");
+    assert!(!fd(&checkpoint, 1, 6).deleted);
+    assert_eq!(target(&checkpoint, 1, 7), "/dev/pts/0", "named so by the test");
+    assert!(checkpoint.recovered(fd(&checkpoint, 1, 5).file_id).is_none());
+}
+
+/// What the kernel calls files of a process that ended, and what NFS calls a removed one.
+#[test]
+fn names_that_are_lost_and_stay() {
+    let mut dump = Dump::new();
+    let silly = "/nfs/.nfs000000000000000a00000001";
+    dump.task(
+        Task::new(1, 0)
+            .fd(3, File::path("/proc/77"))
+            .fd(4, File::path("/proc/77/status"))
+            .fd(5, File::path("/proc/77/task/78"))
+            .fd(6, File::linked(silly, "/nfs/link_remap.1", 1)),
+    );
+    let opened = open(&Archive::podman(&dump));
+    for number in [3, 4, 5] {
+        let remap =
+            Message::new().uint(1, fd(&opened, 1, number).file_id).uint(2, 77u32).uint(3, 2u32);
+        dump.record("remap-fpath.img", &remap);
+    }
+    let checkpoint = open(&Archive::podman(&dump));
+    assert_eq!(target(&checkpoint, 1, 3), "/proc/77 (deleted)");
+    assert_eq!(target(&checkpoint, 1, 4), "/proc/77/status");
+    assert_eq!(target(&checkpoint, 1, 5), "/proc/77/task/78");
+    assert_eq!(target(&checkpoint, 1, 6), silly);
+    assert!(fd(&checkpoint, 1, 3).deleted && !fd(&checkpoint, 1, 4).deleted);
+    assert!(fd(&checkpoint, 1, 6).deleted);
+}
+
+/// CRIU writes the engine's key in place of the path.
+#[test]
+fn a_file_from_outside_has_no_path() {
+    let fown = (1..=5).fold(Message::new(), |fown, field| fown.uint(field, 0u32));
+    let message = Message::new()
+        .uint(2, 0u32) // flags
+        .uint(3, 0u32) // pos
+        .message(5, &fown)
+        .bytes(6, "file[1f:2a]") // name
+        .sint(7, -1) // mnt_id
+        .bool(9, true); // ext
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0).fd(3, File::Other { kind: 1, field: 3, message }));
+    let checkpoint = open(&Archive::podman(&dump));
+    let outside = fd(&checkpoint, 1, 3);
+    assert_eq!((outside.kind.word(), &outside.target, outside.mount_id), ("reg", &None, None));
 }
 
 #[test]

@@ -82,6 +82,12 @@ impl Row {
         notes.extend(
             change.volume.as_deref().map(|volume| format!("volume {}", legible.text(volume))),
         );
+        notes.extend(
+            change
+                .deleted_paths
+                .iter()
+                .map(|path| format!("CRIU's link to {} (deleted)", legible.text(&path.text))),
+        );
         notes.extend(change.noise.map(str::to_owned));
         if !change.what.is_empty() {
             notes.push(format!("other {}", change.what.join(", ")));

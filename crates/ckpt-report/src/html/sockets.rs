@@ -49,7 +49,7 @@ impl Row {
         let held = socket.holders.iter().take(MOST_HOLDERS);
         Self {
             kind: kind(socket),
-            state: socket.state.to_string(),
+            state: socket.state.as_deref().unwrap_or_default().to_owned(),
             local: legible.maybe(socket.local.as_deref()),
             remote: legible.maybe(socket.remote.as_deref().or(peer(socket).as_deref())),
             received: socket.recv_bytes,
@@ -88,7 +88,8 @@ fn graph(sources: &Sources<'_>, sockets: &[SocketRecord<'_>], legible: &Legible<
         let pair = socket.ino.zip(socket.peer_ino).filter(|_| other.is_some());
         // A datagram socket without a peer takes what comes.
         let alone = socket.remote.as_deref().is_none_or(|remote| remote.ends_with(":0"));
-        let listens = socket.state == "LISTEN" || (socket.state == "UNCONN" && alone);
+        let is = |state: &str| socket.state.as_deref() == Some(state);
+        let listens = is("LISTEN") || (is("UNCONN") && alone);
         let address = if listens { socket.local.as_deref() } else { socket.remote.as_deref() };
         // A socket that was only made has no address at all: it is not drawn, the table has it.
         if pair.is_none() && address.is_none() {

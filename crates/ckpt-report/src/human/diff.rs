@@ -125,6 +125,9 @@ fn marks(change: &Change) -> Vec<(String, bool)> {
         marks.push((noise.reason().to_owned(), false));
         return marks;
     }
+    for path in &change.deleted_paths {
+        marks.push((format!("CRIU's link to {} (deleted)", path.escaped()), true));
+    }
     // With another content comes another time.
     let words =
         change.what.iter().filter(|aspect| **aspect != Aspect::Time || change.what.len() == 1);

@@ -78,6 +78,9 @@ fn row(artifact: &Artifact) -> [String; 6] {
         if let Some(name) = &details.name {
             path.push_str(&format!(" {name}"));
         }
+        for deleted in &details.deleted_paths {
+            path.push_str(&format!(", CRIU's link to {} (deleted)", deleted.escaped()));
+        }
         if let Some(tcp) = &details.tcp {
             let end = |address: Option<std::net::SocketAddr>| {
                 address.map_or_else(dash, |address| address.to_string())

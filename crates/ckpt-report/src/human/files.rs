@@ -184,7 +184,7 @@ impl Sheet {
             notes.extend(json::socket_options(checkpoint, socket));
             vec![
                 json::kind(socket).into_owned(),
-                json::state(socket).into_owned(),
+                json::state(socket).unwrap_or("-".into()).into_owned(),
                 bytes(socket.received),
                 bytes(socket.outgoing),
                 end(socket.local.as_ref()),
@@ -366,10 +366,13 @@ fn details(
 ) -> String {
     let machine = task.core.as_ref().map(|core| core.mtype);
     match checkpoint.details(task.pid, descriptor) {
-        Details::File { .. } if descriptor.deleted => {
+        Details::File { reg, .. } if descriptor.deleted => {
             let content = checkpoint.recovered(descriptor.file_id);
-            content
-                .map_or_else(String::new, |content| format!("recovered, {} bytes", content.size()))
+            let content = content.map(|content| format!("recovered, {} bytes", content.size()));
+            let link = checkpoint.files().link(reg.id).map(|link| {
+                format!("CRIU linked {} to it", Text::from(link.name.as_slice()).escaped())
+            });
+            content.into_iter().chain(link).collect::<Vec<_>>().join(", ")
         }
         Details::Pipe(ino) => {
             let all = checkpoint.pipes();
@@ -460,7 +463,8 @@ fn listed(first: &[String], all: usize) -> String {
 
 /// `tcp ESTAB 127.0.0.1:80 127.0.0.1:4000, 124 bytes unread`.
 fn socket_line(socket: &Socket) -> String {
-    let mut text = format!("{} {}", json::kind(socket), json::state(socket));
+    let state = json::state(socket).unwrap_or_default();
+    let mut text = format!("{} {state}", json::kind(socket)).trim_end().to_owned();
     for end in [&socket.local, &socket.remote].into_iter().flatten() {
         text.push_str(&format!(" {}", end.text().escaped()));
     }

@@ -8,7 +8,9 @@ use ckpt_model::{
 };
 use serde::Serialize;
 
-use super::shared::{DefectRecord, EvidenceRecord, base64, defects, fields, lossless, mask};
+use super::shared::{
+    DefectRecord, EvidenceRecord, TextRecord, base64, defects, fields, lossless, mask,
+};
 use crate::times;
 
 /// `ckpt-inspect/diff/1`.
@@ -128,6 +130,9 @@ pub struct ChangeRecord<'a> {
     pub opaque: bool,
     /// Why this is the engine's doing: `mtab-link`, `engine-file`, `mount-point`, `above-mount-point`, `directory-time`.
     pub noise: Option<&'static str>,
+    /// Paths of removed files that were open: CRIU made the link at `path` to keep them while it dumped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deleted_paths: Vec<TextRecord<'a>>,
     /// `rootfs-diff`, `deleted-files`, `base` (what a new directory took away) or `volume`.
     pub source: &'static str,
     /// Name of the volume.
@@ -149,6 +154,7 @@ impl<'a> ChangeRecord<'a> {
             before: change.before.as_ref().map(StateRecord::of),
             opaque: change.opaque,
             noise: change.noise.map(Noise::word),
+            deleted_paths: change.deleted_paths.iter().map(TextRecord::of).collect(),
             source: change.source.word(),
             volume: match &change.source {
                 ChangeSource::Volume(name) => Some(name.lossless()),

@@ -7,6 +7,7 @@ use ckpt_model::{Checkpoint, Text};
 use serde::Serialize;
 
 use super::shared::{DefectRecord, EvidenceRecord, TextRecord, defects as defect_records, fields};
+use super::sockets::SenderRecord;
 
 /// `ckpt-inspect/extract/1`: what `--list` shows, and with `file` in its records the `manifest.json` of what was written.
 #[derive(Clone, Debug, Serialize)]
@@ -77,6 +78,9 @@ pub struct ArtifactRecord<'a> {
     /// Further paths of the same file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<TextRecord<'a>>,
+    /// Paths that it had and that were removed while it was open: CRIU made the link at `path` to keep it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deleted_paths: Vec<TextRecord<'a>>,
     /// Process to name with it.
     pub pid: Option<u32>,
     /// That process's descriptor.
@@ -138,6 +142,7 @@ impl<'a> ArtifactRecord<'a> {
         let (path, path_base64) = fields(artifact.path.as_ref());
         let details = artifact.details.as_deref();
         let also = details.map(|details| details.also.as_slice()).unwrap_or_default();
+        let deleted = details.map(|details| details.deleted_paths.as_slice()).unwrap_or_default();
         let messages = details.map(|details| details.messages.as_slice()).unwrap_or_default();
         let (sha256, unhashed) = match sha256 {
             Ok(hash) => (Some(hash), None),
@@ -149,6 +154,7 @@ impl<'a> ArtifactRecord<'a> {
             path,
             path_base64,
             also: also.iter().map(TextRecord::of).collect(),
+            deleted_paths: deleted.iter().map(TextRecord::of).collect(),
             pid: artifact.pid().map(|pid| pid.0),
             fd: artifact.fd(),
             holders: artifact.holders.iter().map(ArtifactHolderRecord::of).collect(),
@@ -204,12 +210,19 @@ pub struct QueuedMessageRecord<'a> {
     /// Files that were sent with it (`SCM_RIGHTS`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rights: Vec<TextRecord<'a>>,
+    /// Who sent it, where CRIU noted that (since after 4.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<SenderRecord>,
 }
 
 impl<'a> QueuedMessageRecord<'a> {
     fn of(message: &'a Message) -> Self {
         let rights: &'a [Text] = &message.rights;
-        Self { size: message.size, rights: rights.iter().map(TextRecord::of).collect() }
+        Self {
+            size: message.size,
+            rights: rights.iter().map(TextRecord::of).collect(),
+            sender: message.sender.map(SenderRecord::of),
+        }
     }
 }
 

@@ -24,6 +24,12 @@ pub enum DetailsRecord<'a> {
         /// Number of the ghost, the link or the process.
         #[serde(skip_serializing_if = "Option::is_none")]
         remap_id: Option<u32>,
+        /// Path of the link that CRIU made to keep it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        link: Option<Cow<'a, str>>,
+        /// Bytes of `link`, when they are not UTF-8.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        link_base64: Option<String>,
         /// Given by the engine from outside.
         external: bool,
     },
@@ -197,6 +203,7 @@ impl<'a> DetailsRecord<'a> {
         let named = |table: &names::NumberNames, number: u32| table.text(i64::from(number));
         Some(match checkpoint.details(task.pid, descriptor) {
             Details::File { reg, remap } => {
+                let link = checkpoint.files().link(reg.id);
                 let (remap, remap_id) = match remap {
                     Some(Remap::Linked(id)) => (Some("linked"), Some(id)),
                     Some(Remap::Ghost(id)) => (Some("ghost"), Some(id)),
@@ -209,6 +216,8 @@ impl<'a> DetailsRecord<'a> {
                     size: reg.size,
                     remap,
                     remap_id,
+                    link: link.map(|link| lossless(&link.name)),
+                    link_base64: link.and_then(|link| base64(&link.name)),
                     external: reg.ext.unwrap_or_default(),
                 }
             }

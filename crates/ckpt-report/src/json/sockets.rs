@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use ckpt_model::{Checkpoint, Endpoint, Family, FileTable, Holder, Pipe, Queued, Socket, Text};
-use criu_image::messages::PacketSockEntry;
+use ckpt_model::{
+    Checkpoint, Endpoint, Family, FileTable, Holder, Pipe, Queued, Sender, Socket, Text,
+};
+use criu_image::messages::UnixSkEntry;
 use criu_image::names;
 use serde::Serialize;
 
 use super::files::FilesOptions;
-use super::shared::{base64, fields};
+use super::shared::{base64, fields, lossless};
+use super::socket_options::socket_options;
 use crate::services::service;
 use crate::words::Word;
 
@@ -23,8 +26,8 @@ pub struct SocketRecord<'a> {
     /// `tcp`, `udp`, `udplite`, `raw`, `icmp`, `stream`, `dgram`, `seqpacket`, `netlink` or `packet`.
     #[serde(rename = "type")]
     pub kind: Word,
-    /// The state in the words of `ss`.
-    pub state: Word,
+    /// The state in the words of `ss`; `null` of a socket outside of the dump.
+    pub state: Option<Word>,
     /// Own address.
     pub local: Option<Cow<'a, str>>,
     /// Bytes of `local`, when they are not UTF-8.
@@ -57,12 +60,44 @@ pub struct SocketRecord<'a> {
     pub shutdown: Word,
     /// Network namespace, by CRIU's small id.
     pub net_ns: Option<u32>,
+    /// The file of a unix socket, where CRIU noted more of it than its path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<SocketFileRecord<'a>>,
     /// The file of a unix socket's path was removed.
     pub deleted: bool,
     /// Outside of the dump.
     pub external: bool,
     /// Who has it open.
     pub holders: Vec<FdRecord>,
+}
+
+/// The file of a unix socket.
+#[derive(Clone, Debug, Serialize)]
+pub struct SocketFileRecord<'a> {
+    /// Directory in which a path that is not absolute begins.
+    pub directory: Option<Cow<'a, str>>,
+    /// Bytes of `directory`, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory_base64: Option<String>,
+    /// Permissions, octal.
+    pub mode: Option<String>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+}
+
+impl<'a> SocketFileRecord<'a> {
+    fn of(raw: &'a UnixSkEntry) -> Option<Self> {
+        let (directory, perms) = (raw.name_dir.as_deref(), raw.file_perms.as_ref());
+        (directory.is_some() || perms.is_some()).then(|| Self {
+            directory: directory.map(lossless),
+            directory_base64: directory.and_then(base64),
+            mode: perms.map(|perms| format!("{:04o}", perms.mode & 0o7777)),
+            uid: perms.map(|perms| perms.uid),
+            gid: perms.map(|perms| perms.gid),
+        })
+    }
 }
 
 /// A descriptor of a process.
@@ -85,6 +120,26 @@ pub struct QueuedRecord<'a> {
     pub bytes: u64,
     /// Open files that came with it.
     pub files: Vec<PassedRecord<'a>>,
+    /// Who sent it, where CRIU noted that (since after 4.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<SenderRecord>,
+}
+
+/// Who sent a message.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SenderRecord {
+    /// The process.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+}
+
+impl SenderRecord {
+    pub(super) fn of(sender: Sender) -> Self {
+        Self { pid: sender.pid, uid: sender.uid, gid: sender.gid }
+    }
 }
 
 /// An open file in flight.
@@ -96,6 +151,11 @@ pub struct PassedRecord<'a> {
     pub types: Vec<Word>,
     /// Its path, where it has one.
     pub path: Option<Cow<'a, str>>,
+    /// What `readlink` of `/proc/PID/fd/N` would say of it.
+    pub target: Option<Cow<'a, str>>,
+    /// Bytes of `target`, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_base64: Option<String>,
 }
 
 /// A TCP connection.
@@ -142,6 +202,7 @@ impl<'a> SocketRecords<'a> {
 
     pub(super) fn record(&self, socket: &'a Socket) -> SocketRecord<'a> {
         let peer = socket.peer_ino.and_then(|ino| self.by_ino.get(&ino));
+        let raw = self.checkpoint.files().get(socket.fd_type, socket.file_id);
         SocketRecord {
             ino: socket.ino,
             family: family(socket.family),
@@ -162,8 +223,8 @@ impl<'a> SocketRecords<'a> {
                 .map(|queued| message(queued, self.checkpoint.files()))
                 .collect(),
             tcp: socket.stream.as_ref().map(|stream| ConnectionRecord {
-                recv_seq: stream.inq_seq,
-                send_seq: stream.outq_seq,
+                recv_seq: socket.first_unread().unwrap_or(stream.inq_seq),
+                send_seq: socket.first_unacknowledged().unwrap_or(stream.outq_seq),
                 unsent_bytes: stream.unsq_len,
                 mss: stream.mss_clamp,
                 send_window: stream.snd_wnd,
@@ -175,6 +236,7 @@ impl<'a> SocketRecords<'a> {
                 None => socket.shutdown.to_string().into(),
             },
             net_ns: socket.net_ns,
+            file: raw.and_then(|file| SocketFileRecord::of(file.usk.as_ref()?)),
             deleted: socket.deleted,
             external: socket.external,
             holders: holders(&socket.holders),
@@ -199,8 +261,9 @@ pub(crate) fn kind(socket: &Socket) -> Word {
     socket.type_word().map_or_else(unknown, Word::from)
 }
 
-pub(crate) fn state(socket: &Socket) -> Word {
-    socket.state_word().map_or_else(|| format!("unknown ({})", socket.state).into(), Word::from)
+pub(crate) fn state(socket: &Socket) -> Option<Word> {
+    let unknown = || format!("unknown ({})", socket.state).into();
+    (!socket.external).then(|| socket.state_word().map_or_else(unknown, Word::from))
 }
 
 pub(crate) fn endpoint(endpoint: &Endpoint, resolve: bool) -> Text {
@@ -213,121 +276,26 @@ fn text(end: Option<&Endpoint>, resolve: bool) -> (Option<Cow<'static, str>>, Op
 }
 
 fn message<'a>(queued: &Queued, files: &'a FileTable) -> QueuedRecord<'a> {
-    let passed = |id: &u32| PassedRecord {
-        file_id: *id,
-        types: files
-            .by_id(*id)
-            .map(|file| names::FD_TYPES.text(i64::from(file.r#type)).to_ascii_lowercase().into())
-            .collect(),
-        path: files.path(*id).map(|file| Cow::Owned(file.path.lossless().into_owned())),
+    let passed = |id: &u32| {
+        let target = files.by_id(*id).find_map(|file| files.target(file));
+        PassedRecord {
+            file_id: *id,
+            types: files
+                .by_id(*id)
+                .map(|file| {
+                    names::FD_TYPES.text(i64::from(file.r#type)).to_ascii_lowercase().into()
+                })
+                .collect(),
+            path: files.path(*id).map(|file| Cow::Owned(file.path.lossless().into_owned())),
+            target_base64: target.as_ref().and_then(|target| base64(target.as_bytes())),
+            target: target.map(|target| Cow::Owned(target.lossless().into_owned())),
+        }
     };
-    QueuedRecord { bytes: queued.bytes, files: queued.rights.iter().map(passed).collect() }
-}
-
-/// `packet_sock_entry.fanout` of a socket that shares its packets with none.
-const NO_FANOUT: u32 = u32::MAX;
-
-/// What was set by hand, in the words of `setsockopt`.
-pub(crate) fn socket_options(checkpoint: &Checkpoint, socket: &Socket) -> Vec<String> {
-    let mut words = Vec::new();
-    let file = checkpoint.files().get(socket.fd_type, socket.file_id);
-    if let Some(opts) = checkpoint.socket_options(socket) {
-        let flags = [
-            (opts.reuseaddr, "SO_REUSEADDR"),
-            (opts.so_reuseport, "SO_REUSEPORT"),
-            (opts.so_keepalive, "SO_KEEPALIVE"),
-            (opts.so_broadcast, "SO_BROADCAST"),
-            (opts.so_passcred, "SO_PASSCRED"),
-            (opts.so_passsec, "SO_PASSSEC"),
-            (opts.so_dontroute, "SO_DONTROUTE"),
-            (opts.so_no_check, "SO_NO_CHECK"),
-        ];
-        words.extend(flags.iter().filter(|(set, _)| *set == Some(true)).map(|(_, w)| (*w).into()));
-        let numbers = [
-            (opts.so_mark, "SO_MARK"),
-            (opts.so_priority, "SO_PRIORITY"),
-            (opts.so_linger, "SO_LINGER"),
-            (opts.so_oobinline, "SO_OOBINLINE"),
-        ];
-        for (number, word) in numbers {
-            words.extend(number.filter(|set| *set != 0).map(|set| format!("{word}={set}")));
-        }
-        if let Some(device) = opts.so_bound_dev.as_ref().filter(|name| !name.is_empty()) {
-            let device = Text::from(device.as_slice());
-            words.push(format!("SO_BINDTODEVICE={}", device.escaped()));
-        }
-        if !opts.so_filter.is_empty() {
-            words.push(format!("SO_ATTACH_FILTER ({} instructions)", opts.so_filter.len()));
-        }
+    QueuedRecord {
+        bytes: queued.bytes,
+        files: queued.rights.iter().map(passed).collect(),
+        sender: queued.sender.map(SenderRecord::of),
     }
-    if let Some(inet) = file.and_then(|file| file.isk.as_ref()) {
-        let tcp = inet.tcp_opts.as_ref();
-        let ip = inet.ip_opts.as_ref();
-        let stream = socket.stream.as_ref();
-        let set = |set: Option<bool>| set == Some(true);
-        let flags = [
-            (
-                set(tcp.and_then(|tcp| tcp.nodelay)) || set(stream.and_then(|tcp| tcp.nodelay)),
-                "TCP_NODELAY",
-            ),
-            (set(tcp.and_then(|tcp| tcp.cork)) || set(stream.and_then(|tcp| tcp.cork)), "TCP_CORK"),
-            (set(inet.v6only), "IPV6_V6ONLY"),
-            (set(ip.and_then(|ip| ip.freebind)), "IP_FREEBIND"),
-            (set(ip.and_then(|ip| ip.pktinfo)), "IP_PKTINFO"),
-            (set(ip.and_then(|ip| ip.raw.as_ref()).and_then(|raw| raw.hdrincl)), "IP_HDRINCL"),
-        ];
-        words.extend(flags.iter().filter(|(set, _)| *set).map(|(_, word)| (*word).to_owned()));
-        // The second number is what the kernel sets by itself. CRIU 3 keeps the three of TCP with the general options.
-        let opts = checkpoint.socket_options(socket);
-        let numbers = [
-            (ip.and_then(|ip| ip.tos), 0, "IP_TOS"),
-            (ip.and_then(|ip| ip.ttl), 64, "IP_TTL"),
-            (
-                tcp.and_then(|tcp| tcp.keepidle).or(opts.and_then(|opts| opts.tcp_keepidle)),
-                7200,
-                "TCP_KEEPIDLE",
-            ),
-            (
-                tcp.and_then(|tcp| tcp.keepintvl).or(opts.and_then(|opts| opts.tcp_keepintvl)),
-                75,
-                "TCP_KEEPINTVL",
-            ),
-            (
-                tcp.and_then(|tcp| tcp.keepcnt).or(opts.and_then(|opts| opts.tcp_keepcnt)),
-                9,
-                "TCP_KEEPCNT",
-            ),
-        ];
-        for (number, usual, word) in numbers {
-            words.extend(number.filter(|set| *set != usual).map(|set| format!("{word}={set}")));
-        }
-    }
-    if let Some(packet) = file.and_then(|file| file.psk.as_ref()) {
-        words.extend(packet_options(packet));
-    }
-    words
-}
-
-/// What a packet socket was set to receive, in the words of `packet(7)`.
-fn packet_options(packet: &PacketSockEntry) -> impl Iterator<Item = String> {
-    let memberships = packet.mclist.iter().map(|member| {
-        let word = match member.r#type {
-            0 => "PACKET_MR_MULTICAST",
-            1 => "PACKET_MR_PROMISC",
-            2 => "PACKET_MR_ALLMULTI",
-            3 => "PACKET_MR_UNICAST",
-            _ => "PACKET_ADD_MEMBERSHIP",
-        };
-        format!("{word}=if{}", member.index)
-    });
-    let fanout = packet.fanout.filter(|group| *group != NO_FANOUT);
-    let fanout = fanout.map(|group| format!("PACKET_FANOUT={}", group & 0xffff));
-    let rings = [(&packet.rx_ring, "PACKET_RX_RING"), (&packet.tx_ring, "PACKET_TX_RING")];
-    let rings = rings.into_iter().filter_map(|(ring, word)| {
-        let ring = ring.as_ref()?;
-        Some(format!("{word} ({} frames of {} bytes)", ring.frame_nr, ring.frame_size))
-    });
-    memberships.chain(fanout).chain(rings)
 }
 
 /// A pipe or named pipe.

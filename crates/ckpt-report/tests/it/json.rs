@@ -1,6 +1,6 @@
 //! The names that programs rely on, and how text, masks and addresses are written.
 
-use ckpt_model::Checkpoint;
+use ckpt_model::{ChangeFilter, ChangesOptions, Checkpoint};
 use ckpt_report::json::{self, FilesOptions};
 use ckpt_synth::{Archive, Dump, File, Message, Task, stories};
 use criu_image::{Image, ImageKind, ShowContext};
@@ -26,7 +26,17 @@ fn keys(value: &Value) -> Vec<&str> {
 fn sockets_tell_the_options_that_were_set() {
     let fown = (1..=5).fold(Message::new(), |fown, field| fown.uint(field, 0u32));
     let opts = (1..=6).fold(Message::new(), |opts, field| opts.uint(field, 0u32)); // so_sndbuf to so_rcv_tmo_usec
-    let inet = |ino: u32, ip_opts: &Message, tcp_opts: &Message| {
+    let by_hand = Message::new()
+        .uint(1, 0u32) // so_sndbuf
+        .uint(2, 4096u32) // so_rcvbuf
+        .uint(3, 1u32) // so_snd_tmo_sec
+        .uint(4, 500_000u32) // so_snd_tmo_usec
+        .uint(5, 0u32) // so_rcv_tmo_sec
+        .uint(6, 0u32) // so_rcv_tmo_usec
+        .uint(9, 10u32) // so_rcvlowat
+        .uint(24, 0u32) // so_linger
+        .uint(25, 2u32); // so_buf_lock: the receive buffer
+    let inet = |ino: u32, opts: &Message, ip_opts: &Message, tcp_opts: &Message| {
         let message = Message::new()
             .uint(2, ino)
             .uint(3, 2u32) // family: AF_INET
@@ -38,20 +48,23 @@ fn sockets_tell_the_options_that_were_set() {
             .uint(9, 2u32) // flags
             .uint(10, 0u32) // backlog
             .message(13, &fown)
-            .message(14, &opts)
+            .message(14, opts)
             .message(16, ip_opts)
             .message(20, tcp_opts);
         File::Other { kind: 4, field: 4, message }
     };
-    // pktinfo, tos, ttl; keepcnt, keepidle, keepintvl
+    // hdrincl, icmpv_filter; pktinfo, tos, ttl; keepcnt, keepidle, keepintvl
+    let raw = Message::new().bool(1, true).uint(4, 0x101u32);
     let usual = inet(
         71,
+        &opts,
         &Message::new().bool(5, false).uint(6, 0u32).uint(7, 64u32),
         &Message::new().uint(3, 9u32).uint(4, 7200u32).uint(5, 75u32),
     );
     let set = inet(
         72,
-        &Message::new().bool(5, true).uint(6, 16u32).uint(7, 77u32),
+        &by_hand,
+        &Message::new().message(4, &raw).bool(5, true).uint(6, 16u32).uint(7, 77u32),
         &Message::new().uint(3, 5u32).uint(4, 33u32).uint(5, 44u32),
     );
     let mut packet = Message::new()
@@ -62,7 +75,7 @@ fn sockets_tell_the_options_that_were_set() {
         .message(6, &fown)
         .message(7, &opts);
     for field in 8..=15 {
-        packet = packet.uint(field, 0u32); // version to copy_thresh
+        packet = packet.uint(field, u32::from(field == 10)); // version to copy_thresh; aux_data
     }
     let promiscuous = Message::new().uint(1, 2u32).uint(2, 1u32).bytes(3, b""); // index, type, addr
     let ring = [4096u32, 4, 2048, 8, 0, 0, 0]; // block_size, block_nr, frame_size, frame_nr and so on
@@ -88,7 +101,13 @@ fn sockets_tell_the_options_that_were_set() {
     assert_eq!(
         options(4),
         json!([
+            "SO_LINGER=0",
+            "SO_RCVLOWAT=10",
+            "SO_RCVBUF=4096",
+            "SO_SNDTIMEO=1.500000",
             "IP_PKTINFO",
+            "IP_HDRINCL",
+            "ICMP_FILTER=00000101",
             "IP_TOS=16",
             "IP_TTL=77",
             "TCP_KEEPIDLE=33",
@@ -101,9 +120,45 @@ fn sockets_tell_the_options_that_were_set() {
         json!([
             "PACKET_MR_PROMISC=if2",
             "PACKET_FANOUT=42",
-            "PACKET_RX_RING (8 frames of 2048 bytes)"
+            "PACKET_RX_RING (8 frames of 2048 bytes)",
+            "PACKET_AUXDATA"
         ])
     );
+}
+
+/// A file that CRIU kept by a link of its own, under both of its names.
+#[test]
+fn a_link_of_criu_is_told_by_every_list() {
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0).fd(3, File::linked("/data/gone", "/data/link_remap.9", 6)));
+    let mut diff = Archive::new();
+    diff.member("data/link_remap.9", "linked");
+    let mut archive = Archive::podman(&dump);
+    archive.replace("rootfs-diff.tar", diff.tar()).without("deleted.files");
+    let checkpoint = open_archive(&archive).expect("a checkpoint");
+    let files = value(&json::files(&checkpoint, &FilesOptions::default()));
+    let all = files["processes"][0]["fds"].as_array().expect("descriptors");
+    let gone = all.iter().find(|fd| fd["fd"] == 3).expect("the descriptor");
+    assert_eq!(gone["target"], "/data/gone (deleted)");
+    assert_eq!(gone["recovered"]["size"], 6);
+    assert_eq!(gone["details"]["remap"], "linked");
+    assert_eq!(gone["details"]["link"], "/data/link_remap.9");
+    let changes = checkpoint.changes(&ChangesOptions::default()).expect("changes");
+    let diff = value(&json::diff(&checkpoint, &changes, &ChangeFilter::default()));
+    let deleted = json!([{"text": "/data/gone"}]);
+    assert_eq!(diff["changes"][0]["path"], "/data/link_remap.9");
+    assert_eq!(diff["changes"][0]["deleted_paths"], deleted);
+    let artifacts = checkpoint.artifacts(&ckpt_archive::Options::default());
+    let examined = artifacts.list.iter().map(|artifact| json::Examined {
+        artifact,
+        sha256: Err("not asked for".to_owned()),
+        file: None,
+    });
+    let extract = value(&json::extract(&checkpoint, examined, "test"));
+    let link = extract["artifacts"].as_array().expect("artifacts").iter();
+    let link = link.clone().find(|one| one["path"] == "/data/link_remap.9").expect("the link");
+    assert_eq!(link["deleted_paths"], deleted);
+    assert_eq!((&link["pid"], &link["fd"]), (&json!(1), &json!(3)));
 }
 
 #[test]

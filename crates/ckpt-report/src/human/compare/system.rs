@@ -56,7 +56,8 @@ pub(super) fn socket_text(socket: &Socket) -> String {
     let end = |end: &Option<ckpt_model::Endpoint>| {
         end.as_ref().map(|end| json::endpoint(end, false).escaped().into_owned())
     };
-    let mut text = format!("{} {}", json::kind(socket), json::state(socket));
+    let state = json::state(socket).unwrap_or_default();
+    let mut text = format!("{} {state}", json::kind(socket)).trim_end().to_owned();
     let (local, remote) = (end(&socket.local), end(&socket.remote));
     if let Some(local) = local {
         text.push_str(&format!(" {local}"));
@@ -89,7 +90,9 @@ fn socket_changes(change: &SocketChange<'_>) -> String {
     };
     let ino = |ino: Option<u32>| ino.map_or("none".to_owned(), |ino| ino.to_string());
     let words = change.what.iter().map(|fact| match fact {
-        SocketFact::State => format!("was {}", json::state(a)),
+        SocketFact::State => {
+            format!("was {}", json::state(a).unwrap_or("outside of the dump".into()))
+        }
         SocketFact::Local => format!("was at {}", end(&a.local)),
         SocketFact::Remote => format!("was connected to {}", end(&a.remote)),
         SocketFact::Peer => format!("peer {} -> {}", ino(a.peer_ino), ino(b.peer_ino)),
