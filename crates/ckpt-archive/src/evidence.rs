@@ -1,6 +1,6 @@
 //! Evidence that is open: its members, found by path, and their contents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
@@ -20,9 +20,6 @@ use crate::options::Options;
 use crate::walk::Listing;
 use crate::{ContentError, Error, open};
 
-/// Hard links to hard links are followed so far.
-const MAX_LINKS: usize = 1000;
-
 /// Open evidence: an index of members over bytes that stay where they are.
 pub struct Evidence {
     pub(crate) name: String,
@@ -34,6 +31,9 @@ pub struct Evidence {
     pub(crate) members: Vec<Member>,
     /// Member ids by path; for equal paths in archive order.
     by_path: Vec<u32>,
+    /// Where each hard link leads in the end, by id: to a member that is none, or to the last link on the way when nothing is
+    /// there or the links are a ring.
+    ends: HashMap<u32, u32>,
     pub(crate) defects: Vec<Defect>,
     pub(crate) trailing: Option<Stored>,
     pub(crate) sha256: Option<Sha256Digest>,
@@ -280,6 +280,7 @@ impl Evidence {
             parts: vec![part],
             members: listing.members,
             by_path: Vec::new(),
+            ends: HashMap::new(),
             defects: Vec::new(),
             trailing: listing.trailing,
             sha256: None,
@@ -306,6 +307,7 @@ impl Evidence {
             parts: Vec::new(),
             members: Vec::new(),
             by_path: Vec::new(),
+            ends: HashMap::new(),
             defects: Vec::new(),
             trailing: None,
             sha256: None,
@@ -316,12 +318,39 @@ impl Evidence {
         }
     }
 
-    /// Sorts the members' ids by path.
+    /// Sorts the members' ids by path, and finds where hard links lead.
     pub(crate) fn index(&mut self) {
         let mut by_path: Vec<u32> = self.members.iter().map(|member| member.id).collect();
         // The ids ascend, so a stable sort keeps the archive order of duplicates.
         by_path.sort_by(|a, b| self.path_of(*a).cmp(self.path_of(*b)));
         self.by_path = by_path;
+        self.ends = self.follow_all();
+    }
+
+    /// Follows every hard link. Each is passed once, however many lead to it.
+    fn follow_all(&self) -> HashMap<u32, u32> {
+        let mut ends = HashMap::new();
+        let mut passed = Vec::new();
+        let mut ring = HashSet::new();
+        for link in self.members.iter().filter(|member| member.kind == MemberKind::HardLink) {
+            let mut here = link;
+            let end = loop {
+                if let Some(end) = ends.get(&here.id) {
+                    break *end;
+                }
+                if here.kind != MemberKind::HardLink || !ring.insert(here.id) {
+                    break here.id;
+                }
+                passed.push(here.id);
+                match self.link_target(here) {
+                    Some(target) => here = target,
+                    None => break here.id,
+                }
+            };
+            ends.extend(passed.drain(..).map(|id| (id, end)));
+            ring.clear();
+        }
+        ends
     }
 
     fn tell_duplicates(&self, defects: &mut DefectList) {
@@ -377,19 +406,19 @@ impl Evidence {
     }
 
     fn follow<'a>(&'a self, member: &'a Member) -> Result<&'a Member, ContentError> {
-        let mut member = member;
-        for _ in 0..MAX_LINKS {
-            match member.kind {
-                MemberKind::File | MemberKind::Other(_) => return Ok(member),
-                MemberKind::HardLink => match self.link_target(member) {
-                    Some(target) => member = target,
-                    None => break,
-                },
-                kind => return Err(ContentError::NotAFile { kind }),
+        let end = match member.kind {
+            MemberKind::HardLink => self.ends.get(&member.id).and_then(|end| self.by_id(*end)),
+            _ => Some(member),
+        };
+        let end = end.unwrap_or(member);
+        match end.kind {
+            MemberKind::File | MemberKind::Other(_) => Ok(end),
+            MemberKind::HardLink => {
+                let target = end.link_target.as_deref().unwrap_or_default();
+                Err(ContentError::LinkTarget { target: Escaped(target).to_string() })
             }
+            kind => Err(ContentError::NotAFile { kind }),
         }
-        let target = member.link_target.as_deref().unwrap_or_default();
-        Err(ContentError::LinkTarget { target: Escaped(target).to_string() })
     }
 }
 

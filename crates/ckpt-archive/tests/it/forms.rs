@@ -165,6 +165,21 @@ fn links_devices_and_strange_types_are_told_apart() {
     );
 }
 
+/// However long the chain is, each link is passed once.
+#[test]
+fn a_chain_of_many_hard_links_leads_to_its_file() {
+    let mut archive = Tar::default().file("0", b"the file");
+    for number in 1..5000 {
+        archive = archive.link(&number.to_string(), b'1', &(number - 1).to_string());
+    }
+    // One that names what comes behind it.
+    let evidence = open(archive.link("first", b'1', "last").link("last", b'1', "4999").end());
+    assert_eq!(codes(&evidence), [""; 0]);
+    for member in evidence.members() {
+        assert_eq!(evidence.content(member).unwrap().bytes().unwrap(), &b"the file"[..]);
+    }
+}
+
 #[test]
 fn hard_links_in_a_circle_end() {
     let evidence =
