@@ -1,5 +1,7 @@
 //! How the runtime spec confines the container: rights, namespaces, filters, devices.
 
+use std::fmt;
+
 use oci_spec::runtime::{
     Linux, LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType, LinuxNamespace, LinuxSeccomp,
     LinuxSeccompAction, Process, Spec,
@@ -30,6 +32,8 @@ pub struct Confinement {
     pub apparmor: Option<String>,
     /// SELinux label of the first process.
     pub selinux: Option<String>,
+    /// Whether it was asked for that SELinux does not confine it.
+    pub selinux_off: bool,
     /// Whether a seccomp filter refuses any system call.
     pub seccomp: bool,
     /// Namespaces that are not the runtime's own.
@@ -40,12 +44,14 @@ pub struct Confinement {
     pub named_devices: Vec<String>,
     /// Whether every device may be used.
     pub all_devices: bool,
-    /// Whether every block device may be.
-    pub all_disks: bool,
+    /// Devices that may be used, if they are made in the container: what is allowed and not taken back.
+    pub device_rules: Vec<DeviceRule>,
     /// Paths that are covered.
     pub masked_paths: Vec<String>,
     /// Paths that are made read-only.
     pub readonly_paths: Vec<String>,
+    /// Whether no path is covered, though engines cover some unasked.
+    pub nothing_masked: bool,
 }
 
 /// What describes how a container is confined.
@@ -82,6 +88,37 @@ pub struct SpecDevice {
     pub minor: i64,
 }
 
+/// A kind of device that may be used, with numbers or without: `b 8:* rwm`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceRule {
+    /// Whether it is of block devices; of character devices if not.
+    pub block: bool,
+    /// Major number; `None` is every one.
+    pub major: Option<i64>,
+    /// Minor number; `None` is every one.
+    pub minor: Option<i64>,
+    /// Letters: `r` to read, `w` to write, `m` to make.
+    pub access: String,
+}
+
+impl DeviceRule {
+    /// Whether devices may be read or written, beyond being made.
+    #[must_use]
+    pub fn opens(&self) -> bool {
+        self.access.contains(['r', 'w'])
+    }
+}
+
+/// As docker's `--device-cgroup-rule` has it.
+impl fmt::Display for DeviceRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |number: Option<i64>| number.map_or("*".into(), |number| number.to_string());
+        let kind = if self.block { 'b' } else { 'c' };
+        let access = crate::text::escape(self.access.as_bytes());
+        write!(f, "{kind} {}:{} {access}", number(self.major), number(self.minor))
+    }
+}
+
 impl Confinement {
     /// `None` when the spec has no process or nothing about Linux, or when those parts could not be read.
     pub(crate) fn of(spec: &Spec, source: &str) -> Option<Self> {
@@ -109,14 +146,16 @@ impl Confinement {
             no_new_privileges: process.no_new_privileges().unwrap_or_default(),
             apparmor: named(process.apparmor_profile()),
             selinux: named(process.selinux_label()),
+            selinux_off: false,
             seccomp: linux.seccomp().as_ref().is_some_and(refuses),
             namespaces: linux.namespaces().iter().flatten().map(namespace).collect(),
             devices: linux.devices().iter().flatten().map(device).collect(),
             named_devices: Vec::new(),
             all_devices: devices.is_some_and(|rules| rules.iter().any(allows_all)),
-            all_disks: false,
+            device_rules: devices.map(|rules| allowed(rules)).unwrap_or_default(),
             masked_paths: linux.masked_paths().clone().unwrap_or_default(),
             readonly_paths: linux.readonly_paths().clone().unwrap_or_default(),
+            nothing_masked: linux.masked_paths().iter().flatten().next().is_none(),
         }
     }
 }
@@ -140,6 +179,35 @@ fn device(device: &LinuxDevice) -> SpecDevice {
         major: device.major(),
         minor: device.minor(),
     }
+}
+
+/// What of the rules is allowed in the end: later ones count before earlier ones.
+fn allowed(rules: &[LinuxDeviceCgroup]) -> Vec<DeviceRule> {
+    let number = |number: Option<i64>| number.filter(|number| *number >= 0);
+    let mut list: Vec<DeviceRule> = Vec::new();
+    for rule in rules {
+        let block = match rule.typ() {
+            Some(LinuxDeviceType::B) => true,
+            Some(LinuxDeviceType::C | LinuxDeviceType::U) => false,
+            // All of them: `all_devices` tells where they are allowed.
+            _ if rule.allow() => continue,
+            _ => {
+                list.clear();
+                continue;
+            }
+        };
+        let (major, minor) = (number(rule.major()), number(rule.minor()));
+        if rule.allow() {
+            let access = rule.access().clone().unwrap_or_else(|| "rwm".to_owned());
+            list.push(DeviceRule { block, major, minor, access });
+        } else {
+            let covers = |of: Option<i64>, one: Option<i64>| of.is_none() || of == one;
+            list.retain(|one| {
+                one.block != block || !covers(major, one.major) || !covers(minor, one.minor)
+            });
+        }
+    }
+    list
 }
 
 /// Whether a rule lets every device be read and written: runtimes begin with one that refuses all of them.

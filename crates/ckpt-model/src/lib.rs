@@ -83,7 +83,7 @@ pub use changes::{
 };
 pub use checkpoint::{Checkpoint, OpenError, OpenOptions, Sizes};
 pub use clocks::{ImageClocks, Uptime, UptimeClock, Written};
-pub use confinement::{Confinement, ConfinementWords, SpecDevice, SpecNamespace};
+pub use confinement::{Confinement, ConfinementWords, DeviceRule, SpecDevice, SpecNamespace};
 pub use container::{BindMount, Container, Engine, Event, Host, Interface, Moment, Pod, SpecMount};
 pub use defect::{Defect, DefectKind};
 pub use details::{Details, Watched};

@@ -2,7 +2,7 @@
 //!
 //! Source: `Documentation/admin-guide/devices.txt` of the kernel.
 
-use ckpt_model::{Confinement, FileType, SpecDevice, escape};
+use ckpt_model::{Confinement, ConfinementWords, DeviceRule, FileType, SpecDevice, escape};
 
 use super::finding::{Confidence, Finding, Rule, Seen, Severity};
 use super::group::Group;
@@ -39,7 +39,7 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             confinement.devices.iter().filter_map(|device| given(device, &confinement.source));
         findings.extend(given);
         findings.extend(named(confinement));
-        findings.extend(disks(confinement));
+        findings.extend(allowed(confinement));
     }
 }
 
@@ -70,15 +70,40 @@ fn named(confinement: &Confinement) -> impl Iterator<Item = Finding> {
     })
 }
 
-/// Whether docker was told to let the container use every disk: with `CAP_MKNOD`, which it gives unasked, a node is soon made.
-fn disks(confinement: &Confinement) -> Option<Finding> {
-    if !confinement.all_disks || confinement.all_devices {
-        return None;
-    }
-    let title = "the container may use every disk of the host";
-    let seen = "DeviceCgroupRules: every block device may be written";
-    let finding = Finding::new(&DEVICE_NODE, Severity::Medium, Confidence::High, title);
-    Some(finding.seen(Seen::new(seen).member(confinement.source.clone())))
+/// Devices that the container may use once it has a node of them: with `CAP_MKNOD`, which docker gives unasked, one is soon made.
+fn allowed(confinement: &Confinement) -> impl Iterator<Item = Finding> {
+    let rules = confinement.device_rules.iter().filter(|rule| rule.opens());
+    let rules = rules.filter(|rule| !confinement.all_devices && !has_node(confinement, rule));
+    rules.filter_map(|rule| {
+        let every = "the container may use every disk of the host";
+        let title = match (rule.block, rule.major) {
+            (true, None) => every.to_owned(),
+            (true, Some(_)) => format!("the container may use disks of the host: {rule}"),
+            (false, major) => {
+                let number = |number: Option<i64>| number.and_then(|one| u32::try_from(one).ok());
+                let memory = major.is_none_or(|_| number(major) == Some(MEMORY))
+                    && rule.minor.is_none_or(|_| {
+                        number(rule.minor).is_some_and(|minor| RAW_MEMORY.contains(&minor))
+                    });
+                memory.then(|| format!("the container may use the memory of the host: {rule}"))?
+            }
+        };
+        let finding = Finding::new(&DEVICE_NODE, Severity::Medium, Confidence::High, title);
+        let key = match confinement.words {
+            ConfinementWords::HostConfig => "DeviceCgroupRules",
+            _ => "linux.resources.devices allows",
+        };
+        let seen = Seen::new(format!("{key}: {rule}")).member(confinement.source.clone());
+        Some(finding.seen(seen))
+    })
+}
+
+/// Whether a rule is that of a device that was given, which is told by itself.
+fn has_node(confinement: &Confinement, rule: &DeviceRule) -> bool {
+    confinement.devices.iter().any(|device| {
+        let numbers = (Some(device.major), Some(device.minor));
+        device.block == rule.block && numbers == (rule.major, rule.minor)
+    })
 }
 
 /// What a device of the host leads to, by the name that the kernel gives it.

@@ -6,7 +6,7 @@ use criu_image::names::capability_names;
 use serde_json::{Map, Value};
 
 use super::{text, texts};
-use crate::confinement::{Confinement, ConfinementWords, SpecNamespace};
+use crate::confinement::{Confinement, ConfinementWords, DeviceRule, SpecNamespace};
 use crate::container::SpecMount;
 
 /// Capabilities that docker gives unasked.
@@ -46,7 +46,7 @@ pub(super) fn confinement(
         values.next_back()
     };
     let rules = texts(host, "DeviceCgroupRules");
-    let rule = |kind: &str| rules.iter().any(|rule| allows(rule, kind));
+    let masked = host.get("MaskedPaths").and_then(Value::as_array);
     Confinement {
         source: source.to_owned(),
         words: ConfinementWords::HostConfig,
@@ -59,14 +59,20 @@ pub(super) fn confinement(
             .map(str::to_owned)
             .or(privileged.then(|| "unconfined".to_owned())),
         selinux: None,
+        selinux_off: options
+            .iter()
+            .any(|option| matches!(option.as_str(), "label=disable" | "label:disable")),
         seccomp: !privileged && option("seccomp") != Some("unconfined"),
         namespaces: namespaces(host),
         devices: Vec::new(),
         named_devices: devices(host),
-        all_devices: privileged || rule("a"),
-        all_disks: rule("b"),
+        all_devices: privileged || rules.iter().any(|rule| allows_all(rule)),
+        device_rules: rules.iter().filter_map(|rule| device_rule(rule)).collect(),
         masked_paths: texts(host, "MaskedPaths"),
         readonly_paths: texts(host, "ReadonlyPaths"),
+        // docker's own program writes an empty list in place of the option; without a list it covers some unasked.
+        nothing_masked: option("systempaths") == Some("unconfined")
+            || masked.is_some_and(Vec::is_empty),
     }
 }
 
@@ -76,11 +82,28 @@ fn devices(host: &Map<String, Value>) -> Vec<String> {
     all.filter_map(|device| text(device.as_object()?, "PathOnHost")).collect()
 }
 
-/// Whether a rule of `--device-cgroup-rule` lets all devices of a kind be written: `b *:* rwm`.
-fn allows(rule: &str, kind: &str) -> bool {
+/// Whether a rule of `--device-cgroup-rule` lets all devices be written: `a *:* rwm`.
+fn allows_all(rule: &str) -> bool {
     let mut words = rule.split_whitespace();
-    let (of, numbers, access) = (words.next(), words.next(), words.next());
-    of == Some(kind) && numbers == Some("*:*") && access.is_some_and(|access| access.contains('w'))
+    let (kind, numbers, access) = (words.next(), words.next(), words.next());
+    kind == Some("a") && numbers == Some("*:*") && access.is_some_and(|access| access.contains('w'))
+}
+
+/// A rule of `--device-cgroup-rule` about block or character devices: `b 8:* rwm`.
+fn device_rule(rule: &str) -> Option<DeviceRule> {
+    let mut words = rule.split_whitespace();
+    let block = match words.next()? {
+        "b" => true,
+        "c" => false,
+        _ => return None,
+    };
+    let (major, minor) = words.next()?.split_once(':')?;
+    let number = |text: &str| match text {
+        "*" => Some(None),
+        text => text.parse().ok().map(Some),
+    };
+    let access = words.next()?.to_owned();
+    Some(DeviceRule { block, major: number(major)?, minor: number(minor)?, access })
 }
 
 /// The number of a user; one that has a name is some other than root.
@@ -208,10 +231,28 @@ mod tests {
                 "DeviceCgroupRules":["c 1:3 rwm","b *:* rwm"],"UsernsMode":"host"}"#,
         );
         assert_eq!(given.named_devices, ["/dev/sda"]);
-        assert!(given.all_disks && !given.all_devices && given.users_of_host);
+        let rules: Vec<String> = given.device_rules.iter().map(ToString::to_string).collect();
+        assert_eq!(rules, ["c 1:3 rwm", "b *:* rwm"]);
+        assert!(!given.all_devices && given.users_of_host);
         assert!(of(r#"{"DeviceCgroupRules":["a *:* rwm"]}"#).all_devices);
-        let few = of(r#"{"Devices":null,"DeviceCgroupRules":["a *:* r","b 8:* rwm","b"]}"#);
-        assert!(!few.all_devices && !few.all_disks && !few.users_of_host);
+        let few =
+            of(r#"{"Devices":null,"DeviceCgroupRules":["a *:* r","b 8:* rwm","b","b x:1 r"]}"#);
+        assert!(!few.all_devices && !few.users_of_host);
+        let disks =
+            DeviceRule { block: true, major: Some(8), minor: None, access: "rwm".to_owned() };
+        assert_eq!(few.device_rules, [disks]);
+    }
+
+    #[test]
+    fn what_is_turned_off() {
+        let plain = of(r#"{"MaskedPaths":["/proc/kcore"]}"#);
+        assert!(!plain.selinux_off && !plain.nothing_masked);
+        assert!(!of(r#"{"MaskedPaths":null}"#).nothing_masked);
+        assert!(of(r#"{"MaskedPaths":[]}"#).nothing_masked);
+        assert!(of(r#"{"SecurityOpt":["systempaths=unconfined"]}"#).nothing_masked);
+        assert!(of(r#"{"SecurityOpt":["label=disable"]}"#).selinux_off);
+        assert!(of(r#"{"SecurityOpt":["label:disable"]}"#).selinux_off);
+        assert!(!of(r#"{"SecurityOpt":["label=type:x"]}"#).selinux_off);
     }
 
     #[test]

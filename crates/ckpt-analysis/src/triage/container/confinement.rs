@@ -23,6 +23,24 @@ const APPARMOR_OFF: Rule = Rule {
     attack: &["T1611"],
 };
 
+const SELINUX_OFF: Rule = Rule {
+    id: "selinux-off",
+    title: "SELinux does not confine the container",
+    why: "The host has SELinux, and the container is excepted from it: nothing keeps it from files of the host that it gets hold of.",
+    wrong: "Done to share directories of the host without giving them another label. Of docker only the request is known; without SELinux on the host it means nothing.",
+    check: "ckpt-inspect tree --creds EVIDENCE",
+    attack: &["T1611"],
+};
+
+const SYSTEM_PATHS_UNMASKED: Rule = Rule {
+    id: "system-paths-unmasked",
+    title: "Files of the kernel are not covered",
+    why: "Engines cover files of /proc and /sys that give away the kernel's memory, keys and hardware, or change it: /proc/kcore, /proc/keys, /sys/firmware.",
+    wrong: "Containers that build images, or run other containers, are started so on purpose.",
+    check: "ckpt-inspect files --mounts EVIDENCE",
+    attack: &["T1611"],
+};
+
 const NO_NEW_PRIVILEGES_ABSENT: Rule = Rule {
     id: "no-new-privileges-absent",
     title: "Programs can gain rights by set-user-id",
@@ -41,16 +59,28 @@ const RUNS_AS_ROOT: Rule = Rule {
     attack: &["T1611"],
 };
 
-pub(in crate::triage) const RULES: &[&Rule] =
-    &[&SECCOMP_OFF, &APPARMOR_OFF, &NO_NEW_PRIVILEGES_ABSENT, &RUNS_AS_ROOT];
+pub(in crate::triage) const RULES: &[&Rule] = &[
+    &SECCOMP_OFF,
+    &APPARMOR_OFF,
+    &SELINUX_OFF,
+    &SYSTEM_PATHS_UNMASKED,
+    &NO_NEW_PRIVILEGES_ABSENT,
+    &RUNS_AS_ROOT,
+];
 
-/// `lsmtype` of the inventory for AppArmor.
+/// `lsmtype` of the inventory.
+const SELINUX: u32 = 1;
 const APPARMOR: u32 = 2;
+
+/// Types of SELinux that confine nothing: `spc_t` is that of a container that is excepted.
+const UNCONFINED_TYPES: [&[u8]; 2] = [b"spc_t", b"unconfined_t"];
 
 pub(in crate::triage) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(confinement) = &subject.checkpoint.container().confinement else { return };
     findings.extend(seccomp(subject, confinement));
     findings.extend(apparmor(subject, confinement));
+    findings.extend(selinux(subject, confinement));
+    findings.extend(unmasked(subject, confinement));
     let told = |what: &str| Seen::new(what).member(confinement.source.clone());
     let by_docker = confinement.words == ConfinementWords::HostConfig;
     if !confinement.no_new_privileges {
@@ -126,4 +156,45 @@ fn apparmor(subject: &Subject<'_>, confinement: &Confinement) -> Option<Finding>
         finding = finding.seen(Seen::new(what).member(subject.core(task)));
     }
     Some(finding)
+}
+
+fn selinux(subject: &Subject<'_>, confinement: &Confinement) -> Option<Finding> {
+    let lsm = subject.checkpoint.criu().lsm;
+    let task = subject.checkpoint.processes().tasks.iter().find(|task| {
+        let label = task.credentials.as_ref().and_then(|all| all.lsm_profile.as_ref());
+        let of_type = label.and_then(|label| label.as_bytes().split(|byte| *byte == b':').nth(2));
+        lsm == Some(SELINUX) && of_type.is_some_and(|one| UNCONFINED_TYPES.contains(&one))
+    });
+    // Where the images tell of another module, the request meant nothing.
+    let asked = confinement.selinux_off && lsm.is_none_or(|lsm| lsm == SELINUX);
+    if !asked && task.is_none() {
+        return None;
+    }
+    let title = "SELinux does not confine the container";
+    let mut finding = Finding::new(&SELINUX_OFF, Severity::Low, Confidence::High, title);
+    if asked {
+        let what = "SecurityOpt turns labels off";
+        finding = finding.seen(Seen::new(what).member(confinement.source.clone()));
+    }
+    if let Some(task) = task {
+        let what = format!("{} is unconfined", crate::triage::subject::named(task));
+        finding = finding.seen(Seen::new(what).member(subject.core(task)));
+    }
+    Some(finding)
+}
+
+fn unmasked(subject: &Subject<'_>, confinement: &Confinement) -> Option<Finding> {
+    // Of a privileged container nothing is covered, and more is told.
+    let privileged =
+        subject.checkpoint.container().privileged == Some(true) || confinement.all_devices;
+    if !confinement.nothing_masked || privileged {
+        return None;
+    }
+    let title = "no file of the kernel is covered";
+    let what = match confinement.words {
+        ConfinementWords::HostConfig => "SecurityOpt or MaskedPaths leaves the system's paths open",
+        _ => "linux.maskedPaths is empty",
+    };
+    let finding = Finding::new(&SYSTEM_PATHS_UNMASKED, Severity::Low, Confidence::High, title);
+    Some(finding.seen(Seen::new(what).member(confinement.source.clone())))
 }

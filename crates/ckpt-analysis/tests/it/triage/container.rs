@@ -123,6 +123,27 @@ fn rights() {
     assert!(find(&all, "dangerous-capability").is_none(), "said once");
 }
 
+/// A rule without a node of its own, as `--device-cgroup-rule` makes it.
+#[test]
+fn devices_that_may_be_made() {
+    let with = |devices: &'static str, nodes: &'static str| {
+        let found = Spec { devices, nodes, ..Spec::honest() }.findings();
+        let of_devices = found.iter().filter(|one| one.rule.id == "device-node");
+        of_devices.map(|one| one.title.clone()).collect::<Vec<_>>()
+    };
+    let disks =
+        r#"{"allow":false,"access":"rwm"},{"allow":true,"type":"b","major":8,"access":"rwm"}"#;
+    assert_eq!(with(disks, ""), ["the container may use disks of the host: b 8:* rwm"]);
+    let make = r#"{"allow":true,"type":"b","access":"m"},{"allow":true,"type":"c","access":"m"}"#;
+    assert_eq!(with(make, ""), [""; 0], "every container may make nodes");
+    let revoked =
+        r#"{"allow":true,"type":"b","major":8,"access":"rwm"},{"allow":false,"access":"rwm"}"#;
+    assert_eq!(with(revoked, ""), [""; 0]);
+    let given = r#"{"allow":true,"type":"b","major":8,"minor":1,"access":"rwm"}"#;
+    let node = r#"{"path":"/dev/x","type":"b","major":8,"minor":1}"#;
+    assert_eq!(with(given, node).len(), 1, "said once");
+}
+
 #[test]
 fn mounts_of_the_host() {
     for (source, options, wanted) in [
@@ -300,7 +321,12 @@ fn what_docker_was_asked_for() {
         (r#"{"Devices":[{"PathOnHost":"/dev/mapper/vg-a"}]}"#, "device-node", Severity::Medium),
         (r#"{"Devices":[{"PathOnHost":"/dev/mem"}]}"#, "device-node", Severity::Medium),
         (r#"{"DeviceCgroupRules":["b *:* rwm"]}"#, "device-node", Severity::Medium),
+        (r#"{"DeviceCgroupRules":["b 8:* rwm"]}"#, "device-node", Severity::Medium),
+        (r#"{"DeviceCgroupRules":["b 8:1 r"]}"#, "device-node", Severity::Medium),
+        (r#"{"DeviceCgroupRules":["c 1:1 rw"]}"#, "device-node", Severity::Medium),
         (r#"{"DeviceCgroupRules":["a *:* rwm"]}"#, "privileged-container", Severity::High),
+        (r#"{"SecurityOpt":["systempaths=unconfined"]}"#, "system-paths-unmasked", Severity::Low),
+        (r#"{"MaskedPaths":[],"ReadonlyPaths":[]}"#, "system-paths-unmasked", Severity::Low),
     ] {
         let found = with(host);
         assert_eq!(severity(&found, id), Some(wanted), "{host}: {found:#?}");
@@ -312,8 +338,15 @@ fn what_docker_was_asked_for() {
         let found = with(&format!(r#"{{"Devices":[{{"PathOnHost":"{device}"}}]}}"#));
         assert!(find(&found, "device-node").is_none(), "{device}");
     }
+    for rule in ["b 8:* m", "c 1:3 rwm", "c 10:200 rwm", "c 136:* rwm", "c 1:3 rw", "b"] {
+        let found = with(&format!(r#"{{"DeviceCgroupRules":["{rule}"]}}"#));
+        assert!(find(&found, "device-node").is_none(), "{rule}: {found:#?}");
+    }
     let found = with(r#"{"NetworkMode":"bridge","SecurityOpt":["no-new-privileges"]}"#);
     for id in [
+        "selinux-off",
+        "system-paths-unmasked",
+        "device-node",
         "dangerous-capability",
         "host-namespace",
         "seccomp-off",
@@ -322,6 +355,34 @@ fn what_docker_was_asked_for() {
     ] {
         assert!(find(&found, id).is_none(), "{id}");
     }
+}
+
+/// A request to leave SELinux off means something where the host has it.
+#[test]
+fn selinux_is_off_where_it_is() {
+    let with = |lsm: u8, option: &str, task: Task| {
+        let mut archive = Archive::docker_dir(&dump([task]), "cp");
+        let host = format!(r#"{{"SecurityOpt":["{option}"]}}"#);
+        archive.replace("hostconfig.json", host.into_bytes());
+        let names = archive.names();
+        let name = names.iter().find(|name| name.ends_with("inventory.img")).expect("inventory");
+        let mut inventory = archive.get(name).expect("the inventory");
+        // lsmtype, field 6.
+        let at = inventory.windows(2).position(|bytes| bytes == [0x30, 0]).expect("lsmtype");
+        inventory[at + 1] = lsm;
+        archive.replace(name, inventory);
+        find(&findings(&open(&archive)), "selinux-off").map(|one| one.severity)
+    };
+    for option in ["label=disable", "label:disable"] {
+        assert_eq!(with(1, option, init()), Some(Severity::Low));
+        assert_eq!(with(0, option, init()), None, "no module");
+        assert_eq!(with(2, option, init()), None, "AppArmor");
+    }
+    let labelled = |label: &str| init().lsm_profile(label);
+    let excepted = labelled("system_u:system_r:spc_t:s0");
+    assert_eq!(with(1, "label=type:x", excepted), Some(Severity::Low));
+    let confined = labelled("system_u:system_r:container_t:s0:c1,c2");
+    assert_eq!(with(1, "label=type:x", confined), None);
 }
 
 #[test]
