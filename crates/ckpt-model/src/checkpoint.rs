@@ -29,6 +29,7 @@ use crate::metadata::Metadata;
 use crate::mounts::Mount;
 use crate::net::Network;
 use crate::pipes::Pipe;
+use crate::pod::PodOptions;
 use crate::processes::{Processes, Reader};
 use crate::registers::Arch;
 use crate::select::{Need, Selector};
@@ -110,11 +111,16 @@ impl OpenOptions {
     pub fn open_evidence(&self, evidence: Evidence) -> Result<Checkpoint, OpenError> {
         let mut evidence = Arc::new(evidence);
         let mut places = locate::containers(&evidence);
-        if places.is_empty() {
+        let nested = places.is_empty();
+        if nested {
             evidence = Arc::new(self.inner(&evidence)?);
             places = locate::containers(&evidence);
         }
-        let place = self.pick(&evidence, &places)?;
+        let place = match places.as_slice() {
+            // It was picked already, by the name of its archive; its own may be another.
+            [only] if nested => only.clone(),
+            _ => self.pick(&evidence, &places)?,
+        };
         let directory = self.pick_directory(&place)?;
         let defects = Defects::default();
         for defect in evidence.defects() {
@@ -145,11 +151,16 @@ impl OpenOptions {
                 start.is_some_and(|start| ckpt_archive::begins_like_archive(&start))
             })
             .collect();
-        let name = |path: &[u8]| Text::from(path).escaped().into_owned();
+        let pod = PodOptions::of(evidence);
+        let name = |path: &[u8]| match pod.name_of(path) {
+            Some(name) => Text::from(name).escaped().into_owned(),
+            None => Text::from(path).escaped().into_owned(),
+        };
         let wanted: Vec<_> = match &self.container {
             None => archives.clone(),
             Some(container) => {
-                let matching = |path: &[u8]| names(path, container);
+                let matching =
+                    |path: &[u8]| names(path, container) || pod.name_of(path) == Some(container);
                 archives.iter().copied().filter(|member| matching(&member.path)).collect()
             }
         };
@@ -158,7 +169,11 @@ impl OpenOptions {
                 let inner = evidence.nested(only, &self.archive_options())?;
                 if locate::containers(&inner).is_empty() {
                     return Err(OpenError::NoImages {
-                        evidence: format!("{}: {}", evidence.name(), name(&only.path)),
+                        evidence: format!(
+                            "{}: {}",
+                            evidence.name(),
+                            Text::from(only.path.as_slice()).escaped()
+                        ),
                     });
                 }
                 Ok(inner)
@@ -198,6 +213,7 @@ impl OpenOptions {
             return Ok(only.clone());
         }
         let described = described();
+        let pod = PodOptions::of(evidence);
         let mut wanted = described.iter().filter(|(place, container)| match &self.container {
             None => true,
             Some(name) => {
@@ -209,7 +225,9 @@ impl OpenOptions {
                     .id
                     .as_ref()
                     .is_some_and(|id| name.len() >= 4 && id.starts_with(name.as_str()));
-                named || id || (places.len() > 1 && names(place.path.as_bytes(), name))
+                let path = place.path.as_bytes();
+                let in_pod = pod.name_of(path) == Some(name.as_str());
+                named || id || (places.len() > 1 && (names(path, name) || in_pod))
             }
         });
         match (wanted.next(), wanted.next()) {

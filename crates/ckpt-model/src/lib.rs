@@ -54,6 +54,7 @@ mod mounts;
 mod net;
 mod pid;
 mod pipes;
+mod pod;
 mod processes;
 mod recover;
 mod registers;

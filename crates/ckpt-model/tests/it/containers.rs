@@ -64,6 +64,42 @@ fn a_pod_of_several_containers_asks_which() {
     assert_eq!(picked.container().name.as_deref(), Some("web"));
 }
 
+/// `pod.options` has the names of containers; their archives and folders are called as their engine likes.
+#[test]
+fn a_pod_names_its_containers() {
+    let options =
+        r#"{"version":1,"containers":{"web":"/var/lib/x/ckpt-1f.tar.zst","db":"ckpt-2f.tar.zst"}}"#;
+    let mut pod = Archive::new();
+    let folders = Archive::pod_directory(&[
+        ("ckpt-1f.tar.zst", Archive::podman(&loop_dump())),
+        ("ckpt-2f.tar.zst", Archive::podman(&loop_dump())),
+    ]);
+    let mut unpacked = folders.clone();
+    unpacked.member("pod.options", options.as_bytes());
+    let tars = Archive::podman(&loop_dump());
+    pod.member("ckpt-1f.tar.zst", tars.tar_zst())
+        .member("ckpt-2f.tar.zst", tars.tar_zst())
+        .member("pod.options", options.as_bytes());
+    match open_with(&pod, &Checkpoint::options()) {
+        Err(OpenError::SeveralContainers { names, .. }) => assert_eq!(names, ["web", "db"]),
+        other => panic!("{other:?}"),
+    }
+    for archive in [&pod, &unpacked] {
+        for name in ["db", "ckpt-2f.tar.zst", "ckpt-2f"] {
+            let picked = open_with(archive, &Checkpoint::options().container(name));
+            let picked = picked.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let place = picked.place().path.to_string();
+            let evidence = picked.evidence().name().to_owned();
+            assert!(place.contains("2f") || evidence.contains("2f"), "{name}: {place} {evidence}");
+        }
+        assert!(open_with(archive, &Checkpoint::options().container("nobody")).is_err());
+    }
+    // What cannot be read names nobody.
+    pod.replace("pod.options", b"{\"containers\":7}".to_vec());
+    assert!(open_with(&pod, &Checkpoint::options().container("db")).is_err());
+    assert!(open_with(&pod, &Checkpoint::options().container("ckpt-2f")).is_ok());
+}
+
 #[test]
 fn processes_that_the_dump_missed_are_named() {
     let mut archive = Archive::crio(&loop_dump());
