@@ -99,6 +99,9 @@ const OPTIONS: [(u32, &str); 7] = [
     (0x20_0000, "relatime"),
     (0x100, "nosymfollow"),
 ];
+/// Bits of `mnt_entry.sb_flags`: what holds for the file system, wherever it is mounted.
+const FILE_SYSTEM_OPTIONS: [(u32, &str); 4] =
+    [(0x10, "sync"), (0x80, "dirsync"), (0x40, "mand"), (0x200_0000, "lazytime")];
 const MS_RDONLY: u32 = 1;
 const MS_UNBINDABLE: u32 = 0x2_0000;
 
@@ -164,12 +167,15 @@ fn in_order(entries: Vec<MntEntry>) -> impl Iterator<Item = MntEntry> {
 }
 
 fn mount(ns: u32, raw: MntEntry) -> Mount {
-    let mut options = if raw.flags & MS_RDONLY == 0 { b"rw".to_vec() } else { b"ro".to_vec() };
-    for (bit, word) in OPTIONS {
-        if raw.flags & bit != 0 {
-            options.push(b',');
-            options.extend_from_slice(word.as_bytes());
-        }
+    let of_file_system = raw.sb_flags.unwrap_or_default();
+    // Either of them forbids writing.
+    let read_only = (raw.flags | of_file_system) & MS_RDONLY != 0;
+    let mut options = if read_only { b"ro".to_vec() } else { b"rw".to_vec() };
+    let of_mount = OPTIONS.iter().filter(|(bit, _)| raw.flags & bit != 0);
+    let of_file_system = FILE_SYSTEM_OPTIONS.iter().filter(|(bit, _)| of_file_system & bit != 0);
+    for (_, word) in of_mount.chain(of_file_system) {
+        options.push(b',');
+        options.extend_from_slice(word.as_bytes());
     }
     if !raw.options.is_empty() {
         options.push(b',');
@@ -261,6 +267,8 @@ mod tests {
         let mount = mount(13, raw);
         assert_eq!(mount.options, Text::from("ro,nosuid,nodev,noexec,relatime,size=1024k"));
         assert_eq!(mount.propagation, ["shared:7"]);
+        let read_only = MntEntry { sb_flags: Some(0x11), ..MntEntry::default() };
+        assert_eq!(super::mount(13, read_only).options, Text::from("ro,sync"));
         assert_eq!(mount.fstype, Some(Text::from("tmpfs")));
     }
 }
