@@ -13,12 +13,14 @@ const CRIU: &str = "org.criu.checkpoint.";
 /// The engine that the annotations name.
 pub(super) fn engine(annotations: &BTreeMap<String, String>) -> Option<Engine> {
     let any = |prefix: &str| annotations.keys().any(|key| key.starts_with(prefix));
-    // `checkpointctl build` writes `Podman` and `CRI-O`.
-    let name = annotations.get("org.criu.checkpoint.engine.name").map(|name| name.to_lowercase());
+    let name =
+        annotations.get("org.criu.checkpoint.engine.name").map(|name| name.to_ascii_lowercase());
+    // checkpointctl writes `Podman`, `CRI-O` and `containerd`.
     match name.as_deref() {
         Some("podman" | "libpod") => Some(Engine::Podman),
         Some("cri-o") => Some(Engine::CriO),
         Some("containerd") => Some(Engine::Containerd),
+        Some("docker") => Some(Engine::Docker),
         _ if any(PODMAN) => Some(Engine::Podman),
         _ if any(CRIO) => Some(Engine::CriO),
         _ => None,
@@ -39,7 +41,10 @@ pub(super) fn describe(annotations: &BTreeMap<String, String>, container: &mut C
         }
     }
     keep(&mut container.name, first(&["container.name", "name"]));
-    keep(&mut container.image, first(&["rootfsImageName", "rawImageName"]));
+    keep(
+        &mut container.image,
+        first(&["rootfsImageName", "rawImageName", "rootfsImageUserRequested"]),
+    );
     keep(&mut container.image_id, first(&["rootfsImageID", "rootfsImageSha"]));
     keep(&mut container.runtime, first(&["runtime.name"]));
     keep(&mut container.runtime_version, first(&["runtime.version"]));
@@ -81,16 +86,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn engines_are_known_as_checkpointctl_writes_them() {
-        for (name, known) in [
-            ("Podman", Some(Engine::Podman)),
-            ("CRI-O", Some(Engine::CriO)),
-            ("containerd", Some(Engine::Containerd)),
-            ("libpod", Some(Engine::Podman)),
-            ("other", None),
-        ] {
+    fn engines_as_their_tools_spell_them() {
+        let named = |name: &str| {
             let key = "org.criu.checkpoint.engine.name".to_owned();
-            assert_eq!(engine(&BTreeMap::from([(key, name.to_owned())])), known, "{name}");
+            engine(&BTreeMap::from([(key, name.to_owned())]))
+        };
+        for name in ["Podman", "podman", "libpod"] {
+            assert_eq!(named(name), Some(Engine::Podman));
         }
+        assert_eq!(
+            (named("CRI-O"), named("containerd")),
+            (Some(Engine::CriO), Some(Engine::Containerd))
+        );
+        assert_eq!(named("other"), None);
     }
 }

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::{moment, ports, text, text_map, texts};
-use crate::container::{Container, Event, Interface};
+use crate::container::{Container, Event, Interface, Pod};
 use crate::defect::Defects;
 use crate::metadata::Metadata;
 use crate::spec::object;
@@ -22,6 +22,9 @@ pub(super) fn describe(metadata: &Metadata<'_>, container: &mut Container, defec
         container.runtime = text(&config, "runtime");
         container.labels = text_map(&config, "labels");
         ports::of_podman(&config, container);
+        // Of a pod podman notes its id alone.
+        let pod = Pod { uid: text(&config, "pod"), ..Pod::default() };
+        container.pod = pod.known();
         container.privileged = config.get("privileged").and_then(Value::as_bool);
         if container.command.is_empty() {
             container.command = texts(&config, "command");
