@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use criu_image::ImageKind;
-use criu_image::messages::NetDeviceEntry;
+use criu_image::messages::{NetDeviceEntry, NetnsEntry};
 use criu_image::netlink::NlRecords;
 
 use crate::rtnetlink::{Address, Route, Rule};
@@ -27,6 +27,8 @@ pub struct Network {
     pub firewalls: Vec<Firewall>,
     /// Connections that the kernel tracked.
     pub tracked: usize,
+    /// Key by which the engine gave it: it is shared with a pod or the host, and nothing of it is in the images.
+    pub external: Option<Text>,
 }
 
 /// A network interface.
@@ -54,8 +56,8 @@ pub struct Firewall {
 const MAX_TEXT: u64 = 64 << 20;
 
 impl Checkpoint {
-    /// The network namespaces that were dumped, by CRIU's small id. Namespaces that are shared with the host or a pod
-    /// have no images.
+    /// The network namespaces that were dumped, by CRIU's small id. Of those that are shared with the host or a pod there is
+    /// the engine's key at most.
     pub fn networks(&self) -> &[Network] {
         self.networks.get_or_init(|| {
             let Some(images) = self.images() else { return Vec::new() };
@@ -71,6 +73,8 @@ impl Checkpoint {
                 ImageKind::NetnsCt,
             ];
             let mut ids: Vec<u64> = kinds.iter().flat_map(|kind| images.ids(*kind)).collect();
+            let shared = images.ids(ImageKind::Netns).into_iter();
+            ids.extend(shared.filter(|ns| self.external_network(*ns).is_some()));
             ids.sort_unstable();
             ids.dedup();
             ids.into_iter()
@@ -80,8 +84,17 @@ impl Checkpoint {
         })
     }
 
+    /// The key of a namespace that the engine gave from outside.
+    fn external_network(&self, ns: u64) -> Option<Text> {
+        let images = self.images()?;
+        images.has(ImageKind::Netns, Some(ns)).then_some(())?;
+        let entry: NetnsEntry = images.one(ImageKind::Netns, Some(ns), self.told())?;
+        entry.ext_key.filter(|key| !key.is_empty()).map(Text)
+    }
+
     fn network(&self, ns: u32) -> Network {
-        let mut network = Network { ns, ..Network::default() };
+        let external = self.external_network(u64::from(ns));
+        let mut network = Network { ns, external, ..Network::default() };
         let Some(images) = self.images() else { return network };
         let devices: Option<Vec<NetDeviceEntry>> =
             images.many(ImageKind::Netdev, Some(u64::from(ns)), self.told());

@@ -186,3 +186,13 @@ fn a_message_tells_its_sender_and_what_came_with_it() {
     let sent: Vec<String> = details.messages[1].rights.iter().map(ToString::to_string).collect();
     assert_eq!(sent, ["pipe:[500]", "anon_inode:[eventfd]"]);
 }
+
+/// CRI-O and containerd give the pod's network from outside.
+#[test]
+fn a_network_from_outside_has_its_key_alone() {
+    let checkpoint = open(&Archive::crio(&dump_of([])));
+    let [network] = checkpoint.networks() else { panic!("{:?}", checkpoint.networks()) };
+    assert!(network.external.is_some() && network.interfaces.is_empty());
+    let checkpoint = open(&Archive::podman(&dump_of([])));
+    assert!(checkpoint.networks().iter().all(|network| network.external.is_none()));
+}

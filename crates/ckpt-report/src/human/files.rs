@@ -206,6 +206,9 @@ impl Sheet {
         let safe = |text: &str| Text::from(text).escaped().into_owned();
         for network in all {
             writeln!(out, "{}", self.heading(&format!("network namespace {}", network.ns)))?;
+            if let Some(key) = &network.external {
+                writeln!(out, "  of a pod or the host, not in the dump: {}", safe(key))?;
+            }
             for interface in &network.interfaces {
                 let name = interface.name.as_deref().map_or_else(String::new, safe);
                 let mut line = format!("  {}: {name}", interface.index);

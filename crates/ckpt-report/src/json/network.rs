@@ -24,6 +24,12 @@ pub struct NetworkRecord<'a> {
     pub firewalls: Vec<FirewallRecord<'a>>,
     /// Connections that the kernel tracked.
     pub tracked_connections: usize,
+    /// Key by which the engine gave it from outside: nothing of it is in the images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external: Option<Cow<'a, str>>,
+    /// Bytes of `external`, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_base64: Option<String>,
 }
 
 /// An interface.
@@ -141,6 +147,8 @@ impl<'a> NetworkRecord<'a> {
                 })
                 .collect(),
             tracked_connections: network.tracked,
+            external: network.external.as_ref().map(Text::lossless),
+            external_base64: network.external.as_ref().and_then(|key| base64(key.as_bytes())),
         }
     }
 }
