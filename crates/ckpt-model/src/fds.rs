@@ -104,6 +104,8 @@ pub struct Descriptor {
     pub deleted: bool,
     /// The kernel's number of the mount it is on.
     pub mount_id: Option<i32>,
+    /// Label of SELinux, where CRIU noted it.
+    pub selinux: Option<Text>,
     /// `file_entry.id`, the open file.
     pub file_id: u32,
     /// `fd_types` number, see [`fd_type`].
@@ -291,6 +293,7 @@ impl Reader<'_> {
             cloexec,
             deleted: false,
             mount_id: None,
+            selinux: entry.xattr_security_selinux.as_deref().map(Text::from),
             file_id: entry.id,
             fd_type: entry.r#type,
         };

@@ -219,7 +219,8 @@ impl FileTable {
     /// writes neither settings nor window of it, which it could not read.
     ///
     /// Source: `criu/tty.c`, `dump_tty_info`; `fs/devpts/inode.c`, `devpts_pty_kill`.
-    pub(crate) fn hung_up(&self, terminal: &TtyInfoEntry) -> bool {
+    #[must_use]
+    pub fn hung_up(&self, terminal: &TtyInfoEntry) -> bool {
         terminal.r#type == PSEUDO_TERMINAL
             && terminal.rdev != PTMX
             && terminal.termios.is_none()

@@ -426,6 +426,12 @@ fn details(
             if let Some(size) = &tty.winsize {
                 text.push_str(&format!(" {}x{}", size.ws_row, size.ws_col));
             }
+            if tty.termios.as_ref().is_some_and(|termios| termios.c_lflag & json::ECHO == 0) {
+                text.push_str(" without echo");
+            }
+            if checkpoint.files().hung_up(tty) {
+                text.push_str(" hung up");
+            }
             if tty.sid != 0 {
                 text.push_str(&format!(" session {} group {}", tty.sid, tty.pgrp));
             }

@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use super::shared::{base64, lossless, mask};
 
+/// `ECHO` of `c_lflag`, the same on every architecture that CRIU knows.
+pub(crate) const ECHO: u32 = 0o10;
+
 /// What is behind a descriptor; `kind` tells which fields there are.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -95,6 +98,10 @@ pub enum DetailsRecord<'a> {
         exclusive: bool,
         /// Packet mode.
         packet_mode: bool,
+        /// What is typed is shown; `null` where CRIU could not read the settings.
+        echo: Option<bool>,
+        /// The slave of a pseudo-terminal whose master was closed.
+        hung_up: bool,
     },
     /// A namespace.
     Namespace {
@@ -289,6 +296,8 @@ impl<'a> DetailsRecord<'a> {
                 locked: tty.locked,
                 exclusive: tty.exclusive,
                 packet_mode: tty.packet_mode,
+                echo: tty.termios.as_ref().map(|termios| termios.c_lflag & ECHO != 0),
+                hung_up: checkpoint.files().hung_up(tty),
             },
             Details::Namespace(namespace) => Self::Namespace {
                 namespace: named(&names::NAMESPACES, namespace.ns_cflag),

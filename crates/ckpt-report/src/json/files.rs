@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use ckpt_model::{Checkpoint, Descriptor, FileRef, Task, Unhashed};
+use ckpt_model::{Checkpoint, Descriptor, FileRef, Task, Text, Unhashed};
 use serde::Serialize;
 
 use super::file_details::DetailsRecord;
@@ -202,6 +202,9 @@ pub struct DescriptorRecord<'a> {
     pub deleted: bool,
     /// Number of the mount it is on.
     pub mnt_id: Option<i32>,
+    /// Label of SELinux, where CRIU noted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selinux: Option<Cow<'a, str>>,
     /// Number of the open file in the images: the same for descriptors that share it.
     pub file_id: u32,
     /// Content of a deleted file or memfd that is in the evidence.
@@ -235,6 +238,7 @@ impl<'a> DescriptorRecord<'a> {
             cloexec: descriptor.cloexec,
             deleted: descriptor.deleted,
             mnt_id: descriptor.mount_id,
+            selinux: descriptor.selinux.as_ref().map(Text::lossless),
             file_id: descriptor.file_id,
             recovered,
             details: DetailsRecord::of(checkpoint, task, descriptor),

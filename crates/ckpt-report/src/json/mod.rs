@@ -36,6 +36,7 @@ pub use compare::*;
 pub use custody::*;
 pub use diff::*;
 pub use extract::*;
+pub(crate) use file_details::ECHO;
 pub use file_details::*;
 pub(crate) use files::files_lists;
 pub use files::*;

@@ -2,7 +2,7 @@
 
 use ckpt_model::{ChangeFilter, ChangesOptions, Checkpoint};
 use ckpt_report::json::{self, FilesOptions};
-use ckpt_synth::{Archive, Dump, File, Message, Task, stories};
+use ckpt_synth::{Archive, Dump, File, Message, Task, magic, stories};
 use criu_image::{Image, ImageKind, ShowContext};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -124,6 +124,41 @@ fn sockets_tell_the_options_that_were_set() {
             "PACKET_AUXDATA"
         ])
     );
+}
+
+/// A terminal that shows nothing of what is typed, one that does, and one whose other end is gone.
+#[test]
+fn terminals_tell_whether_they_echo() {
+    let fown = (1..=5).fold(Message::new(), |fown, field| fown.uint(field, 0u32));
+    let tty = |info: u32| {
+        let message = Message::new().uint(2, info).uint(3, 2u32).message(4, &fown); // tty_info_id, flags
+        File::Other { kind: 11, field: 19, message }
+    };
+    // id, type, locked, exclusive, packet_mode, sid, pgrp, rdev; index
+    let info = |id: u32| {
+        let info = Message::new().uint(1, id).uint(2, 1u32).bool(3, false).bool(4, false);
+        let info = info.bool(5, false).uint(6, 0u32).uint(7, 0u32).uint(8, 0x8800 | id);
+        info.message(12, &Message::new().uint(1, id))
+    };
+    let termios = |lflag: u32| {
+        let modes = (1..=3).fold(Message::new(), |modes, field| modes.uint(field, 0u32));
+        let modes = modes.uint(4, lflag); // c_lflag
+        (5..=7).fold(modes, |modes, field| modes.uint(field, 0u32)) // c_line to c_ospeed
+    };
+    let infos =
+        [info(1).message(9, &termios(0x8a33)), info(2).message(9, &termios(0x8a3b)), info(3)];
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0).fd(3, tty(1)).fd(4, tty(2)).fd(5, tty(3)));
+    dump.image("tty-info.img", magic::TTY_INFO, &infos);
+    let files = value(&json::files(&open(&dump), &FilesOptions::default()));
+    let details = |fd: u64| {
+        let all = files["processes"][0]["fds"].as_array().expect("descriptors");
+        let one = all.iter().find(|one| one["fd"] == fd).expect("the descriptor");
+        (one["details"]["echo"].clone(), one["details"]["hung_up"].clone())
+    };
+    assert_eq!(details(3), (json!(false), json!(false)));
+    assert_eq!(details(4), (json!(true), json!(false)));
+    assert_eq!(details(5), (Value::Null, json!(true)));
 }
 
 /// A file that CRIU kept by a link of its own, under both of its names.
