@@ -70,6 +70,7 @@ mod task;
 mod text;
 mod threads;
 mod tree;
+mod userns;
 
 pub use accounting::{Account, Accounting, CriuFacts, Standing};
 pub use attributes::{
@@ -120,3 +121,4 @@ pub use task::{
 };
 pub use text::{Strings, Text, escape};
 pub use tree::Node;
+pub use userns::{IdRange, UserNamespace};

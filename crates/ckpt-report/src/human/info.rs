@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use ckpt_model::{
-    Account, Accounting, Checkpoint, Container, CriuFacts, DefectKind, ImageDirectory, Interface,
-    SpecMount, Standing,
+    Account, Accounting, Checkpoint, Container, CriuFacts, DefectKind, IdRange, ImageDirectory,
+    Interface, SpecMount, Standing,
 };
 use criu_image::ByteOrder;
 use criu_image::messages::DumpStatsEntry;
@@ -177,6 +177,14 @@ fn checkpoint_facts(checkpoint: &Checkpoint, container: &Container) -> Section {
     section.row("engine", format!("{}{}", container.engine.word(), version.unwrap_or_default()));
     if let Some(arch) = checkpoint.arch() {
         section.row("architecture", plain(&arch.machine(checkpoint.byte_order())));
+    }
+    for namespace in checkpoint.user_namespaces() {
+        for (what, ranges) in [("users", &namespace.users), ("groups", &namespace.groups)] {
+            for range in ranges {
+                let IdRange { inside, outside, count } = range;
+                section.row(what, format!("{inside} is {outside} outside, {count} in a row"));
+            }
+        }
     }
     section.told("kernel", container.host.kernel.as_ref());
     section.told("architecture of the host", container.host.arch.as_ref());

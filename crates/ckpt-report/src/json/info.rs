@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ckpt_model::{
-    Account, Accounting, BindMount, Checkpoint, Container, CriuFacts, Event, Host, ImageDirectory,
-    Interface, Moment, Pod, Sizes, SpecMount, Standing,
+    Account, Accounting, BindMount, Checkpoint, Container, CriuFacts, Event, Host, IdRange,
+    ImageDirectory, Interface, Moment, Pod, Sizes, SpecMount, Standing, UserNamespace,
 };
 use criu_image::ByteOrder;
 use criu_image::messages::DumpStatsEntry;
@@ -42,6 +42,9 @@ pub struct InfoDocument<'a> {
     pub times: Vec<MomentRecord<'a>>,
     /// Network interfaces.
     pub network: Vec<InterfaceRecord<'a>>,
+    /// Which users outside those of the container are; left out where they are the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub user_namespaces: Vec<UserNamespaceRecord>,
     /// Mounts that the runtime spec asks for.
     pub mounts: Vec<SpecMountRecord<'a>>,
     /// Mount points that the engine made for bind mounts from outside.
@@ -85,6 +88,7 @@ pub fn info(checkpoint: &Checkpoint) -> InfoDocument<'_> {
         arch: checkpoint.arch().map(|arch| arch.machine(checkpoint.byte_order())),
         times: container.times.iter().map(MomentRecord::of).collect(),
         network: container.network.iter().map(InterfaceRecord::of).collect(),
+        user_namespaces: checkpoint.user_namespaces().iter().map(UserNamespaceRecord::of).collect(),
         mounts: container.mounts.iter().map(SpecMountRecord::of).collect(),
         bind_mounts: container.bind_mounts.iter().map(BindMountRecord::of).collect(),
         annotations: &container.annotations,
@@ -297,6 +301,41 @@ impl<'a> InterfaceRecord<'a> {
             mac: interface.mac.as_deref(),
             source: &interface.source,
         }
+    }
+}
+
+/// A user namespace.
+#[derive(Clone, Debug, Serialize)]
+pub struct UserNamespaceRecord {
+    /// CRIU's small id.
+    pub ns: u32,
+    /// Users.
+    pub uid_map: Vec<IdRangeRecord>,
+    /// Groups.
+    pub gid_map: Vec<IdRangeRecord>,
+}
+
+impl UserNamespaceRecord {
+    fn of(namespace: &UserNamespace) -> Self {
+        let all = |ranges: &[IdRange]| ranges.iter().map(IdRangeRecord::of).collect();
+        Self { ns: namespace.ns, uid_map: all(&namespace.users), gid_map: all(&namespace.groups) }
+    }
+}
+
+/// Ids that follow each other inside and outside.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct IdRangeRecord {
+    /// The first one, as the container has it.
+    pub inside: u32,
+    /// The first one outside.
+    pub outside: u32,
+    /// How many.
+    pub count: u32,
+}
+
+impl IdRangeRecord {
+    fn of(range: &IdRange) -> Self {
+        Self { inside: range.inside, outside: range.outside, count: range.count }
     }
 }
 

@@ -126,6 +126,34 @@ fn sockets_tell_the_options_that_were_set() {
     );
 }
 
+/// Ids in the images are the container's: who they are outside stands in an image of its own.
+#[test]
+fn info_tells_who_the_users_are_outside() {
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0));
+    assert_eq!(value(&json::info(&open(&dump))).get("user_namespaces"), None);
+    let range = |first: u32, outside: u32, count: u32| {
+        Message::new().uint(1, first).uint(2, outside).uint(3, count)
+    };
+    let maps = Message::new()
+        .message(1, &range(0, 1000, 1))
+        .message(1, &range(1, 100_000, 65_536))
+        .message(2, &range(0, 1000, 1));
+    dump.image("userns-13.img", 0x5547_4906, &[maps]);
+    let checkpoint = open(&dump);
+    assert_eq!(
+        value(&json::info(&checkpoint))["user_namespaces"],
+        json!([{
+            "ns": 13,
+            "uid_map": [
+                {"inside": 0, "outside": 1000, "count": 1},
+                {"inside": 1, "outside": 100_000, "count": 65_536}
+            ],
+            "gid_map": [{"inside": 0, "outside": 1000, "count": 1}]
+        }])
+    );
+}
+
 /// A terminal that shows nothing of what is typed, one that does, and one whose other end is gone.
 #[test]
 fn terminals_tell_whether_they_echo() {
