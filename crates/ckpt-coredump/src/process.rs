@@ -51,7 +51,7 @@ fn short(id: u32) -> u32 {
 
 /// The arguments with blanks between them.
 fn arguments(task: &Task) -> Vec<u8> {
-    let area = task.argv.as_ref().map_or(&[][..], |argv| argv.0.as_slice());
+    let area = task.argv.as_ref().map_or(&[][..], |argv| argv.0.as_ref());
     let line = area.iter().take(ARGUMENTS).map(|byte| if *byte == 0 { b' ' } else { *byte });
     let mut line: Vec<u8> = line.collect();
     let end = line.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last.saturating_add(1));

@@ -81,7 +81,7 @@ fn area(space: &AddressSpace, start: u64, end: u64, what: &str) -> Area {
         )),
         None => None,
     };
-    let strings = (!bytes.is_empty()).then_some(Strings(bytes));
+    let strings = (!bytes.is_empty()).then_some(Strings(bytes.into()));
     Area { strings, problem }
 }
 

@@ -66,6 +66,9 @@ const PTMX: u32 = 5 << 8 | 2;
 /// `TTY_TYPE__PTY` of `criu/images/tty.proto`.
 const PSEUDO_TERMINAL: u32 = 1;
 
+/// Most bytes of a path, and of what `readlink` says: `include/uapi/linux/limits.h`.
+const PATH_MAX: usize = 4096;
+
 /// How a file without its name is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -134,11 +137,44 @@ impl FileTable {
             remaps.into_iter().flatten().map(|remap| (remap.orig_id, Remap::of(&remap))).collect();
         let memfds = images.many::<MemfdInodeEntry>(ImageKind::MemfdInode, None, defects);
         table.memfds = memfds.into_iter().flatten().map(|inode| (inode.inode_id, inode)).collect();
+        table.cut_names(&place, defects);
         let terminals = images.many::<TtyInfoEntry>(ImageKind::TtyInfo, None, defects);
         table.terminals = terminals.into_iter().flatten().map(|info| (info.id, info)).collect();
         let masters = table.terminals.values().filter(|info| info.rdev == PTMX);
         table.masters = masters.filter_map(|info| Some(info.pty.as_ref()?.index)).collect();
         table
+    }
+
+    /// Cuts names that no kernel gives. Any number of descriptors, mappings and hits repeat the name of one file.
+    fn cut_names(&mut self, place: &str, defects: &Defects) {
+        let mut long = Vec::new();
+        for inode in self.memfds.values_mut().filter(|inode| inode.name.len() > PATH_MAX) {
+            long.push(("memfd", inode.inode_id, inode.name.len()));
+            inode.name.truncate(PATH_MAX);
+        }
+        for ((_, id), entry) in &mut self.entries {
+            let watched = entry.ify.iter_mut().flat_map(|inotify| &mut inotify.wd);
+            let watched = watched.filter_map(|watch| watch.f_handle.path.as_mut());
+            let marked = entry.ffy.iter_mut().flat_map(|fanotify| &mut fanotify.mark);
+            let marked = marked.filter_map(|mark| match (&mut mark.ie, &mut mark.me) {
+                (Some(inode), _) => inode.f_handle.path.as_mut(),
+                (None, Some(mount)) => mount.path.as_mut(),
+                (None, None) => None,
+            });
+            let own = entry.reg.iter_mut().map(|reg| &mut reg.name);
+            let own = own.chain(entry.usk.iter_mut().map(|socket| &mut socket.name));
+            for name in own.chain(watched).chain(marked).filter(|name| name.len() > PATH_MAX) {
+                long.push(("file", u64::from(*id), name.len()));
+                name.truncate(PATH_MAX);
+            }
+        }
+        long.sort_unstable();
+        for (kind, id, len) in long {
+            let what = format!(
+                "{kind} {id} has a name of {len} bytes, longer than any path; the first {PATH_MAX} are shown"
+            );
+            defects.suspect(place, what);
+        }
     }
 
     /// What is watched has images of its own in dumps before 3.4.

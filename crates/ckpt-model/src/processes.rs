@@ -1,5 +1,6 @@
 //! The processes of a checkpoint, built from `pstree.img` and what it names.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
@@ -23,6 +24,7 @@ use crate::task::{
     Credentials, Mark, Namespace, Namespaces, Rlimit, Seccomp, Share, Shared, Task, TaskState,
     Thread,
 };
+use crate::text::Strings;
 use crate::threads;
 use crate::tree::{self, Node};
 use crate::{Pid, Text};
@@ -359,23 +361,40 @@ impl Reader<'_> {
             let place = self.images.place(ImageKind::Mm, id);
             self.defects.missing(place, format!("no memory map of process {}", task.pid));
         }
+        let known = owners.memory.borrow().get(&owner).cloned();
+        let known = known.unwrap_or_else(|| {
+            let read = self.read_memory(owner, has_map, left);
+            owners.memory.borrow_mut().insert(owner, read.clone());
+            read
+        });
+        if known.is_there {
+            task.mm_owner = Some(owner);
+        }
+        let Some(mm) = known.mm else { return };
+        (task.dumpable, task.thp_disabled) = (mm.dumpable, mm.thp_disabled);
+        task.exe = self.path(mm.exe_file_id, task.pid, "executable");
+        (task.argv, task.env) = (known.argv, known.env);
+        task.mm = Some(mm);
+    }
+
+    /// What the images tell of the memory of a task that owns it; read once, however many tasks share it.
+    fn read_memory(&self, owner: Pid, has_map: bool, left: &mut u64) -> OwnedMemory {
         let mm = if has_map { self.mm(owner) } else { None };
         // Arguments and environment lie in private memory: what is behind other mappings is not asked for.
         let vmas = mm.iter().flat_map(|mm| &mm.vmas);
         let space =
             self.memory.space(owner, vmas.cloned().map(Mapping::new).collect(), self.defects);
-        if mm.is_some() || !space.mappings().is_empty() {
-            task.mm_owner = Some(owner);
+        self.tell_memory(owner, &space, mm.is_some());
+        let mut known = OwnedMemory {
+            is_there: mm.is_some() || !space.mappings().is_empty(),
+            ..OwnedMemory::default()
+        };
+        if let Some(mm) = mm {
+            known.argv = self.strings(owner, cmdline::argv(&space, &mm), left);
+            known.env = self.strings(owner, cmdline::environ(&space, &mm), left);
+            known.mm = Some(Arc::new(mm));
         }
-        if task.pid == owner {
-            self.tell_memory(owner, &space, mm.is_some());
-        }
-        let Some(mm) = mm else { return };
-        (task.dumpable, task.thp_disabled) = (mm.dumpable, mm.thp_disabled);
-        task.exe = self.path(mm.exe_file_id, task.pid, "executable");
-        task.argv = self.strings(task.pid, cmdline::argv(&space, &mm), left);
-        task.env = self.strings(task.pid, cmdline::environ(&space, &mm), left);
-        task.mm = Some(Arc::new(mm));
+        known
     }
 
     fn mm(&self, owner: Pid) -> Option<MmEntry> {
@@ -410,12 +429,7 @@ impl Reader<'_> {
         }
     }
 
-    fn strings(
-        &self,
-        pid: Pid,
-        area: cmdline::Area,
-        left: &mut u64,
-    ) -> Option<crate::text::Strings> {
+    fn strings(&self, pid: Pid, area: cmdline::Area, left: &mut u64) -> Option<Strings> {
         let place = format!("process {pid}");
         if let Some((kind, problem)) = area.problem {
             self.defects.tell(kind, place.clone(), problem);
@@ -466,6 +480,18 @@ struct Owners {
     ids: HashMap<Pid, TaskKobjIdsEntry>,
     first: HashMap<(Shared, u32), Pid>,
     with_image: HashMap<(Shared, u32), Pid>,
+    /// Memory that was read already.
+    memory: RefCell<HashMap<Pid, OwnedMemory>>,
+}
+
+/// What is read of the memory of a task, for it and for those that share it.
+#[derive(Clone, Debug, Default)]
+struct OwnedMemory {
+    /// Whether there is a memory map, or pages without one.
+    is_there: bool,
+    mm: Option<Arc<MmEntry>>,
+    argv: Option<Strings>,
+    env: Option<Strings>,
 }
 
 impl Owners {

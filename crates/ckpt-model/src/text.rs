@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bytes::Bytes;
+
 /// Text as the evidence holds it: bytes, not necessarily UTF-8, possibly hostile to a terminal.
 ///
 /// File names, command names, arguments and environment are byte strings for the kernel; nothing is ever replaced in
@@ -90,9 +92,9 @@ impl From<&str> for Text {
 /// Strings one after another as the kernel keeps them: each ends in a NUL byte, the last one perhaps not.
 ///
 /// `/proc/PID/cmdline` and `/proc/PID/environ` are such areas. Kept as one block of bytes: a title written over a long
-/// argument area leaves thousands of empty strings behind it.
+/// argument area leaves thousands of empty strings behind it. A copy shares the bytes, as tasks share their memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Strings(pub Vec<u8>);
+pub struct Strings(pub Bytes);
 
 impl Strings {
     /// The strings, empty ones included.
@@ -140,8 +142,9 @@ mod tests {
 
     #[test]
     fn strings_keep_empty_ones_and_a_missing_end() {
-        let split =
-            |bytes: &[u8]| Strings(bytes.to_vec()).iter().map(<[u8]>::to_vec).collect::<Vec<_>>();
+        let split = |bytes: &[u8]| {
+            Strings(bytes.to_vec().into()).iter().map(<[u8]>::to_vec).collect::<Vec<_>>()
+        };
         assert_eq!(split(b"sh\0\0-c\0"), [&b"sh"[..], b"", b"-c"]);
         assert_eq!(split(b"title"), [b"title"]);
         assert_eq!(split(b"\0"), [b""]);

@@ -1,6 +1,6 @@
 //! Which process of one checkpoint is held against which of the other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str::FromStr;
 
 use ckpt_model::{Checkpoint, Pid, Processes, Task, Text};
@@ -100,11 +100,19 @@ impl<'a> Matching<'a> {
             return none();
         }
         let by_pid = by_pid(a.processes(), b.processes());
-        let differing: Vec<Option<Vec<&'static str>>> = by_pid
-            .pairs
+        // Tasks that share a memory have its marks.
+        let memory = |(one, other): &(&Task, &Task)| (one.mm_owner, other.mm_owner);
+        let memories: BTreeMap<_, _> =
+            by_pid.pairs.iter().rev().map(|pair| (memory(pair), pair)).collect();
+        let marks: HashMap<_, Option<Vec<&'static str>>> = memories
             .par_iter()
-            .map(|(one, other)| Some(Marks::of(a, one)?.differing(&Marks::of(b, other)?)))
+            .map(|(memory, (one, other))| {
+                let differing = || Some(Marks::of(a, one)?.differing(&Marks::of(b, other)?));
+                (*memory, differing())
+            })
             .collect();
+        let differing: Vec<Option<Vec<&'static str>>> =
+            by_pid.pairs.iter().map(|pair| marks.get(&memory(pair)).cloned().flatten()).collect();
         let same = by_pid.pairs.iter().zip(&differing).filter(|((one, other), names)| {
             !(one.is_zombie() || other.is_zombie()) && names.as_ref().is_some_and(Vec::is_empty)
         });
@@ -270,7 +278,7 @@ fn roles<'a>(processes: &'a Processes, known: &mut HashMap<(u32, &'a [u8]), u32>
         let next = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
         let here = exe.or(comm).unwrap_or_default();
         above.push(*known.entry((lineage, here)).or_insert(next));
-        let argv = task.argv.as_ref().map(|argv| argv.0.as_slice());
+        let argv = task.argv.as_ref().map(|argv| argv.0.as_ref());
         roles.push(Role { task, lineage, exe, argv, comm });
     }
     roles

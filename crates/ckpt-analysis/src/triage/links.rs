@@ -43,6 +43,11 @@ impl<'a> Links<'a> {
         for (at, map) in maps.iter().enumerate() {
             links.maps.entry(map.task.pid).or_insert(at);
         }
+        for task in tasks {
+            if let Some(at) = task.mm_owner.and_then(|owner| links.map(owner)) {
+                links.maps.entry(task.pid).or_insert(at);
+            }
+        }
         for socket in checkpoint.sockets() {
             if let Some(ino) = socket.ino.filter(|_| !socket.external) {
                 links.sockets.entry(ino).or_insert(socket);

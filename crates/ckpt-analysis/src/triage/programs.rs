@@ -612,7 +612,7 @@ mod tests {
             ("awk -F : -f /p.awk f", Some("/p.awk"), &[]),
             ("deno run -A /m.ts", Some("/m.ts"), &[]),
         ] {
-            let argv = Strings(line.replace(' ', "\0").into_bytes());
+            let argv = Strings(line.replace(' ', "\0").into_bytes().into());
             let name = line.split(' ').next().unwrap_or_default();
             let told = told(name.as_bytes(), &argv);
             assert_eq!(told.script, script.map(str::as_bytes), "{line}");

@@ -68,8 +68,11 @@ impl<'a> Subject<'a> {
         let files = checkpoint.file_sources(&files)?;
         let tasks: Vec<&Task> =
             checkpoint.processes().by_pid().into_iter().filter(|task| !task.is_zombie()).collect();
+        // Those who share a memory have one map.
+        let owns = |task: &&&Task| task.mm_owner.is_none_or(|owner| owner == task.pid);
+        let maps = tasks.iter().filter(owns);
         let maps: Vec<MemoryMap<'_>> =
-            tasks.iter().filter_map(|task| checkpoint.memory_map(task.pid, &files)).collect();
+            maps.filter_map(|task| checkpoint.memory_map(task.pid, &files)).collect();
         let links = Links::of(checkpoint, &tasks, &maps);
         let mut subject = Self {
             checkpoint,
@@ -125,7 +128,7 @@ impl<'a> Subject<'a> {
         self.links.children(task.pid).iter().filter_map(|at| self.tasks.get(*at).copied())
     }
 
-    /// The memory map of a task.
+    /// The memory map of a task: that of the task that owns the memory.
     pub(crate) fn map(&self, pid: Pid) -> Option<&MemoryMap<'a>> {
         self.maps.get(self.links.map(pid)?)
     }

@@ -19,7 +19,7 @@ fn x86() -> CoreEntry {
 #[test]
 fn the_process() {
     let mut it = task(7, x86());
-    it.argv = Some(Strings(b"prog\0-x\0\0long\0\0\0".to_vec()));
+    it.argv = Some(Strings(b"prog\0-x\0\0long\0\0\0".to_vec().into()));
     it.threads[0].nice = Some(-3);
     let parsed = core(&it, &space(vec![], &[]), &OPTIONS);
     let info = parsed.note(3);
@@ -37,7 +37,7 @@ fn the_process() {
 fn states_and_long_arguments() {
     let mut it = task(7, x86());
     it.state = Some(TaskState::Stopped);
-    it.argv = Some(Strings(vec![b'y'; 500]));
+    it.argv = Some(Strings(vec![b'y'; 500].into()));
     it.credentials = None;
     let parsed = core(&it, &space(vec![], &[]), &OPTIONS);
     let info = parsed.note(3);

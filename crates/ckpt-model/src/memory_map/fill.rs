@@ -15,9 +15,10 @@
 //! A file that was changed without a change of its size or build id cannot be told from the mapped one. Links in a
 //! directory of the analyst are not followed.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use ckpt_archive::{Content, Evidence, normalise};
@@ -120,7 +121,8 @@ impl Checkpoint {
         let artifacts = self.artifacts(&options.archive);
         let mut finder = Finder {
             checkpoint: self,
-            found: by_path(&artifacts, &paths),
+            found: by_path(self, &artifacts, &paths),
+            looked_at: RefCell::default(),
             places: Vec::new(),
             mounts: OnceCell::new(),
         };
@@ -173,20 +175,74 @@ impl Place {
     }
 }
 
-/// A candidate: whose bytes, and the bytes.
-type Candidate = (Arc<str>, Arc<dyn ByteSource>);
+/// A file that could be the mapped one.
+struct Candidate {
+    /// Whose bytes.
+    source: Arc<str>,
+    /// The bytes.
+    content: Arc<dyn ByteSource>,
+    /// Of an ELF object that has one; read when it is first asked for.
+    build_id: OnceCell<Option<Vec<u8>>>,
+}
 
-/// Files of the archives in the evidence by normalised path, the last of each path first.
-type ByPath<'a> = HashMap<Vec<u8>, Vec<&'a Artifact>>;
+impl Candidate {
+    fn new(source: Arc<str>, content: Arc<dyn ByteSource>) -> Rc<Self> {
+        Rc::new(Self { source, content, build_id: OnceCell::new() })
+    }
 
-fn by_path<'a>(artifacts: &'a Artifacts, paths: &BTreeSet<Vec<u8>>) -> ByPath<'a> {
+    fn of(artifact: &Artifact) -> Option<Rc<Self>> {
+        Some(Self::new(Arc::clone(&artifact.source), artifact.content()?.source()?))
+    }
+
+    /// Whether it has the size and the build id that CRIU noted of the mapped file.
+    fn is(&self, reg: &RegFileEntry) -> bool {
+        if reg.size.is_some_and(|size| size != self.content.size()) {
+            return false;
+        }
+        let noted: Vec<u8> = reg.build_id.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let read = || Identity::of(self.content.as_ref()).and_then(|identity| identity.build_id);
+        // CRIU pads the id to whole words.
+        noted.is_empty()
+            || self.build_id.get_or_init(read).as_ref().is_some_and(|id| noted.starts_with(id))
+    }
+}
+
+/// Most files of one path that are held against those that were mapped from it, the last ones: an archive can name a path any
+/// number of times, and any number of open files have it.
+const MOST_OF_A_PATH: usize = 16;
+
+/// Files of the archives in the evidence by normalised path and whether the root file system has them, the last of each path
+/// first.
+type ByPath<'a> = HashMap<(Vec<u8>, bool), Vec<&'a Artifact>>;
+
+fn by_path<'a>(
+    checkpoint: &Checkpoint,
+    artifacts: &'a Artifacts,
+    paths: &BTreeSet<Vec<u8>>,
+) -> ByPath<'a> {
     let mut found = ByPath::new();
+    let mut left_out: BTreeMap<(Vec<u8>, &str), usize> = BTreeMap::new();
     for artifact in artifacts.list.iter().rev().filter(|one| is_file_system(one.origin)) {
         let Some(path) = &artifact.path else { continue };
         let (path, _) = normalise(path.as_bytes());
-        if paths.contains(&path) {
-            found.entry(path).or_default().push(artifact);
+        if !paths.contains(&path) {
+            continue;
         }
+        let on_root = artifact.origin == Origin::RootfsDiff;
+        let all = found.entry((path.clone(), on_root)).or_default();
+        if all.len() < MOST_OF_A_PATH {
+            all.push(artifact);
+        } else {
+            let count = left_out.entry((path, &*artifact.source)).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    for ((path, source), count) in left_out {
+        let what = format!(
+            "{} is there more than {MOST_OF_A_PATH} times; {count} of them are not held against the mapped file",
+            Text::from(path).escaped()
+        );
+        checkpoint.tell(DefectKind::Suspect, source, what);
     }
     found
 }
@@ -194,6 +250,8 @@ fn by_path<'a>(artifacts: &'a Artifacts, paths: &BTreeSet<Vec<u8>>) -> ByPath<'a
 struct Finder<'a> {
     checkpoint: &'a Checkpoint,
     found: ByPath<'a>,
+    /// Artifacts that were candidates before.
+    looked_at: RefCell<HashMap<&'a str, Option<Rc<Candidate>>>>,
     places: Vec<Place>,
     mounts: OnceCell<MountIndex<'a>>,
 }
@@ -201,9 +259,11 @@ struct Finder<'a> {
 impl Finder<'_> {
     fn find(&self, id: u32, reg: &RegFileEntry) -> Result<Arc<FileBacking>, Missing> {
         let mut differs = false;
-        for (source, content) in self.candidates(id, reg) {
-            if is_the_mapped_one(reg, content.as_ref()) {
+        for candidate in self.candidates(id, reg) {
+            let source = Arc::clone(&candidate.source);
+            if candidate.is(reg) {
                 let path = reg.name.as_slice().into();
+                let content = Arc::clone(&candidate.content);
                 return Ok(Arc::new(FileBacking { path, source, content }));
             }
             differs = true;
@@ -217,12 +277,12 @@ impl Finder<'_> {
     }
 
     /// Files that could be the mapped one, the likeliest first.
-    fn candidates(&self, id: u32, reg: &RegFileEntry) -> Vec<Candidate> {
+    fn candidates(&self, id: u32, reg: &RegFileEntry) -> Vec<Rc<Candidate>> {
         let table = self.checkpoint.files();
         if let Some(Remap::Ghost(number)) = table.remap(id) {
             let ghost = self.checkpoint.ghost(id).and_then(|ghost| ghost.content);
             let label: Arc<str> = format!("ghost-file-{number:x}.img").into();
-            let ghost = ghost.map(|content| (label, Arc::new(content) as Arc<dyn ByteSource>));
+            let ghost = ghost.map(|content| Candidate::new(label, Arc::new(content)));
             return ghost.into_iter().collect();
         }
         let reg = match table.remap(id) {
@@ -234,15 +294,19 @@ impl Finder<'_> {
         let mounts = self.mounts.get_or_init(|| MountIndex::of(self.checkpoint.mounts()));
         let on_root = mounts.mount_of(reg).is_none_or(Mount::is_root);
         let (path, _) = normalise(&reg.name);
-        let artifacts = self.found.get(&path).into_iter().flatten();
-        let artifacts =
-            artifacts.filter(|artifact| (artifact.origin == Origin::RootfsDiff) == on_root);
-        let mut found: Vec<Candidate> =
-            artifacts.filter_map(|artifact| candidate(artifact)).collect();
+        let key = (path, on_root);
+        let artifacts = self.found.get(&key).into_iter().flatten();
+        let mut looked_at = self.looked_at.borrow_mut();
+        let mut found: Vec<Rc<Candidate>> = artifacts
+            .filter_map(|artifact| {
+                let candidate = || Candidate::of(artifact);
+                looked_at.entry(&artifact.id).or_insert_with(candidate).clone()
+            })
+            .collect();
         if on_root {
             let given = self.places.iter().filter_map(|place| {
-                let content = place.files.get(&path)?.clone();
-                Some((Arc::clone(&place.label), Arc::new(content) as Arc<dyn ByteSource>))
+                let content = place.files.get(&key.0)?.clone();
+                Some(Candidate::new(Arc::clone(&place.label), Arc::new(content)))
             });
             found.extend(given);
         }
@@ -250,26 +314,8 @@ impl Finder<'_> {
     }
 }
 
-fn candidate(artifact: &Artifact) -> Option<Candidate> {
-    Some((Arc::clone(&artifact.source), artifact.content()?.source()?))
-}
-
 fn is_file_system(origin: Origin) -> bool {
     matches!(origin, Origin::RootfsDiff | Origin::Tmpfs | Origin::DevShm | Origin::Volume)
-}
-
-/// Whether a file has the size and the build id that CRIU noted of the mapped one.
-fn is_the_mapped_one(reg: &RegFileEntry, content: &dyn ByteSource) -> bool {
-    if reg.size.is_some_and(|size| size != content.size()) {
-        return false;
-    }
-    let noted: Vec<u8> = reg.build_id.iter().flat_map(|word| word.to_le_bytes()).collect();
-    if noted.is_empty() {
-        return true;
-    }
-    // CRIU pads the id to whole words.
-    let found = Identity::of(content).and_then(|identity| identity.build_id);
-    found.is_some_and(|found| noted.starts_with(&found))
 }
 
 impl ByteSource for Recovered {

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use ckpt_archive::Options;
 use ckpt_model::artifacts::{Artifact, Origin};
-use ckpt_model::{Pid, Processes, Task};
+use ckpt_model::{FillOptions, Pid, Processes, Task};
 use ckpt_synth::frame::record;
-use ckpt_synth::{Archive, ByteOrder, Dump, File, Image, Message, magic, stories};
+use ckpt_synth::{Archive, ByteOrder, Dump, File, Image, Message, Vma, magic, stories};
 
-use crate::open;
+use crate::{assert_told, env, open, task};
 
 /// Bytes in pipes, as `pipes-data.img` has them.
 fn in_pipes(dump: &Dump, queues: impl IntoIterator<Item = (u32, &'static [u8])>) -> Vec<u8> {
@@ -86,4 +86,82 @@ fn a_process_is_found_by_its_pid_however_many_there_are() {
     }
     assert_eq!(processes.get(Pid(TASKS + 1)).map(|task| task.pid), None);
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+/// A thousand tasks of one address space are a thousand small images and one large one.
+#[test]
+fn memory_that_tasks_share_is_read_and_kept_once() {
+    let mut dump = Dump::new();
+    dump.task(ckpt_synth::Task::new(1, 0).env(&["TOKEN=abc"]));
+    dump.task(ckpt_synth::Task::new(2, 1).share_vm_with(1));
+    let checkpoint = open(&Archive::podman(&dump));
+    assert_eq!(env(&checkpoint, 2), ["TOKEN=abc"]);
+    let (one, other) = (task(&checkpoint, 1), task(&checkpoint, 2));
+    assert_eq!(other.mm_owner, Some(Pid(1)));
+    let map = |task: &Task| std::sync::Arc::as_ptr(task.mm.as_ref().expect("a memory map"));
+    assert_eq!(map(one), map(other));
+    for of in [|task: &Task| task.argv.clone(), |task: &Task| task.env.clone()] {
+        let bytes = |task: &Task| of(task).expect("strings").0.as_ptr();
+        assert_eq!(bytes(one), bytes(other));
+    }
+    assert!(checkpoint.defects().is_empty(), "{:?}", checkpoint.defects());
+}
+
+/// Each descriptor and mapping of a file has its name; an image can hold one of 256 MiB.
+#[test]
+fn a_name_that_no_kernel_gives_is_cut() {
+    let long = format!("/{}", "x".repeat(9999));
+    let mut dump = Dump::new();
+    dump.memfd(&long, 7, 4096, &[]);
+    let task = ckpt_synth::Task::new(1, 0).fd(3, File::path(long.as_str()));
+    let task = task.fd(4, File::memfd(long.as_str())).fd(5, File::unix_listen(5, &long));
+    dump.task(task.map(Vma::file(0x7000_0000_0000, 0x1000, long.as_str(), 0)));
+    let checkpoint = open(&Archive::podman(&dump));
+    let cut = format!("/{}", "x".repeat(4095));
+    let target = |fd: u32| {
+        let found = checkpoint.descriptors().get(Pid(1), fd).expect("a descriptor");
+        found.target.as_ref().map(ToString::to_string)
+    };
+    assert_eq!(target(3), Some(cut.clone()));
+    assert_eq!(target(4), Some(format!("/memfd:{cut} (deleted)")));
+    let space = checkpoint.memory(Pid(1)).expect("memory");
+    let mapping = space.mapping_at(ckpt_memory::VirtAddr(0x7000_0000_0000)).expect("a mapping");
+    assert_eq!(mapping.name.as_deref(), Some(cut.as_bytes()));
+    let local = checkpoint.sockets()[0].local.as_ref().map(|end| end.text().to_string());
+    assert_eq!(local.map(|path| path.len()), Some(4096));
+    assert_told(&checkpoint, "file 5 has a name of 10000 bytes, longer than any path");
+    assert_told(&checkpoint, "memfd 1 has a name of 10000 bytes");
+}
+
+/// An archive can name a path any number of times, and any number of open files can have it.
+#[test]
+fn the_last_files_of_a_path_are_held_against_what_was_mapped() {
+    let mut diff = Archive::new();
+    for number in 0..40 {
+        diff.member("usr/lib/x.so", vec![b'x'; 100 + number]);
+    }
+    let mut dump = Dump::new();
+    let mut task = ckpt_synth::Task::new(1, 0);
+    let fown = (1..=5).fold(Message::new(), |fown, field| fown.uint(field, 0u32));
+    let mut files = Vec::new();
+    for (id, size) in [(900u32, 139u32), (901, 124), (902, 123)] {
+        let at = 0x7000_0000_0000 + u64::from(id) * 0x1000;
+        let file = Vma::shared_anon(at, 0x1000, id.into()).flags(2).status(1 | 1 << 6);
+        task = task.map(file);
+        // id, flags, pos, fown, name, size; then type, id, reg
+        let reg = Message::new().uint(1, id).uint(2, 0u32).uint(3, 0u32).message(5, &fown);
+        let reg = reg.bytes(6, "/usr/lib/x.so").uint(8, size);
+        let entry = Message::new().uint(1, 1u32).uint(2, id).message(3, &reg);
+        files.extend(record(&entry, ByteOrder::Little));
+    }
+    dump.task(task);
+    dump.append("files.img", files);
+    let mut archive = Archive::podman(&dump);
+    archive.replace("rootfs-diff.tar", diff.tar());
+    let checkpoint = open(&archive);
+    let sources = checkpoint.file_sources(&FillOptions::default()).expect("files");
+    let size = |id: u32| sources.file(id).map(|file| file.content.size());
+    assert_eq!((size(900), size(901)), (Ok(139), Ok(124)));
+    assert_eq!(size(902), Err(ckpt_memory::Missing::FileDiffers));
+    assert_told(&checkpoint, "is there more than 16 times; 24 of them are not held against");
 }

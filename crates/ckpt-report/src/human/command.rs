@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn joined(bytes: &[u8]) -> String {
-        command_line(&Strings(bytes.to_vec()))
+        command_line(&Strings(bytes.to_vec().into()))
     }
 
     #[test]
@@ -125,11 +125,11 @@ mod tests {
         let mut task = Task::default();
         task.comm = Some(Text::from("nginx"));
         assert_eq!(other_name(&task).as_deref(), Some("nginx"));
-        task.argv = Some(Strings(b"/usr/sbin/nginx\0".to_vec()));
+        task.argv = Some(Strings(b"/usr/sbin/nginx\0".to_vec().into()));
         assert_eq!(other_name(&task), None);
-        task.argv = Some(Strings(b"nginx: worker process\0".to_vec()));
+        task.argv = Some(Strings(b"nginx: worker process\0".to_vec().into()));
         assert_eq!(other_name(&task), None);
-        task.argv = Some(Strings(b"-bash\0".to_vec()));
+        task.argv = Some(Strings(b"-bash\0".to_vec().into()));
         assert_eq!(other_name(&task).as_deref(), Some("nginx"));
         task.comm = Some(Text::from("bash"));
         assert_eq!(other_name(&task), None);

@@ -320,14 +320,14 @@ mod tests {
     fn verdict(exe: &str, argv: &[&str]) -> Option<&'static str> {
         let mut task = Task::default();
         task.comm = Some(ckpt_model::Text::from(exe));
-        task.argv = Some(Strings(argv.join("\0").into_bytes()));
+        task.argv = Some(Strings(argv.join("\0").into_bytes().into()));
         super::verdict(&task).map(|(what, ..)| what)
     }
 
     fn severity(exe: &str, argv: &[&str]) -> Option<Severity> {
         let mut task = Task::default();
         task.comm = Some(ckpt_model::Text::from(exe));
-        task.argv = Some(Strings(argv.join("\0").into_bytes()));
+        task.argv = Some(Strings(argv.join("\0").into_bytes().into()));
         super::verdict(&task).map(|(_, severity, _)| severity)
     }
 

@@ -93,8 +93,9 @@ mod tests {
 
     #[test]
     fn tunnels_of_ssh() {
-        let makes =
-            |line: &str| makes_tunnels(b"ssh", &Strings(line.replace(' ', "\0").into_bytes()));
+        let makes = |line: &str| {
+            makes_tunnels(b"ssh", &Strings(line.replace(' ', "\0").into_bytes().into()))
+        };
         for line in
             ["ssh -fNR 80:h:80 a@b", "ssh -i k -D 1080 b", "ssh b -N -L1:h:1", "ssh -w 0:0 b"]
         {
