@@ -42,24 +42,16 @@ const DEFAULTS: [(&[u8], &[u8]); 4] =
 
 /// `SCHEME://USER:PASSWORD@HOST`, and `jdbc:SCHEME://HOST?password=…`; the secret is the password.
 pub(super) fn check(view: &View<'_>, finds: &mut Vec<Find>) {
-    let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(*byte, b'+' | b'.' | b'-');
-    let before = view.before(view.at(), 32);
-    let len = before.iter().rev().take_while(|byte| letter(byte)).count();
-    let scheme = before.get(before.len().saturating_sub(len)..).unwrap_or_default();
-    let Ok(scheme) = std::str::from_utf8(scheme) else { return };
-    let scheme = scheme.to_ascii_lowercase();
-    let base = scheme.split('+').next().unwrap_or_default();
-    let Some((base, is_database)) = known(base) else { return };
+    let Some((base, is_database)) = scheme(view, view.at()) else { return };
     let start = view.at().saturating_add("://".len());
-    let all = view.run(start, LONGEST, url);
-    let text = view.bytes(all.clone());
-    let authority = text.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#'));
     // A password may have slashes in it that somebody forgot to encode; an `@` behind the first slash is a path's.
-    let authority = authority.map_or(text, |end| text.get(..end).unwrap_or_default());
+    let authority =
+        view.run(start, LONGEST, |byte| url(byte) && !matches!(byte, b'/' | b'?' | b'#'));
+    let authority = view.bytes(authority);
     let rule = if is_database { Rule::DatabaseUrl } else { Rule::UrlPassword };
     let found = match memchr::memrchr(b'@', authority) {
         Some(at) => login(authority, at),
-        None if is_database => parameter(text, authority),
+        None if is_database => parameter(with_parameters(view, start), authority),
         None => None,
     };
     let Some(Login { user, password, host }) = found else { return };
@@ -67,7 +59,8 @@ pub(super) fn check(view: &View<'_>, finds: &mut Vec<Find>) {
     if password.start >= SPREAD / 2 {
         return;
     }
-    let secret = text.get(password.clone()).unwrap_or_default();
+    let range = start.saturating_add(password.start)..start.saturating_add(password.end);
+    let secret = view.bytes(range.clone());
     if is_placeholder(secret) || !is_host(host) || is_template(secret) {
         return;
     }
@@ -79,9 +72,32 @@ pub(super) fn check(view: &View<'_>, finds: &mut Vec<Find>) {
     } else {
         Confidence::Medium
     };
-    let range = start.saturating_add(password.start)..start.saturating_add(password.end);
     let detail = format!("{base}://{}@{}", ascii(user), ascii(host));
     finds.push(Find::new(rule, confidence, range).detail(detail));
+}
+
+/// The scheme that stands before `://`.
+fn scheme(view: &View<'_>, at: usize) -> Option<(&'static str, bool)> {
+    let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(*byte, b'+' | b'.' | b'-');
+    let before = view.before(at, 32);
+    let len = before.iter().rev().take_while(|byte| letter(byte)).count();
+    let scheme = before.get(before.len().saturating_sub(len)..)?;
+    let scheme = std::str::from_utf8(scheme).ok()?.to_ascii_lowercase();
+    known(scheme.split('+').next()?)
+}
+
+/// The text of the URL of a database that begins at an offset, up to the next one: a text can be beginnings all along, and
+/// those behind it look at what follows them.
+fn with_parameters<'a>(view: &View<'a>, start: usize) -> &'a [u8] {
+    let rest = view.from(start);
+    let rest = rest.get(..LONGEST).unwrap_or(rest);
+    let mut others = memchr::memmem::find_iter(rest, b"://");
+    let next = others.find(|at| {
+        scheme(view, start.saturating_add(*at)).is_some_and(|(_, is_database)| is_database)
+    });
+    let text = next.and_then(|next| rest.get(..next)).unwrap_or(rest);
+    let len = text.iter().take_while(|byte| url(**byte)).count();
+    text.get(..len).unwrap_or_default()
 }
 
 /// A scheme in which passwords stand, and whether it is one of a database.
@@ -148,4 +164,43 @@ fn is_template(secret: &[u8]) -> bool {
 
 fn ascii(bytes: &[u8]) -> String {
     bytes.iter().take(80).map(|byte| char::from(*byte)).filter(char::is_ascii_graphic).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<String> {
+        let mut finds = Vec::new();
+        for at in memchr::memmem::find_iter(text.as_bytes(), b"://") {
+            let (view, start) = View::of(text.as_bytes(), at);
+            let mut here = Vec::new();
+            check(&view, &mut here);
+            finds.extend(here.into_iter().map(|find| find.range.moved(start).range()));
+        }
+        finds.into_iter().map(|range| text[range].to_owned()).collect()
+    }
+
+    #[test]
+    fn passwords_among_parameters() {
+        for text in [
+            "jdbc:postgresql://db/shop?user=app&password=s3cr3t-Pa55&ssl=true",
+            "jdbc:sqlserver://db;next=http://host/x;password=s3cr3t-Pa55",
+            "redis://cache/0 mysql://db/shop?password=s3cr3t-Pa55",
+            "mysql://db/shop?next=redis://cache/0?x=y&password=s3cr3t-Pa55",
+        ] {
+            assert_eq!(found(text), ["s3cr3t-Pa55"], "{text}");
+        }
+    }
+
+    /// What is read of a text that is beginnings of URLs all along is as long as the text.
+    #[test]
+    fn the_url_of_a_database_ends_where_the_next_one_begins() {
+        let text = "redis://".repeat(1000);
+        let read = memchr::memmem::find_iter(text.as_bytes(), b"://").map(|at| {
+            let (view, _) = View::of(text.as_bytes(), at);
+            with_parameters(&view, view.at() + "://".len()).len()
+        });
+        assert!(read.sum::<usize>() <= text.len());
+    }
 }
