@@ -81,6 +81,11 @@ pub fn redacted(secret: &str) -> String {
 const OPEN: &str = "[redacted: ";
 const CLOSE: &str = "…]";
 
+/// How often a text is looked at. What stands in place of a secret has blanks and commas, so that the words around it are others
+/// than before, and can be secret where the first look saw one long word: `mysql -p?password=x` is one that `-p` takes, and then
+/// `?password=` is. As a rule the second look finds nothing; a text that is made to have something at each is redacted whole.
+const LOOKS: usize = 8;
+
 /// Most bytes of a mark behind [`OPEN`].
 const MARK: usize = 64 + CLOSE.len();
 
@@ -127,17 +132,44 @@ impl Redactor {
         Self { scanner: SecretScanner::new(), known, values }
     }
 
-    /// A text without its secrets.
+    /// A text without its secrets. Of what comes back nothing more is redacted.
     #[must_use]
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut shown = self.look_at_text(text);
+        for _ in 1..LOOKS {
+            let Cow::Owned(before) = &shown else { return shown };
+            let Cow::Owned(after) = self.look_at_text(before) else { return shown };
+            if after == *before {
+                return shown;
+            }
+            shown = Cow::Owned(after);
+        }
+        redacted(text).into()
+    }
+
+    fn look_at_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut ranges = self.anywhere(text);
         words::secrets(text, &mut ranges);
         without(text, ranges)
     }
 
-    /// The arguments of a program, those that are secret for what they stand behind among them.
+    /// The arguments of a program, those that are secret for what they stand behind among them. Of what comes back nothing
+    /// more is redacted.
     #[must_use]
     pub fn arguments<'a, T: AsRef<str>>(&self, argv: &'a [T]) -> Vec<Cow<'a, str>> {
+        let mut shown = self.look_at_arguments(argv);
+        for _ in 1..LOOKS {
+            let after = self.look_at_arguments(&shown);
+            if after == shown {
+                return shown;
+            }
+            shown = after.into_iter().map(|one| Cow::Owned(one.into_owned())).collect();
+        }
+        let all = argv.iter().map(AsRef::as_ref);
+        all.map(|one| if one.is_empty() { one.into() } else { redacted(one).into() }).collect()
+    }
+
+    fn look_at_arguments<'a, T: AsRef<str>>(&self, argv: &'a [T]) -> Vec<Cow<'a, str>> {
         let mut command = command::Command::default();
         let argument = |argument: &'a T| {
             let argument = argument.as_ref();
@@ -160,7 +192,7 @@ impl Redactor {
     /// The value of a variable.
     #[must_use]
     pub fn value<'t>(&self, name: &str, value: &'t str) -> Cow<'t, str> {
-        if is_secret(name, value) { redacted(value).into() } else { self.text(value) }
+        if is_secret(name, value) { without(value, vec![0..value.len()]) } else { self.text(value) }
     }
 
     /// Secrets that are some wherever they stand.

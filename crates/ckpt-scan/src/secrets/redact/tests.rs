@@ -211,6 +211,76 @@ fn values_without_an_end_take_time_in_proportion() {
     assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
 }
 
+/// Pieces that open, close and name something in a way that what follows depends on.
+const PIECES: [&str; 40] = [
+    "postgres://",
+    "https://",
+    "mysql ",
+    "mysql",
+    "-p",
+    " -p ",
+    "?password=",
+    "password=",
+    "PWD=",
+    "=",
+    ":",
+    "@",
+    "/",
+    " ",
+    "'",
+    "\"",
+    "\\'",
+    "'\\''",
+    "\\\"",
+    "curl -u ",
+    "me:x9Zk2",
+    "sshpass -p",
+    "net use ",
+    "\\\\a\\b ",
+    "|",
+    ";",
+    "\n",
+    "echo ",
+    "chpasswd",
+    "Bearer ",
+    "Authorization: ",
+    "Cookie: a=b",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----END",
+    "db:5432:a:b:",
+    "openssl -k ",
+    "[redacted: ",
+    "…]",
+    "...",
+    "hunter2x",
+];
+
+#[test]
+fn what_was_redacted_before_stays() {
+    let told = "postgres://mysql -p?password=".repeat(8);
+    let once = redact(&told);
+    assert_eq!(redact(&once), once);
+    let argv = ["mysql", "-p?password=x9Z", "--token", "PASSWORD=\"a b"];
+    let shown = Redactor::new().arguments(&argv);
+    assert_eq!(Redactor::new().arguments(&shown), shown);
+    let value = Redactor::new().value("PASSWORD", "hunter2").into_owned();
+    assert_eq!(Redactor::new().value("PASSWORD", &value), value);
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_second_look_changes_nothing(picked in proptest::collection::vec(0..PIECES.len(), 0..24)) {
+        let pieces: Vec<&str> = picked.iter().filter_map(|at| PIECES.get(*at).copied()).collect();
+        let redactor = Redactor::new();
+        let once = redactor.text(&pieces.concat()).into_owned();
+        proptest::prop_assert_eq!(&*redactor.text(&once), &*once);
+        let once = redactor.arguments(&pieces);
+        proptest::prop_assert_eq!(&redactor.arguments(&once), &once);
+        let once = redactor.value("TOKEN", &pieces.concat()).into_owned();
+        proptest::prop_assert_eq!(&*redactor.value("TOKEN", &once), &*once);
+    }
+}
+
 #[test]
 fn the_same_secret_is_recognised() {
     assert_eq!(redacted("hunter2"), redacted("hunter2"));
