@@ -57,8 +57,8 @@ pub(crate) struct Found<'f> {
     pub(crate) artifact: Option<&'f Artifact>,
     pub(crate) rules: &'f [RuleMatch],
     pub(crate) remarks: &'f [Remark],
-    /// What lies at a position.
-    pub(crate) places: &'f dyn Fn(u64) -> Vec<Place<'f>>,
+    /// What lies at a position, and whether at more places than these.
+    pub(crate) places: &'f dyn Fn(u64) -> (Vec<Place<'f>>, bool),
 }
 
 #[cfg(feature = "yara")]
@@ -126,8 +126,8 @@ mod with {
             scan(&targets, &self.rules, &limits, |target, rules, remarks| {
                 let places = |position| {
                     let mut places = Vec::new();
-                    target.places(position, &mut places);
-                    places
+                    let more = target.places(position, &mut places);
+                    (places, more)
                 };
                 deliver(&Found {
                     tasks: target.tasks(),

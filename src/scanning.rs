@@ -78,9 +78,9 @@ pub(crate) struct Lines<'a, F> {
 
 impl<'a, F> Lines<'a, F>
 where
-    F: Fn(&mut Vec<u8>, &Hit<'_>, &[Place<'_>]) + Sync,
+    F: Fn(&mut Vec<u8>, &Hit<'_>, &[Place<'_>], bool) + Sync,
 {
-    /// `line` adds one hit at its places. With `fold` these are also those of other processes that have the same at the
+    /// `line` adds one hit at its places, and is told whether there are more than these. With `fold` these are also those of other processes that have the same at the
     /// same address, and of those only the first tells of it.
     pub(crate) fn new(haystack: &'a Haystack<'a>, fold: bool, line: F) -> Self {
         Self { haystack, fold, line, spare: Spare::default() }
@@ -108,22 +108,28 @@ impl Drop for Batch<'_> {
 
 impl<'a, F> Sink for Lines<'a, F>
 where
-    F: Fn(&mut Vec<u8>, &Hit<'_>, &[Place<'_>]) + Sync,
+    F: Fn(&mut Vec<u8>, &Hit<'_>, &[Place<'_>], bool) + Sync,
 {
     type Batch = Batch<'a>;
 
     fn add(&self, batch: &mut Batch<'a>, hit: &Hit<'_>) -> ControlFlow<()> {
         let range = &hit.found.range;
         let Batch { bytes, hits, copies, places, spare } = batch;
-        self.haystack.places(hit.part.region(), range, places);
-        if self.fold && !self.haystack.copies(hit.part, range, copies, places) {
-            return ControlFlow::Continue(());
+        let mut more = false;
+        if self.fold {
+            // They are counted there.
+            self.haystack.places(hit.part.region(), range, places);
+            if !self.haystack.copies(hit.part, range, copies, places) {
+                return ControlFlow::Continue(());
+            }
+        } else {
+            more = self.haystack.first_places(hit.part.region(), range, places);
         }
         if spare.is_none() {
             *spare = Some(self.spare.clone());
             *bytes = self.spare.take();
         }
-        (self.line)(bytes, hit, places);
+        (self.line)(bytes, hit, places, more);
         *hits = hits.saturating_add(1);
         if bytes.len() >= ENOUGH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }

@@ -16,7 +16,7 @@ use ckpt::report::json::{
 use ckpt::scan::secrets::{Confidence, Environment, Folding, Sighting, Sightings, Spot, Variable};
 use ckpt::scan::strings::Encoding;
 use ckpt::scan::yara::{Remark, RuleMatch};
-use ckpt::scan::{Haystack, Place};
+use ckpt::scan::{Haystack, MOST_PLACES, Place};
 use clap::{Args, ValueEnum};
 
 use crate::cli::{EvidenceArgs, Format, OutputArgs};
@@ -295,7 +295,7 @@ impl Telling<'_> {
         match &mut self.form {
             Form::Table(_, _) if found.rules.is_empty() => Ok(()),
             Form::Table(out, sheet) => {
-                let place = |position| (found.places)(position).into_iter().next();
+                let place = |position| (found.places)(position).0.into_iter().next();
                 Ok(sheet.target(out, found.tasks, found.artifact, found.rules, place)?)
             }
             Form::Counts(..) => Ok(()),
@@ -323,8 +323,8 @@ impl Telling<'_> {
             }
         }
         for matched in &rule.matched {
-            let places = (found.places)(matched.position);
-            json::write_rule_match(&mut lines, &places, rule, matched)?;
+            let (places, more) = (found.places)(matched.position);
+            json::write_rule_match(&mut lines, &places, more, rule, matched)?;
             if lines.len() >= BATCH {
                 self.lines(&lines)?;
                 lines.clear();
@@ -452,6 +452,7 @@ impl<'a> Scanning<'a> {
         }
         let nowhere = || PlaceRecord { pid: Some(variable.pid.0), ..PlaceRecord::default() };
         let place = place.as_ref().map_or_else(nowhere, PlaceRecord::of);
+        let place = PlaceRecord { more_places: variable.more_places, ..place };
         let record = SecretRecord::of(
             place,
             Some(&variable.name),
@@ -482,8 +483,8 @@ impl<'a> Scanning<'a> {
             return Ok(());
         }
         let mut lines = Vec::new();
-        for place in &places {
-            let place = PlaceRecord::of(place);
+        let told = places.get(..MOST_PLACES).unwrap_or(&places);
+        for place in PlaceRecord::all(told, told.len() < places.len()) {
             let record = SecretRecord::of(place, None, encoding, &secret, self.args.reveal);
             json::write_line(&mut lines, &record)?;
         }

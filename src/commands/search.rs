@@ -413,15 +413,16 @@ impl Sink for Lines<'_> {
     fn add(&self, batch: &mut Written, hit: &Hit<'_>) -> ControlFlow<()> {
         let searching = self.of;
         let mut places = Vec::new();
-        searching.haystack.places(hit.part.region(), &hit.found.range, &mut places);
+        let more =
+            searching.haystack.first_places(hit.part.region(), &hit.found.range, &mut places);
         let (text, text_base64) = json::hit_text(hit.bytes, hit.found.encoding);
         let context = (searching.around > 0).then(|| {
             let (before, after) = searching.around(hit);
             ContextRecord::of(&before, &after)
         });
-        for place in &places {
+        for place in PlaceRecord::all(&places, more) {
             let record = SearchRecord {
-                place: PlaceRecord::of(place),
+                place,
                 pattern: searching.pattern(hit.found.pattern),
                 encoding: hit.found.encoding.word(),
                 length: hit.bytes.len() as u64,

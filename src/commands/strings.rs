@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use ckpt::model::artifacts::Artifacts;
 use ckpt::model::{Checkpoint, Need};
-use ckpt::report::json::{StreamedDocument, StringRecord};
+use ckpt::report::json::{PlaceRecord, StreamedDocument, StringRecord};
 use ckpt::report::{human, json};
 use ckpt::scan::strings::{Encoding, Encodings, Options, Strings, decode};
 use ckpt::scan::{Found, Haystack, Hit, Sink};
@@ -136,7 +136,7 @@ fn every(
         Format::Table => {
             let mut out = out.paged(context);
             human::strings_heading(&mut out, false, &layout)?;
-            let sink = Lines::new(haystack, true, |bytes, hit, places| {
+            let sink = Lines::new(haystack, true, |bytes, hit, places, _| {
                 human::string_line(bytes, hit.found, hit.bytes, places, None, &layout);
             });
             let write = |batch: Batch<'_>| Ok(out.write_all(&batch.bytes)?);
@@ -160,8 +160,8 @@ fn every(
 
 /// A record for each place of each string, one a line.
 fn records<'a>(haystack: &'a Haystack<'a>) -> impl Sink<Batch = Batch<'a>> + 'a {
-    Lines::new(haystack, false, |bytes, hit, places| {
-        for place in places {
+    Lines::new(haystack, false, |bytes, hit, places, more| {
+        for place in PlaceRecord::all(places, more) {
             // A vector takes all.
             let _ = json::write_line(bytes, &StringRecord::new(hit.found, hit.bytes, place, None));
         }
@@ -256,7 +256,10 @@ fn unique(
             human::string_line(lines, found, bytes, place, Some(*count), &layout);
             return Ok(());
         }
-        json::write_line(lines, &StringRecord::new(found, bytes, place, Some(*count)))
+        {
+            let place = PlaceRecord::of(place);
+            json::write_line(lines, &StringRecord::new(found, bytes, place, Some(*count)))
+        }
     };
     match args.output.format {
         Format::Table => {

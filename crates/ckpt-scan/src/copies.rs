@@ -82,7 +82,7 @@ impl Haystack<'_> {
                 return false;
             }
             if let Some(Region::Private(private)) = self.regions.get(*number) {
-                private.places(VirtAddr(range.start), places);
+                private.places(VirtAddr(range.start), usize::MAX, places);
             }
         }
         true

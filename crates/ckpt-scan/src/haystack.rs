@@ -12,6 +12,10 @@ use ckpt_model::{Checkpoint, Pid, Piece as Content, Task};
 
 use crate::part::Piece;
 
+/// Most places of one hit that a list of hits tells: memory that thousands of processes have in common holds each hit
+/// thousands of times, and is in the evidence once.
+pub const MOST_PLACES: usize = 64;
+
 /// The bytes to search, by region.
 ///
 /// Memory that was never written is not searched, and what is missing cannot be. Shared memory is searched once, however
@@ -172,13 +176,36 @@ impl<'a> Haystack<'a> {
     /// Where some bytes of a region are to be found: by pid and address, or in an artifact. Empty when none of the
     /// processes that were chosen has them. What `places` held before, those of another hit as a rule, is gone.
     pub fn places<'s>(&'s self, region: usize, range: &Range<u64>, places: &mut Vec<Place<'s>>) {
+        self.some_places(region, range, usize::MAX, places);
+    }
+
+    /// As [`places`](Self::places), the first [`MOST_PLACES`] of them; whether there are more.
+    pub fn first_places<'s>(
+        &'s self,
+        region: usize,
+        range: &Range<u64>,
+        places: &mut Vec<Place<'s>>,
+    ) -> bool {
+        self.some_places(region, range, MOST_PLACES.saturating_add(1), places);
+        let more = places.len() > MOST_PLACES;
+        places.truncate(MOST_PLACES);
+        more
+    }
+
+    fn some_places<'s>(
+        &'s self,
+        region: usize,
+        range: &Range<u64>,
+        most: usize,
+        places: &mut Vec<Place<'s>>,
+    ) {
         let before = places.first().copied();
         places.clear();
         match self.regions.get(region) {
             Some(Region::Private(private)) => {
-                private.places_near(before, VirtAddr(range.start), places);
+                private.places_near(before, VirtAddr(range.start), most, places);
             }
-            Some(Region::Shared(shared)) => self.places_of_shared(shared, range, places),
+            Some(Region::Shared(shared)) => self.places_of_shared(shared, range, most, places),
             Some(Region::Artifact(artifact)) => {
                 places.push(Place::Artifact { artifact, offset: range.start });
             }
@@ -190,9 +217,13 @@ impl<'a> Haystack<'a> {
         &'s self,
         shared: &'s Shared<'a>,
         range: &Range<u64>,
+        most: usize,
         places: &mut Vec<Place<'s>>,
     ) {
         for (region, at) in &shared.maps {
+            if places.len() >= most {
+                break;
+            }
             let Some(Region::Private(private)) = self.regions.get(*region) else { continue };
             let Some(mapping) = private.space.mappings().get(*at) else { continue };
             let Some(into) = range.start.checked_sub(mapping.offset()) else { continue };
@@ -204,11 +235,9 @@ impl<'a> Haystack<'a> {
             if mapping.kind == MappingKind::MemfdPrivate && !private.is_shared(address) {
                 continue;
             }
-            places.extend(private.tasks.iter().map(|task| Place::Memory {
-                task,
-                address,
-                mapping,
-            }));
+            let left = most.saturating_sub(places.len());
+            let tasks = private.tasks.iter().take(left);
+            places.extend(tasks.map(|task| Place::Memory { task, address, mapping }));
         }
         if places.is_empty()
             && let Some(artifact) = shared.artifact
@@ -312,6 +341,7 @@ impl<'a> Private<'a> {
         &'s self,
         before: Option<Place<'s>>,
         address: VirtAddr,
+        most: usize,
         places: &mut Vec<Place<'s>>,
     ) {
         match (before, self.tasks.as_slice()) {
@@ -322,13 +352,20 @@ impl<'a> Private<'a> {
             {
                 places.push(Place::Memory { task, address, mapping });
             }
-            _ => self.places(address, places),
+            _ => self.places(address, most, places),
         }
     }
 
-    pub(crate) fn places<'s>(&'s self, address: VirtAddr, places: &mut Vec<Place<'s>>) {
+    /// Adds the places of an address, `most` at most.
+    pub(crate) fn places<'s>(
+        &'s self,
+        address: VirtAddr,
+        most: usize,
+        places: &mut Vec<Place<'s>>,
+    ) {
         let Some(mapping) = self.space.mapping_at(address) else { return };
-        places.extend(self.tasks.iter().map(|task| Place::Memory { task, address, mapping }));
+        let tasks = self.tasks.iter().take(most);
+        places.extend(tasks.map(|task| Place::Memory { task, address, mapping }));
     }
 
     /// Whether a mapping is among those that are searched, as private memory.

@@ -17,6 +17,6 @@ pub mod yara;
 
 pub use copies::CopySpace;
 pub use driver::{Hit, Sink, Work, run};
-pub use haystack::{Haystack, Place};
+pub use haystack::{Haystack, MOST_PLACES, Place};
 pub use part::{Part, Piece};
 pub use scanner::{Found, Reach, Report, Scanner};

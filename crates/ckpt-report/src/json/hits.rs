@@ -39,6 +39,9 @@ pub struct PlaceRecord<'a> {
     /// Its bytes, when they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_base64: Option<String>,
+    /// It is the last place that is told of more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub more_places: bool,
 }
 
 /// The mapping of a hit.
@@ -56,6 +59,15 @@ pub struct HitVmaRecord<'a> {
 }
 
 impl<'a> PlaceRecord<'a> {
+    /// Of places, one record each; `more` when there are more than these.
+    pub fn all(places: &[Place<'a>], more: bool) -> impl Iterator<Item = Self> {
+        let last = places.len().saturating_sub(1);
+        places
+            .iter()
+            .enumerate()
+            .map(move |(at, place)| Self { more_places: more && at == last, ..Self::of(place) })
+    }
+
     /// Of a place.
     #[must_use]
     pub fn of(place: &Place<'a>) -> Self {

@@ -267,7 +267,7 @@ pub fn scan_counts<'a>(
     }
 }
 
-/// Writes a match of a rule once for each place.
+/// Writes a match of a rule once for each place; `more` when there are more than these.
 ///
 /// # Errors
 ///
@@ -275,10 +275,10 @@ pub fn scan_counts<'a>(
 pub fn write_rule_match<W: Write>(
     out: &mut W,
     places: &[Place<'_>],
+    more: bool,
     rule: &RuleMatch,
     matched: &Matched,
 ) -> io::Result<()> {
-    places.iter().try_for_each(|place| {
-        write_line(out, &RuleMatchRecord::of(PlaceRecord::of(place), rule, Some(matched)))
-    })
+    PlaceRecord::all(places, more)
+        .try_for_each(|place| write_line(out, &RuleMatchRecord::of(place, rule, Some(matched))))
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ckpt_scan::{Found, Place};
+use ckpt_scan::Found;
 use serde::Serialize;
 
 use super::hits::{PlaceRecord, hit_text};
@@ -34,10 +34,10 @@ pub struct StringRecord<'a> {
 impl<'a> StringRecord<'a> {
     /// Of a string, its bytes and a place where it is.
     #[must_use]
-    pub fn new(found: &Found, bytes: &'a [u8], place: &Place<'a>, count: Option<u64>) -> Self {
+    pub fn new(found: &Found, bytes: &'a [u8], place: PlaceRecord<'a>, count: Option<u64>) -> Self {
         let (text, text_base64) = hit_text(bytes, found.encoding);
         Self {
-            place: PlaceRecord::of(place),
+            place,
             text,
             text_base64,
             encoding: found.encoding.word(),

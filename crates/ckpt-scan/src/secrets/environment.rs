@@ -1,6 +1,7 @@
 //! Secrets in the environment of processes: those that a rule knows, and the values of password-like names.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use ckpt_memory::VirtAddr;
 use ckpt_model::{Pid, Task, Text};
@@ -9,9 +10,13 @@ use super::rule::{Confidence, Rule};
 use super::scanner::{Known, SecretScanner};
 use super::secret::Secret;
 use super::value::{is_placeholder, looks_random};
+use crate::haystack::MOST_PLACES;
 
 /// Most variables that are kept.
 const MOST: usize = 1 << 16;
+
+/// Most bytes of a name that are kept.
+const LONGEST_NAME: usize = 4 << 10;
 
 /// A variable that holds a secret.
 #[derive(Clone, Debug)]
@@ -19,12 +24,14 @@ const MOST: usize = 1 << 16;
 pub struct Variable {
     /// The process.
     pub pid: Pid,
-    /// Its name.
+    /// Its name; of one that is longer, the first 4096 bytes.
     pub name: Text,
     /// Address of the secret; `None` where the memory map does not say where the environment lies.
     pub address: Option<VirtAddr>,
     /// The secret.
     pub secret: Secret,
+    /// It is told of the last process that is told of; more have the same memory.
+    pub more_places: bool,
 }
 
 /// The secrets in the environment of some tasks, by task and place.
@@ -35,8 +42,21 @@ pub struct Environment {
     pub variables: Vec<Variable>,
     /// How many more there are.
     pub left_out: u64,
-    /// Places in `variables`, by pid and address.
+    /// Places in `variables`, by the owner of the memory and address.
     places: HashMap<(Pid, VirtAddr), usize>,
+    /// Whose memory each process has that is told of.
+    owners: HashMap<Pid, Pid>,
+}
+
+/// The variables of a memory that was read.
+struct Read {
+    /// Of the first process with it.
+    variables: Range<usize>,
+    left_out: u64,
+    /// Processes with it so far.
+    tasks: usize,
+    /// Those of the last process that is told of.
+    last: Range<usize>,
 }
 
 impl Environment {
@@ -44,8 +64,16 @@ impl Environment {
     pub fn of<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> Self {
         let scanner = SecretScanner::shared();
         let mut all = Self::default();
+        let mut memories: HashMap<Pid, Read> = HashMap::new();
         for task in tasks {
             let Some(env) = &task.env else { continue };
+            let owner = owner(task);
+            if let Some(read) = memories.get_mut(&owner) {
+                all.again(task.pid, owner, read);
+                continue;
+            }
+            all.owners.insert(task.pid, owner);
+            let (first, left_out) = (all.variables.len(), all.left_out);
             let start = task.mm.as_ref().map(|mm| mm.mm_env_start);
             let mut offset = 0_u64;
             for line in env.iter() {
@@ -53,8 +81,34 @@ impl Environment {
                 all.line(scanner, task.pid, line, here);
                 offset = offset.saturating_add(line.len() as u64).saturating_add(1);
             }
+            let variables = first..all.variables.len();
+            let left_out = all.left_out.saturating_sub(left_out);
+            let last = variables.clone();
+            memories.insert(owner, Read { variables, left_out, tasks: 1, last });
         }
+        all.index();
         all
+    }
+
+    /// The same variables once more, for another process with the same memory.
+    fn again(&mut self, pid: Pid, owner: Pid, read: &mut Read) {
+        read.tasks = read.tasks.saturating_add(1);
+        if read.tasks > MOST_PLACES {
+            for variable in self.variables.get_mut(read.last.clone()).into_iter().flatten() {
+                variable.more_places = true;
+            }
+            return;
+        }
+        self.owners.insert(pid, owner);
+        let first = self.variables.len();
+        let room = MOST.saturating_sub(first);
+        let same = self.variables.get(read.variables.clone()).unwrap_or_default();
+        let left_out = same.len().saturating_sub(room) as u64;
+        let same: Vec<Variable> =
+            same.iter().take(room).map(|one| Variable { pid, ..one.clone() }).collect();
+        self.variables.extend(same);
+        self.left_out = self.left_out.saturating_add(read.left_out).saturating_add(left_out);
+        read.last = first..self.variables.len();
     }
 
     fn line(&mut self, scanner: &SecretScanner, pid: Pid, line: &[u8], at: Option<u64>) {
@@ -78,21 +132,23 @@ impl Environment {
                 continue;
             }
             let address = at.and_then(|at| at.checked_add(offset as u64)).map(VirtAddr);
-            let name = Text::from(name.to_vec());
-            if let Some(address) = address {
-                self.places.entry((pid, address)).or_insert(self.variables.len());
-            }
-            self.variables.push(Variable { pid, name, address, secret });
+            let name = Text::from(name.get(..LONGEST_NAME).unwrap_or(name));
+            self.variables.push(Variable { pid, name, address, secret, more_places: false });
         }
     }
 
     /// Leaves out variables for which `keep` does not hold.
     pub fn retain(&mut self, keep: impl FnMut(&Variable) -> bool) {
         self.variables.retain(keep);
+        self.index();
+    }
+
+    fn index(&mut self) {
         self.places.clear();
         for (index, one) in self.variables.iter().enumerate() {
             if let Some(address) = one.address {
-                self.places.entry((one.pid, address)).or_insert(index);
+                let owner = self.owners.get(&one.pid).copied().unwrap_or(one.pid);
+                self.places.entry((owner, address)).or_insert(index);
             }
         }
     }
@@ -118,11 +174,16 @@ impl Environment {
         SecretScanner::with(known.into_values().collect(), words)
     }
 
-    /// The variable that holds a secret at an address.
+    /// The variable that holds a secret at an address: that of the first process with the memory.
     #[must_use]
-    pub fn at(&self, pid: Pid, address: VirtAddr) -> Option<&Variable> {
-        self.variables.get(*self.places.get(&(pid, address))?)
+    pub fn at(&self, task: &Task, address: VirtAddr) -> Option<&Variable> {
+        self.variables.get(*self.places.get(&(owner(task), address))?)
     }
+}
+
+/// Whose memory a task has.
+fn owner(task: &Task) -> Pid {
+    task.mm_owner.unwrap_or(task.pid)
 }
 
 /// The value of a password-like name.

@@ -19,7 +19,7 @@ pub struct Secret {
     rule: Rule,
     confidence: Confidence,
     detail: Option<Arc<str>>,
-    value: Vec<u8>,
+    value: Arc<[u8]>,
     body: Vec<u8>,
     digest: [u8; 32],
 }
@@ -35,7 +35,7 @@ impl Secret {
         // Only the ends of a body are ever shown.
         let ends = ends(body).map(|(first, last)| [first, last].concat()).unwrap_or_default();
         let digest = Sha256::digest(value).into();
-        Self { rule, confidence, detail, value: value.to_vec(), body: ends, digest }
+        Self { rule, confidence, detail, value: value.into(), body: ends, digest }
     }
 
     /// The same, known by other bytes than its own.

@@ -68,9 +68,7 @@ impl<'a> Sink for Sightings<'a> {
         let mut places = Vec::new();
         self.haystack.places(hit.part.region(), &hit.found.range, &mut places);
         places.retain(|place| match place {
-            Place::Memory { task, address, .. } => {
-                self.environment.at(task.pid, *address).is_none()
-            }
+            Place::Memory { task, address, .. } => self.environment.at(task, *address).is_none(),
             Place::Artifact { .. } => true,
         });
         if !places.is_empty() {

@@ -6,7 +6,7 @@ use ckpt_model::artifacts::{Artifact, ArtifactContent};
 use ckpt_model::{Checkpoint, Pid, Piece as Content, Task};
 
 use super::fragments::{Fragments, MOST_COPIED};
-use crate::haystack::{Place, Private};
+use crate::haystack::{MOST_PLACES, Place, Private};
 use crate::part::Piece;
 
 /// What is scanned as one.
@@ -87,13 +87,18 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Where a position is: an address in each of the processes, or an offset in the artifact.
-    pub fn places<'s>(&'s self, position: u64, places: &mut Vec<Place<'s>>) {
+    /// Where a position is: an address in each of the processes, the first [`MOST_PLACES`] of them, or an offset in the
+    /// artifact. Whether more processes have it.
+    pub fn places<'s>(&'s self, position: u64, places: &mut Vec<Place<'s>>) -> bool {
         places.clear();
         match &self.0 {
-            Kind::Memory(private) => private.places(VirtAddr(position), places),
+            Kind::Memory(private) => {
+                private.places(VirtAddr(position), MOST_PLACES, places);
+                private.tasks.len() > places.len()
+            }
             Kind::Artifact(artifact) => {
                 places.push(Place::Artifact { artifact, offset: position });
+                false
             }
         }
     }

@@ -16,5 +16,6 @@ mod memory;
 mod model;
 mod search;
 mod secrets;
+mod sharing;
 mod sieve;
 mod strings;
