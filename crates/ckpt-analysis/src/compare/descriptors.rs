@@ -1,6 +1,7 @@
 //! Descriptors that were opened, closed or changed, in the processes that both checkpoints have.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use ckpt_model::{Checkpoint, Descriptor, Pid};
 
@@ -11,6 +12,10 @@ use super::whole::Deletions;
 /// `O_CLOEXEC`, the same on every architecture that CRIU knows; `/proc` shows it among the flags of the open file, though it
 /// belongs to the descriptor.
 const O_CLOEXEC: u32 = 0o2_000_000;
+
+/// Descriptors that are compared again in processes whose tables are those of others. An honest dump has few of them; one that
+/// is made so has the product of its processes and descriptors.
+const MOST_AGAIN: usize = 1 << 14;
 
 /// What of a descriptor is different.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +72,18 @@ pub struct DescriptorChange<'a> {
     pub what: Vec<DescriptorFact>,
 }
 
+/// A matched process whose descriptors are those of another one in both checkpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SameTables {
+    /// The process in the first checkpoint.
+    pub pid_a: Pid,
+    /// The process in the second.
+    pub pid: Pid,
+    /// The other process in the second, of which is told what there is to tell of both.
+    pub same_as: Pid,
+}
+
 /// Descriptors of the matched processes. Those of processes that came or went came or went with them.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -79,6 +96,8 @@ pub struct Descriptors<'a> {
     pub changed: Vec<DescriptorChange<'a>>,
     /// In both, and not different; the second's.
     pub unchanged: Vec<Held<'a>>,
+    /// Processes that are left out because all that could be told of them is told of another one.
+    pub same: Vec<SameTables>,
 }
 
 pub(super) fn compare<'a>(
@@ -88,7 +107,23 @@ pub(super) fn compare<'a>(
     deletions: Deletions,
 ) -> Descriptors<'a> {
     let mut found = Descriptors::default();
+    let mut told: HashMap<(Pid, Pid), Pid> = HashMap::new();
+    let mut left = MOST_AGAIN;
     for pair in &matching.pairs {
+        let (all_a, all_b) = (a.descriptors(), b.descriptors());
+        let tables = all_a.first_with(pair.a.pid).zip(all_b.first_with(pair.b.pid));
+        if let Some(tables) = tables {
+            let same_as = *told.entry(tables).or_insert(pair.b.pid);
+            let all = all_a.of(pair.a.pid).len().saturating_add(all_b.of(pair.b.pid).len());
+            if same_as != pair.b.pid {
+                let Some(rest) = left.checked_sub(all) else {
+                    let (pid_a, pid) = (pair.a.pid, pair.b.pid);
+                    found.same.push(SameTables { pid_a, pid, same_as });
+                    continue;
+                };
+                left = rest;
+            }
+        }
         let held = |pid| move |descriptor| Held { pid, descriptor };
         let mut one = a.descriptors().of(pair.a.pid).iter().map(held(pair.a.pid)).peekable();
         let mut other = b.descriptors().of(pair.b.pid).iter().map(held(pair.b.pid)).peekable();

@@ -242,6 +242,7 @@ impl Work<'_> {
     /// Pages in which nothing but areas of restartable sequences differs, by their addresses.
     fn rseq(&self, pair: &Pair<'_>, a: &AddressSpace, b: &AddressSpace) -> Vec<u64> {
         let areas: Vec<Range<u64>> = [pair.a, pair.b].into_iter().flat_map(rseq_areas).collect();
+        let covered = joined(areas.clone());
         let page_of = |address: u64| address.checked_div(self.page).unwrap_or_default();
         let mut pages: Vec<u64> =
             areas.iter().map(|area| page_of(area.start).saturating_mul(self.page)).collect();
@@ -250,16 +251,33 @@ impl Work<'_> {
         pages.retain(|page| {
             let bytes = |space: &AddressSpace| space.read(VirtAddr(*page), self.page).ok();
             let Some((one, other)) = bytes(a).zip(bytes(b)) else { return false };
-            let inside = |offset: usize| {
-                let address = page.saturating_add(offset as u64);
-                areas.iter().any(|area| area.contains(&address))
-            };
+            let inside = |offset: usize| covers(&covered, page.saturating_add(offset as u64));
             let mut differing =
                 (0..one.len()).filter(|at| one.get(*at) != other.get(*at)).peekable();
             differing.peek().is_some() && differing.all(inside)
         });
         pages
     }
+}
+
+/// The same addresses as ranges that neither touch nor overlap, in order.
+fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut all: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match all.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => all.push(range),
+        }
+    }
+    all
+}
+
+/// Whether one of such ranges has an address: there are thousands of them, and every byte of thousands of pages is asked for.
+fn covers(ranges: &[Range<u64>], address: u64) -> bool {
+    let behind = ranges.partition_point(|range| range.start <= address);
+    let last = behind.checked_sub(1).and_then(|at| ranges.get(at));
+    last.is_some_and(|range| address < range.end)
 }
 
 /// Most threads whose areas are looked at.
@@ -355,5 +373,22 @@ pub(super) fn rows_of(a: &Checkpoint, b: &Checkpoint, change: &MemoryChange, lim
     match a.memory(change.pid_a).zip(b.memory(change.pid)) {
         Some((a, b)) => rows::differing(&a, &b, change.stretch, limit),
         None => Rows::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joined_ranges_have_the_same_addresses() {
+        let given = [20..24, 0..4, 4..6, 21..22, 30..30, 5..9, 24..25];
+        let all = joined(given.to_vec());
+        assert_eq!(all, [0..9, 20..25, 30..30]);
+        for address in 0..40 {
+            let inside = given.iter().any(|range| range.contains(&address));
+            assert_eq!(covers(&all, address), inside, "{address}");
+        }
+        assert!(!covers(&[], 0));
     }
 }

@@ -38,7 +38,7 @@ use ckpt_model::{BaseError, ChangesOptions, Checkpoint};
 
 pub use artifacts::{ArtifactChange, ArtifactChanges, ArtifactFact, Sameness};
 pub use container::Fact;
-pub use descriptors::{DescriptorChange, DescriptorFact, Descriptors, Held};
+pub use descriptors::{DescriptorChange, DescriptorFact, Descriptors, Held, SameTables};
 pub use filesystem::{FileChange, Filesystem};
 pub use identity::{Identity, Reason, Verdict};
 pub use inodes::Inodes;

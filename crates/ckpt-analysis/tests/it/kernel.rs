@@ -178,3 +178,24 @@ fn mounts_by_place() {
     let found = comparison.mounts.as_ref().unwrap();
     assert_eq!((found.added.len(), found.removed.len()), (b.mounts().len(), 0));
 }
+
+/// The product of processes and the descriptors that all of them have is in neither checkpoint.
+#[test]
+fn descriptors_that_many_processes_share_are_compared_once() {
+    const MANY: u32 = 300;
+    let sharing = |descriptors: u32| {
+        let file = |task: Task, fd| task.fd(fd, File::Eventfd { counter: 7 });
+        let first = (0..descriptors).fold(Task::new(1, 0).no_fds(), file);
+        let others = (2..=MANY).map(|pid| Task::new(pid, 1).no_fds().share_files_with(1));
+        checkpoint([first].into_iter().chain(others))
+    };
+    let (a, b) = (sharing(MANY), sharing(MANY + 10));
+    let comparison = compared(&a, &b);
+    let found = comparison.descriptors.as_ref().unwrap();
+    assert_eq!(found.opened.len() % 10, 0);
+    let told = found.opened.len() / 10;
+    assert!(told > 1, "a few are told of each");
+    assert!((told - 1) * (2 * MANY as usize + 10) <= 1 << 14, "{told}");
+    assert_eq!(found.same.len(), MANY as usize - told);
+    assert!(found.same.iter().all(|same| same.same_as.0 == 1 && same.pid == same.pid_a));
+}

@@ -28,6 +28,8 @@ struct Story<'c> {
     opened: Vec<&'c Held<'c>>,
     closed: Vec<&'c Held<'c>>,
     fds: Vec<&'c DescriptorChange<'c>>,
+    /// The process of which is told what became of the same descriptors.
+    same_fds: Option<Pid>,
     mapped: Vec<&'c Mapped>,
     unmapped: Vec<&'c Mapped>,
     mappings: Vec<&'c MappingChange>,
@@ -40,6 +42,7 @@ impl Story<'_> {
     fn sign(&self) -> Sign {
         let changed = self.change.is_some()
             || !(self.opened.is_empty() && self.closed.is_empty() && self.fds.is_empty())
+            || self.same_fds.is_some()
             || !(self.mapped.is_empty() && self.unmapped.is_empty() && self.mappings.is_empty());
         let mut memory = self.memory.iter();
         if changed || memory.any(|one| one.pages.differ() && !one.is_noise()) {
@@ -69,6 +72,13 @@ fn stories<'c>(comparison: &'c Comparison<'c>) -> BTreeMap<Pid, Story<'c>> {
         }
         for change in &found.changed {
             stories.entry(change.b.pid).or_default().fds.push(change);
+        }
+        for same in &found.same {
+            if let Some(story) = stories.get(&same.same_as)
+                && !(story.opened.is_empty() && story.closed.is_empty() && story.fds.is_empty())
+            {
+                stories.entry(same.pid).or_default().same_fds = Some(same.same_as);
+            }
         }
     }
     if let Some(found) = &comparison.memory {
@@ -242,6 +252,9 @@ fn descriptors<W: Write>(
     story: &Story<'_>,
 ) -> io::Result<()> {
     let label = |fd: u32| format!("fd {fd}");
+    if let Some(same) = story.same_fds {
+        sheet.labelled(2, Sign::Changed, "fds", format!("as those of process {same}"))?;
+    }
     for held in story.opened.iter().take(MOST) {
         let text = b.target(held.descriptor);
         sheet.labelled(2, Sign::Added, &label(held.descriptor.fd), text)?;

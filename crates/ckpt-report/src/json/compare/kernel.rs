@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use ckpt_analysis::compare::{
-    Comparison, DescriptorChange, Descriptors, Held, MountChange, Mounts, SocketChange, Sockets,
+    Comparison, DescriptorChange, Descriptors, Held, MountChange, Mounts, SameTables, SocketChange,
+    Sockets,
 };
 use ckpt_model::{Descriptor, Mount, Socket};
 use serde::Serialize;
@@ -25,6 +26,28 @@ pub struct DescriptorChangeRecords<'a> {
     /// In both, and not different, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unchanged: Option<Vec<HeldRecord<'a>>>,
+    /// Processes of which nothing is told because it is told of another one with the same descriptors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub same: Vec<SameTablesRecord>,
+}
+
+/// A process with the descriptors of another one, in both checkpoints.
+#[derive(Clone, Debug, Serialize)]
+pub struct SameTablesRecord {
+    /// The process in B.
+    pub pid: u32,
+    /// The process in A, where it has another number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid_a: Option<u32>,
+    /// The other one in B.
+    pub same_as: u32,
+}
+
+impl SameTablesRecord {
+    fn of(same: &SameTables) -> Self {
+        let pid_a = (same.pid_a != same.pid).then_some(same.pid_a.0);
+        Self { pid: same.pid.0, pid_a, same_as: same.same_as.0 }
+    }
 }
 
 impl<'a> DescriptorChangeRecords<'a> {
@@ -35,6 +58,7 @@ impl<'a> DescriptorChangeRecords<'a> {
             closed: list(&found.closed),
             changed: found.changed.iter().map(DescriptorChangeRecord::of).collect(),
             unchanged: show.unchanged.then(|| list(&found.unchanged)),
+            same: found.same.iter().map(SameTablesRecord::of).collect(),
         }
     }
 }

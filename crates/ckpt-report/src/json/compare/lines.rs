@@ -41,6 +41,7 @@ pub fn write_compare_lines<W: Write>(
         lines(out, "files.closed", &all.closed)?;
         lines(out, "files.changed", &all.changed)?;
         lines(out, "files.unchanged", all.unchanged.iter().flatten())?;
+        lines(out, "files.same", &all.same)?;
     }
     if let Some(all) = &document.sockets {
         lines(out, "sockets.added", &all.added)?;
