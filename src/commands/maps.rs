@@ -88,18 +88,20 @@ pub(crate) fn run(args: &MapsArgs, context: &Context) -> Result<Outcome> {
     selection.tell_without_memory(&checkpoint);
     let options = args.files.options(&args.evidence, context);
     let files = checkpoint.file_sources(&options).context("cannot use the container's files")?;
-    let maps: Vec<MemoryMap<'_>> =
-        selection.pids.iter().filter_map(|pid| checkpoint.memory_map(*pid, &files)).collect();
     let keep = |mapping: &Mapping, map: &MemoryMap<'_>| {
         selection.has(mapping, map.task) && (!args.marked || map.is_marked(mapping))
     };
     match args.output.format {
-        Format::Table => human::maps(&mut out, &checkpoint, &maps, keep, args.modules, &layout)?,
+        Format::Table => {
+            let pids = &selection.pids;
+            human::maps(&mut out, &checkpoint, pids, &files, keep, args.modules, &layout)?;
+        }
         Format::Json => {
-            json::write(&mut out, &json::maps(&checkpoint, &maps, keep, args.modules))?;
+            let document = json::maps(&checkpoint, &selection.pids, &files, keep, args.modules);
+            json::write(&mut out, &document)?;
         }
         Format::Jsonl => {
-            let document = json::maps(&checkpoint, &maps, keep, args.modules);
+            let document = json::maps(&checkpoint, &selection.pids, &files, keep, args.modules);
             json::write_lines(&mut out, document.processes)?;
         }
     }

@@ -1,5 +1,6 @@
 //! `memdump`: memory as a hexdump, as raw bytes, as an ELF core.
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -138,8 +139,13 @@ fn sizes(
     let layout = context.layout(out.is_file());
     selection.tell_without_memory(checkpoint);
     let tasks = selection.pids.iter().filter_map(|pid| checkpoint.processes().get(*pid));
+    // Those who share a memory have the same.
+    let mut known: HashMap<Pid, Option<MemorySizes>> = HashMap::new();
     let processes: Vec<(&Task, MemorySizes)> = tasks
-        .filter_map(|task| Some((task, MemorySizes::of(&checkpoint.memory(task.pid)?))))
+        .filter_map(|task| {
+            let read = || Some(MemorySizes::of(&checkpoint.memory(task.pid)?));
+            Some((task, (*known.entry(task.mm_owner?).or_insert_with(read))?))
+        })
         .collect();
     match args.output.format {
         Format::Table => human::memory(&mut out, &processes, &layout)?,

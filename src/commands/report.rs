@@ -1,5 +1,6 @@
 //! `report`: one page that says it all.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use ckpt::analysis::triage::{Triage, TriageOptions, triage};
 use ckpt::analysis::verify::verify;
 use ckpt::archive::Progress;
 use ckpt::model::artifacts::{Artifact, Hashing};
-use ckpt::model::{ChangeFilter, ChangesOptions, Checkpoint, MemoryMap, Need, Pid, Piece};
+use ckpt::model::{ChangeFilter, ChangesOptions, Checkpoint, Need, Pid, Piece};
 use ckpt::report::html::{About, Limits, Sources, write};
 use ckpt::report::json::{self, Examined};
 use ckpt::scan::secrets::Redactor;
@@ -101,8 +102,6 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<Outcome> {
     }
     let found = triage(&checkpoint, &looking).context("cannot use the container's files")?;
     let mapped = mapped(&checkpoint, &found, limits.mapped);
-    let maps: Vec<MemoryMap<'_>> =
-        mapped.into_iter().filter_map(|pid| checkpoint.memory_map(pid, &files)).collect();
     let mut changed = ChangesOptions::default().archive(archive.clone()).unhashed();
     if let Some(base) = &args.files.base {
         changed = changed.base(base);
@@ -121,7 +120,7 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<Outcome> {
         triage: json::triage(&checkpoint, &found),
         tree: json::tree(&checkpoint, &[]),
         files: json::files(&checkpoint, &wanted),
-        maps: json::maps(&checkpoint, &maps, |_, _| true, false),
+        maps: json::maps(&checkpoint, &mapped, &files, |_, _| true, false),
         diff: Some(json::diff(&checkpoint, &changes, &shown)),
         timeline: &times,
         secrets: &secrets,
@@ -140,17 +139,20 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<Outcome> {
     Ok(output::outcome(&[&checkpoint.defects(), times.defects()].concat()))
 }
 
-/// The processes whose memory is shown: those that something was found about, then the others, as far as there is room.
+/// The processes whose memory is shown: those that something was found about, then the others, as far as there is room; of
+/// those that share a memory one.
 fn mapped(checkpoint: &Checkpoint, found: &Triage, most: usize) -> Vec<Pid> {
     let suspects = found.findings.iter().filter_map(|finding| finding.pid);
     let all = checkpoint.processes().by_pid().into_iter();
     let all = all.filter(|task| !task.is_zombie()).map(|task| task.pid);
     let mut pids: Vec<Pid> = Vec::new();
+    let mut memories: HashSet<Pid> = HashSet::new();
     for pid in suspects.chain(all) {
         if pids.len() >= most {
             break;
         }
-        if !pids.contains(&pid) {
+        let owner = checkpoint.processes().get(pid).and_then(|task| task.mm_owner);
+        if memories.insert(owner.unwrap_or(pid)) {
             pids.push(pid);
         }
     }

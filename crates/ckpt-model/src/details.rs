@@ -1,8 +1,8 @@
 //! What is behind a descriptor: counters, watches, timers, terminals and so on.
 
 use criu_image::messages::{
-    BpfmapFileEntry, FanotifyFileEntry, FileEntry, InotifyWdEntry, MemfdInodeEntry, NsFileEntry,
-    RegFileEntry, TimerfdEntry, TtyInfoEntry, TunfileEntry,
+    BpfmapFileEntry, EventpollTfdEntry, FanotifyFileEntry, FileEntry, InotifyWdEntry,
+    MemfdInodeEntry, NsFileEntry, RegFileEntry, TimerfdEntry, TtyInfoEntry, TunfileEntry,
 };
 
 use crate::fds::Descriptor;
@@ -31,8 +31,8 @@ pub enum Details<'a> {
         /// The counter.
         counter: u64,
     },
-    /// `epoll`: what it watches.
-    Epoll(Vec<Watched>),
+    /// `epoll`: what it watches; [`Checkpoint::watched`] tells what each is now.
+    Epoll(&'a [EventpollTfdEntry]),
     /// `signalfd`: the signals that it takes, bit n-1 for signal n.
     Signalfd(u64),
     /// `timerfd`.
@@ -57,23 +57,10 @@ pub enum Details<'a> {
     External,
 }
 
-/// A descriptor that an `epoll` watches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watched {
-    /// Its number when it was added. The descriptor may have been closed or used again since.
-    pub fd: u32,
-    /// `EPOLL*` bits.
-    pub events: u32,
-    /// What the program stored beside it.
-    pub data: u64,
-    /// What the process has open at that number now.
-    pub target: Option<Text>,
-}
-
 impl Checkpoint {
-    /// What is behind a descriptor of a process.
+    /// What is behind a descriptor.
     #[must_use]
-    pub fn details(&self, pid: Pid, descriptor: &Descriptor) -> Details<'_> {
+    pub fn details(&self, descriptor: &Descriptor) -> Details<'_> {
         let files = self.files();
         let file = files.get(descriptor.fd_type, descriptor.file_id);
         let details = file.and_then(|file| match file.r#type {
@@ -87,18 +74,7 @@ impl Checkpoint {
                 Some(Details::Socket(file))
             }
             fd_type::EVENTFD => Some(Details::Eventfd { counter: file.efd.as_ref()?.counter }),
-            fd_type::EVENTPOLL => {
-                let watches = file.epfd.as_ref()?.tfd.iter().map(|watch| Watched {
-                    fd: watch.tfd,
-                    events: watch.events,
-                    data: watch.data,
-                    target: self
-                        .descriptors()
-                        .get(pid, watch.tfd)
-                        .and_then(|descriptor| descriptor.target.clone()),
-                });
-                Some(Details::Epoll(watches.collect()))
-            }
+            fd_type::EVENTPOLL => Some(Details::Epoll(&file.epfd.as_ref()?.tfd)),
             fd_type::SIGNALFD => Some(Details::Signalfd(file.sgfd.as_ref()?.sigmask)),
             fd_type::TIMERFD => Some(Details::Timerfd(file.tfd.as_ref()?)),
             fd_type::INOTIFY => Some(Details::Inotify(&file.ify.as_ref()?.wd)),
@@ -118,6 +94,13 @@ impl Checkpoint {
             _ => None,
         });
         details.unwrap_or(Details::None)
+    }
+
+    /// What a process has open at the number that an `epoll` of its watches. It was that number when the watch was added; the
+    /// descriptor may have been closed or used again since.
+    #[must_use]
+    pub fn watched(&self, pid: Pid, watch: &EventpollTfdEntry) -> Option<&Text> {
+        self.descriptors().get(pid, watch.tfd)?.target.as_ref()
     }
 
     /// The files that a process maps, each path once, in the order of their addresses.

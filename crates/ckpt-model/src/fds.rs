@@ -125,6 +125,8 @@ pub struct Holder {
 #[derive(Debug, Default)]
 pub struct Descriptors {
     tables: Vec<Vec<Descriptor>>,
+    /// The first process of each table.
+    first: Vec<Pid>,
     /// Index of a process's table: processes can share one (`CLONE_FILES`).
     of: HashMap<Pid, usize>,
     holders: HashMap<(u32, u32), Vec<Holder>>,
@@ -136,6 +138,13 @@ impl Descriptors {
     pub fn of(&self, pid: Pid) -> &[Descriptor] {
         let table = self.of.get(&pid).and_then(|index| self.tables.get(*index));
         table.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The first process, by pid, that has the same table as a process: itself, if it shares it with none before it. `None`
+    /// for one without a table.
+    #[must_use]
+    pub fn first_with(&self, pid: Pid) -> Option<Pid> {
+        self.first.get(*self.of.get(&pid)?).copied()
     }
 
     /// A descriptor of a process.
@@ -193,6 +202,7 @@ impl Reader<'_> {
                     without.push((task.pid, id));
                 }
                 all.tables.push(self.table(id));
+                all.first.push(task.pid);
                 all.tables.len().saturating_sub(1)
             });
             let table = all.tables.get(index).map(Vec::as_slice).unwrap_or_default();

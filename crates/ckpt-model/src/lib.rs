@@ -88,7 +88,7 @@ pub use clocks::{ImageClocks, Uptime, UptimeClock, Written};
 pub use confinement::{Confinement, ConfinementWords, DeviceRule, SpecDevice, SpecNamespace};
 pub use container::{BindMount, Container, Engine, Event, Host, Interface, Moment, Pod, SpecMount};
 pub use defect::{Defect, DefectKind};
-pub use details::{Details, Watched};
+pub use details::Details;
 pub use dump_log::{DumpLog, NotCaptured};
 pub use endpoint::Endpoint;
 pub use fds::{Descriptor, DescriptorType, Descriptors, Holder};

@@ -147,7 +147,7 @@ fn timerfds(building: &Building<'_>) -> Vec<(Timer, Arc<str>, Option<ckpt_archiv
     let mut found = Vec::new();
     for task in checkpoint.processes().by_pid() {
         for descriptor in checkpoint.descriptors().of(task.pid) {
-            let Details::Timerfd(entry) = checkpoint.details(task.pid, descriptor) else {
+            let Details::Timerfd(entry) = checkpoint.details(descriptor) else {
                 continue;
             };
             if seen.insert(entry.id) {

@@ -30,7 +30,7 @@ fn every_descriptor_as_proc_showed_it() {
     assert_eq!(target(&checkpoint, 1, 7), "/memfd:scratch (deleted)");
     assert_eq!(target(&checkpoint, 1, 9), "socket:[902]");
     assert_eq!(target(&checkpoint, 1, 13), "anon_inode:[eventfd]");
-    let counter = checkpoint.details(Pid(1), fd(&checkpoint, 1, 13));
+    let counter = checkpoint.details(fd(&checkpoint, 1, 13));
     assert!(matches!(counter, Details::Eventfd { counter: 42 }), "{counter:?}");
     assert_eq!(fd(&checkpoint, 1, 15).kind.word(), "unknown");
     let inherited: Vec<u32> =
@@ -317,7 +317,7 @@ fn whatever_comes_nothing_panics() {
         let Ok(checkpoint) = Checkpoint::options().open_evidence(evidence) else { continue };
         for task in checkpoint.processes().by_pid() {
             for descriptor in checkpoint.descriptors().of(task.pid) {
-                let _ = checkpoint.details(task.pid, descriptor);
+                let _ = checkpoint.details(descriptor);
                 let content = checkpoint.recovered(descriptor.file_id);
                 let _ = content.map(|content| content.sha256());
             }
@@ -337,10 +337,10 @@ fn the_kitchen_sink() {
     };
     let path = std::path::Path::new(&archives).join("04-kitchen-sink/checkpoint.tar.zst");
     let checkpoint = Checkpoint::open(path).expect("the kitchen sink");
-    let details = |pid, number| checkpoint.details(Pid(pid), fd(&checkpoint, pid, number));
+    let details = |pid, number| checkpoint.details(fd(&checkpoint, pid, number));
     assert!(matches!(details(1, 49), Details::Eventfd { counter: 47 }));
     let Details::Epoll(watches) = details(1, 48) else { panic!("no epoll") };
-    let watched: Vec<_> = watches.iter().map(|watch| (watch.fd, watch.data)).collect();
+    let watched: Vec<_> = watches.iter().map(|watch| (watch.tfd, watch.data)).collect();
     let data = 0xabcd_ef00_0000_0011;
     assert_eq!(watched, [(50, data + 1), (49, data), (52, data + 2)]);
     let Details::Timerfd(timer) = details(1, 50) else { panic!("no timerfd") };

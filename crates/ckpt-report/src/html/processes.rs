@@ -191,7 +191,7 @@ impl Row {
             children: 0,
             opens: false,
             closes: 0,
-            facts: facts(process, legible),
+            facts: facts(process, legible).into_iter().chain(same(process, files)).collect(),
             arguments,
             empty_arguments,
             environment: budget.first(env, "tree --env", |variable| legible.variable(variable)),
@@ -210,6 +210,18 @@ impl Row {
             }),
         }
     }
+}
+
+/// What stands at another process, because both have it together.
+fn same(
+    process: &ProcessRecord<'_>,
+    files: Option<&FilesRecord<'_>>,
+) -> impl Iterator<Item = (&'static str, String)> {
+    let strings = process.strings_of.map(|pid| format!("those of process {pid}"));
+    let table = files.and_then(|files| files.fds_of.zip(files.fds_count));
+    let table = table.map(|(pid, count)| format!("{count}, those of process {pid}"));
+    let all = [("Arguments, environment", strings), ("Descriptors", table)];
+    all.into_iter().filter_map(|(label, text)| Some((label, text?)))
 }
 
 fn badges(process: &ProcessRecord<'_>) -> Vec<Badge> {

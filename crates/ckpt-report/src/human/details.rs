@@ -1,7 +1,7 @@
 //! What `tree` shows below a process when it is asked for: threads, credentials, namespaces, environment.
 
 use ckpt_model::{
-    Credentials, Namespaces, PendingSignal, Personality, Seccomp, Task, Thread, escape,
+    Credentials, Namespaces, PendingSignal, Personality, Pid, Seccomp, Task, Thread, escape,
 };
 use criu_image::names;
 
@@ -14,8 +14,13 @@ pub(super) struct Detail {
     pub(super) text: String,
 }
 
-/// All that was asked for, in a fixed order.
-pub(super) fn details(task: &Task, options: &TreeOptions, in_pod: bool) -> Vec<Detail> {
+/// All that was asked for, in a fixed order. `same`: the process at which the environment of the same memory stands.
+pub(super) fn details(
+    task: &Task,
+    options: &TreeOptions,
+    in_pod: bool,
+    same: Option<Pid>,
+) -> Vec<Detail> {
     let mut details = Vec::new();
     if options.threads {
         for of in &task.threads {
@@ -32,7 +37,9 @@ pub(super) fn details(task: &Task, options: &TreeOptions, in_pod: bool) -> Vec<D
     {
         details.extend(namespaces(all, in_pod));
     }
-    if options.env {
+    if let Some(same) = same.filter(|_| options.env) {
+        details.push(Detail { label: "env", text: format!("that of process {same}") });
+    } else if options.env {
         let env = task.env.iter().flat_map(ckpt_model::Strings::iter);
         details.extend(
             env.map(|variable| Detail { label: "env", text: escape(variable).into_owned() }),

@@ -1,15 +1,19 @@
 //! `files`: the descriptors of each process, or the lists that are asked for.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
-use ckpt_model::{Checkpoint, Descriptor, DescriptorType, Details, Holder, Socket, Task, Text};
+use ckpt_model::{
+    Checkpoint, Descriptor, DescriptorType, Details, Holder, Pid, Socket, Task, Text,
+};
 use criu_image::names;
 
 use super::columns::columns;
 use super::layout::{Layout, Palette, paint};
 use super::line::Line;
-use crate::json::{self, FilesOptions};
+use super::units::count;
+use crate::json::{self, FilesOptions, Kept, Repeats};
 
 /// Writes the descriptors of each process; with lists asked for, those in their place.
 ///
@@ -32,10 +36,11 @@ pub fn files<W: Write>(
     let document = json::files_lists(checkpoint, options);
     if let Some(pipes) = &document.pipes {
         let rows = pipes.iter().map(|pipe| {
-            let ends = |ends: &[json::FdRecord]| {
+            let ends = |ends: &[json::FdRecord], besides: Option<usize>| {
                 let few = ends.iter().take(4).map(|end| format!("{}/{}", end.pid, end.fd));
                 let mut few: Vec<String> = few.collect();
                 let more = ends.len().saturating_sub(few.len());
+                let more = more.saturating_add(besides.unwrap_or_default());
                 few.extend((more > 0).then(|| format!("+{more}")));
                 if few.is_empty() { "-".to_owned() } else { few.join(" ") }
             };
@@ -45,8 +50,8 @@ pub fn files<W: Write>(
                 pipe.ino.to_string(),
                 number(pipe.bytes),
                 number(pipe.capacity.map(u64::from)),
-                ends(&pipe.writers),
-                ends(&pipe.readers),
+                ends(&pipe.writers, pipe.more_writers),
+                ends(&pipe.readers, pipe.more_readers),
                 path.unwrap_or_default(),
             ]
         });
@@ -120,7 +125,9 @@ impl Sheet {
         checkpoint: &Checkpoint,
         options: &FilesOptions,
     ) -> io::Result<()> {
-        let sockets = by_file(checkpoint);
+        let known = Known { sockets: by_file(checkpoint), sizes: RefCell::default() };
+        let mut repeats = Repeats::default();
+        let mut shown: HashMap<Pid, Pid> = HashMap::new();
         let tasks = checkpoint.processes().by_pid().into_iter();
         for (number, task) in tasks.filter(|task| options.wants(task.pid.0)).enumerate() {
             if number > 0 {
@@ -138,10 +145,17 @@ impl Sheet {
             }
             writeln!(out, "{}", paint(self.palette.name, &head))?;
             let descriptors = checkpoint.descriptors().of(task.pid);
+            let Some(table) = checkpoint.descriptors().first_with(task.pid) else { continue };
             if descriptors.is_empty() {
                 continue;
             }
-            let rows = descriptors.iter().map(|fd| row(checkpoint, &sockets, task, fd)).collect();
+            let same = *shown.entry(table).or_insert(task.pid);
+            if same != task.pid && !repeats.take(descriptors.len()) {
+                let count = count(descriptors.len(), "descriptor", "descriptors");
+                writeln!(out, "{count}, the same as those of process {same}")?;
+                continue;
+            }
+            let rows = descriptors.iter().map(|fd| row(checkpoint, &known, task, fd)).collect();
             self.rows(out, &["FD", "TYPE", "FLAGS", "POS", "TARGET", "DETAILS"], rows)?;
         }
         Ok(())
@@ -321,6 +335,20 @@ fn holders(holders: &[Holder]) -> String {
     format!("{}{more}", all.join(" "))
 }
 
+/// What descriptors are looked up in.
+struct Known<'a> {
+    sockets: Sockets<'a>,
+    /// Bytes of deleted files whose content is there.
+    sizes: RefCell<HashMap<Kept, Option<u64>>>,
+}
+
+impl Known<'_> {
+    fn recovered(&self, checkpoint: &Checkpoint, file_id: u32) -> Option<u64> {
+        let size = || checkpoint.recovered(file_id).map(|content| content.size());
+        *self.sizes.borrow_mut().entry(json::kept(checkpoint, file_id)).or_insert_with(size)
+    }
+}
+
 /// The sockets by the type and id of their open files.
 type Sockets<'a> = HashMap<(u32, u32), &'a Socket>;
 
@@ -334,7 +362,7 @@ fn by_file(checkpoint: &Checkpoint) -> Sockets<'_> {
 
 fn row(
     checkpoint: &Checkpoint,
-    sockets: &Sockets<'_>,
+    known: &Known<'_>,
     task: &Task,
     descriptor: &Descriptor,
 ) -> Vec<String> {
@@ -357,21 +385,21 @@ fn row(
         flags,
         pos.map_or("-".to_owned(), |pos| pos.to_string()),
         target,
-        details(checkpoint, sockets, task, descriptor),
+        details(checkpoint, known, task, descriptor),
     ]
 }
 
 fn details(
     checkpoint: &Checkpoint,
-    sockets: &Sockets<'_>,
+    known: &Known<'_>,
     task: &Task,
     descriptor: &Descriptor,
 ) -> String {
     let machine = task.core.as_ref().map(|core| core.mtype);
-    match checkpoint.details(task.pid, descriptor) {
+    match checkpoint.details(descriptor) {
         Details::File { reg, .. } if descriptor.deleted => {
-            let content = checkpoint.recovered(descriptor.file_id);
-            let content = content.map(|content| format!("recovered, {} bytes", content.size()));
+            let size = known.recovered(checkpoint, descriptor.file_id);
+            let content = size.map(|size| format!("recovered, {size} bytes"));
             let link = checkpoint.files().link(reg.id).map(|link| {
                 format!("CRIU linked {} to it", Text::from(link.name.as_slice()).escaped())
             });
@@ -385,7 +413,7 @@ fn details(
             waiting.map_or_else(String::new, |bytes| format!("{bytes} bytes waiting"))
         }
         Details::Socket(_) => {
-            let found = sockets.get(&(descriptor.fd_type, descriptor.file_id));
+            let found = known.sockets.get(&(descriptor.fd_type, descriptor.file_id));
             found.map_or_else(String::new, |socket| socket_line(socket))
         }
         Details::Eventfd { counter } => format!("counter {counter}"),
@@ -393,7 +421,7 @@ fn details(
             let watched = watches.len();
             let watches = watches.iter().take(MOST_WATCHES).map(|watch| {
                 let events = names::EPOLL_EVENTS.text(u64::from(watch.events));
-                format!("{} ({events}, data {:#x})", watch.fd, watch.data)
+                format!("{} ({events}, data {:#x})", watch.tfd, watch.data)
             });
             format!("watches {}", listed(&watches.collect::<Vec<_>>(), watched))
         }

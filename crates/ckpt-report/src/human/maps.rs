@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use anstyle::Style;
 use ckpt_memory::{Mapping, Tally};
 use ckpt_model::{
-    Checkpoint, Examined, IdentitySource, MappingMark, MemoryMap, Module, escape, machine_name,
+    Checkpoint, Examined, FileSources, IdentitySource, MappingMark, MemoryMap, Module, Pid, Task,
+    escape, machine_name,
 };
 use data_encoding::HEXLOWER;
 
@@ -14,7 +15,7 @@ use super::columns::columns;
 use super::layout::{Layout, Palette};
 use super::line::Line;
 use super::units::{count, size};
-use crate::json::kept_modules;
+use crate::json::{ToldMaps, kept_modules};
 
 /// Titles of the columns before the name of a mapping.
 const HEADER: [&str; 8] =
@@ -35,7 +36,7 @@ const FAIR_PATH: usize = 40;
 /// Before what goes on in a second line.
 const INDENT: &str = "    ";
 
-/// Writes a table of mappings for each process. `keep` says which mappings are shown, `modules` whether a table of ELF
+/// Writes a table of mappings for each process, compared with the files that are at hand. `keep` says which mappings are shown, `modules` whether a table of ELF
 /// objects stands in place of them.
 ///
 /// # Errors
@@ -43,8 +44,9 @@ const INDENT: &str = "    ";
 /// When `out` cannot be written to.
 pub fn maps<'a, W: Write>(
     out: &mut W,
-    checkpoint: &Checkpoint,
-    maps: &[MemoryMap<'a>],
+    checkpoint: &'a Checkpoint,
+    pids: &[Pid],
+    files: &FileSources,
     keep: impl Fn(&Mapping, &MemoryMap<'a>) -> bool,
     modules: bool,
     layout: &Layout,
@@ -52,17 +54,27 @@ pub fn maps<'a, W: Write>(
     let palette = Palette::of(layout);
     let page = checkpoint.page_size().0;
     let mut first = true;
-    for map in maps {
-        let shown: Vec<_> = map.mappings().filter(|(mapping, _)| keep(mapping, map)).collect();
+    let mut told = ToldMaps::default();
+    for task in pids.iter().filter_map(|pid| checkpoint.processes().get(*pid)) {
+        if let Some((same, shown)) = told.same(task) {
+            if shown > 0 {
+                writeln!(out)?;
+                again(out, task, same, shown, &palette, layout)?;
+            }
+            continue;
+        }
+        let Some(map) = checkpoint.memory_map(task.pid, files) else { continue };
+        let shown: Vec<_> = map.mappings().filter(|(mapping, _)| keep(mapping, &map)).collect();
+        told.note(task, shown.len());
         if shown.is_empty() {
             continue;
         }
         if !std::mem::take(&mut first) {
             writeln!(out)?;
         }
-        heading(out, map, &shown, page, &palette, layout)?;
+        heading(out, &map, &shown, page, &palette, layout)?;
         if modules {
-            objects(out, &kept_modules(checkpoint, map, &keep), &palette, layout)?;
+            objects(out, &kept_modules(checkpoint, &map, &keep), &palette, layout)?;
         } else {
             mappings(out, &shown, page, &palette, layout)?;
         }
@@ -71,6 +83,30 @@ pub fn maps<'a, W: Write>(
         writeln!(out, "no mapping to show")?;
     }
     Ok(())
+}
+
+/// In place of mappings that stand at another process.
+fn again<W: Write>(
+    out: &mut W,
+    task: &Task,
+    same: Pid,
+    shown: usize,
+    palette: &Palette,
+    layout: &Layout,
+) -> io::Result<()> {
+    let mut line = process(task, palette);
+    let mappings = count(shown, "mapping", "mappings");
+    line.push(Style::new(), format!(": {mappings}, the same as those of process {same}"));
+    writeln!(out, "{}", line.render(layout.width))
+}
+
+/// Pid and name of a process.
+fn process(task: &Task, palette: &Palette) -> Line {
+    let mut line = Line::default();
+    line.push(palette.heading, format!("process {}", task.pid));
+    let comm = task.comm.as_ref().map(|comm| format!(" {}", comm.escaped()));
+    line.push_cuttable(palette.name, comm.unwrap_or_default(), 8);
+    line
 }
 
 fn heading<W: Write>(
@@ -84,10 +120,7 @@ fn heading<W: Write>(
     let task = map.task;
     let sum = shown.iter().map(|(_, examined)| examined.tally).fold(Tally::default(), Tally::plus);
     let bytes = |pages: u64| size(pages.saturating_mul(page));
-    let mut line = Line::default();
-    line.push(palette.heading, format!("process {}", task.pid));
-    let comm = task.comm.as_ref().map(|comm| format!(" {}", comm.escaped()));
-    line.push_cuttable(palette.name, comm.unwrap_or_default(), 8);
+    let mut line = process(task, palette);
     if let Some(owner) = task.mm_owner.filter(|owner| *owner != task.pid) {
         line.push(palette.dim, format!(", memory of process {owner}"));
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use ckpt_model::{Checkpoint, Event, Node, Task};
+use ckpt_model::{Checkpoint, Event, Node, Pid, Task};
 
 use super::columns::{columns, wrap};
 use super::command::{command_line, ended, mark, other_exe, other_name};
@@ -11,6 +11,7 @@ use super::guides::Guides;
 use super::layout::{Layout, Palette, paint, plain};
 use super::line::Line;
 use super::units::count;
+use crate::json::ToldStrings;
 use crate::{subtree, times, words};
 
 /// What is shown of the processes, and of which.
@@ -151,22 +152,26 @@ impl Sheet<'_> {
         let mut guides = Guides::new(self.width);
         let depths = drawn.iter().map(|(node, _)| node.depth);
         let next = depths.skip(1).map(Some).chain([None]);
+        let mut told = ToldStrings::default();
         for ((node, task), next) in drawn.iter().zip(next) {
             guides.enter(node.depth, node.last);
-            writeln!(out, "{}", self.process(task, &guides).render(self.width))?;
+            let same = told.same(task);
+            writeln!(out, "{}", self.process(task, same, &guides).render(self.width))?;
             let has_children = next.is_some_and(|depth| depth > node.depth);
-            self.details(out, task, &guides.below(has_children))?;
+            self.details(out, task, same, &guides.below(has_children))?;
         }
         Ok(())
     }
 
-    fn process(&self, task: &Task, guides: &Guides) -> Line {
+    /// `same`: the process at which the arguments of the same memory stand.
+    fn process(&self, task: &Task, same: Option<Pid>, guides: &Guides) -> Line {
         let palette = &self.palette;
         let mut line = Line::default();
         let plain = anstyle::Style::new();
         line.push(plain, self.columns.row(&pid(task), &user(task), &state(task)));
         line.push(palette.dim, guides.elbow());
-        let argv = task.argv.as_ref().filter(|argv| argv.iter().any(|word| !word.is_empty()));
+        let argv = task.argv.as_ref().filter(|_| same.is_none());
+        let argv = argv.filter(|argv| argv.iter().any(|word| !word.is_empty()));
         match (argv, &task.comm) {
             (Some(argv), _) => {
                 line.push_cuttable(palette.name, command_line(argv), LEAST_COMMAND);
@@ -176,6 +181,9 @@ impl Sheet<'_> {
             }
             (None, Some(comm)) => line.push(palette.name, comm.escaped()),
             (None, None) => line.push(palette.dim, "(name not known)"),
+        }
+        if let Some(same) = same {
+            line.push(palette.dim, format!("  arguments of process {same}"));
         }
         if task.is_zombie() {
             line.push(palette.dim, " <defunct>");
@@ -198,8 +206,14 @@ impl Sheet<'_> {
         line
     }
 
-    fn details<W: Write>(&self, out: &mut W, task: &Task, guides: &str) -> io::Result<()> {
-        let details = details(task, self.options, self.in_pod);
+    fn details<W: Write>(
+        &self,
+        out: &mut W,
+        task: &Task,
+        same: Option<Pid>,
+        guides: &str,
+    ) -> io::Result<()> {
+        let details = details(task, self.options, self.in_pod, same);
         let indent = self.columns.row("", "", "");
         let label = details.iter().map(|detail| detail.label.len()).max().unwrap_or_default();
         let before = columns(&indent) + columns(guides) + label + 2;

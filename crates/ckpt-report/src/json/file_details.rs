@@ -1,12 +1,16 @@
 //! What is behind a descriptor.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
-use ckpt_model::{Checkpoint, Descriptor, Details, Remap, Task};
+use ckpt_model::{Checkpoint, Descriptor, Details, Remap, Task, Text};
+use criu_image::messages::{EventpollTfdEntry, FanotifyMarkEntry, InotifyWdEntry};
 use criu_image::names;
 use serde::Serialize;
 
+use super::repeats::Repeats;
 use super::shared::{base64, lossless, mask};
+use super::sockets::FdRecord;
 
 /// `ECHO` of `c_lflag`, the same on every architecture that CRIU knows.
 pub(crate) const ECHO: u32 = 0o10;
@@ -43,8 +47,12 @@ pub enum DetailsRecord<'a> {
     },
     /// An epoll.
     Epoll {
-        /// What it watches.
-        watches: Vec<WatchRecord<'a>>,
+        /// What it watches; not there where it stands at another descriptor.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        watches: Option<Vec<WatchRecord<'a>>>,
+        /// Where it stands.
+        #[serde(flatten)]
+        same: Option<SameRecord>,
     },
     /// A signalfd.
     Signalfd {
@@ -68,8 +76,12 @@ pub enum DetailsRecord<'a> {
     },
     /// An inotify instance.
     Inotify {
-        /// What it watches.
-        watches: Vec<InotifyRecord<'a>>,
+        /// What it watches; not there where it stands at another descriptor.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        watches: Option<Vec<InotifyRecord<'a>>>,
+        /// Where it stands.
+        #[serde(flatten)]
+        same: Option<SameRecord>,
     },
     /// A fanotify group.
     Fanotify {
@@ -77,8 +89,12 @@ pub enum DetailsRecord<'a> {
         flags: String,
         /// Flags of the files that it opens.
         event_flags: String,
-        /// What it watches.
-        marks: Vec<FanotifyRecord<'a>>,
+        /// What it watches; not there where it stands at another descriptor.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        marks: Option<Vec<FanotifyRecord<'a>>>,
+        /// Where it stands.
+        #[serde(flatten)]
+        same: Option<SameRecord>,
     },
     /// A terminal.
     Tty {
@@ -152,6 +168,36 @@ pub enum DetailsRecord<'a> {
     External {},
 }
 
+/// A list that stands at another descriptor of the same open file.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SameRecord {
+    /// The first descriptor of the open file.
+    pub same_as: FdRecord,
+    /// How long the list is there.
+    pub count: usize,
+}
+
+/// Lists of open files that a document has told.
+#[derive(Debug, Default)]
+pub(super) struct ToldLists(HashMap<(u32, u32), FdRecord>);
+
+impl ToldLists {
+    /// Where a list of `count` stands already, when there is no room for it at this descriptor as well.
+    fn same(
+        &mut self,
+        task: &Task,
+        descriptor: &Descriptor,
+        count: usize,
+        repeats: &mut Repeats,
+    ) -> Option<SameRecord> {
+        let here = FdRecord { pid: task.pid.0, fd: descriptor.fd };
+        let file = (descriptor.fd_type, descriptor.file_id);
+        let same_as = *self.0.entry(file).or_insert(here);
+        let is_here = same_as.pid == here.pid && same_as.fd == here.fd;
+        (!is_here && !repeats.take(count)).then_some(SameRecord { same_as, count })
+    }
+}
+
 /// What an epoll watches.
 #[derive(Clone, Debug, Serialize)]
 pub struct WatchRecord<'a> {
@@ -205,10 +251,13 @@ impl<'a> DetailsRecord<'a> {
         checkpoint: &'a Checkpoint,
         task: &Task,
         descriptor: &Descriptor,
+        told: &mut ToldLists,
+        repeats: &mut Repeats,
     ) -> Option<Self> {
         let machine = task.core.as_ref().map(|core| core.mtype);
         let named = |table: &names::NumberNames, number: u32| table.text(i64::from(number));
-        Some(match checkpoint.details(task.pid, descriptor) {
+        let mut same = |count: usize| told.same(task, descriptor, count, repeats);
+        Some(match checkpoint.details(descriptor) {
             Details::File { reg, remap } => {
                 let link = checkpoint.files().link(reg.id);
                 let (remap, remap_id) = match remap {
@@ -229,19 +278,17 @@ impl<'a> DetailsRecord<'a> {
                 }
             }
             Details::Eventfd { counter } => Self::Eventfd { counter },
-            Details::Epoll(watches) => Self::Epoll {
-                watches: watches
-                    .into_iter()
-                    .map(|watch| WatchRecord {
-                        fd: watch.fd,
-                        events: names::EPOLL_EVENTS.text(u64::from(watch.events)),
-                        data: format!("{:#x}", watch.data),
-                        target: watch
-                            .target
-                            .map(|target| Cow::Owned(target.lossless().into_owned())),
-                    })
-                    .collect(),
-            },
+            Details::Epoll(watches) => {
+                let record = |watch: &EventpollTfdEntry| WatchRecord {
+                    fd: watch.tfd,
+                    events: names::EPOLL_EVENTS.text(u64::from(watch.events)),
+                    data: format!("{:#x}", watch.data),
+                    target: checkpoint.watched(task.pid, watch).map(Text::lossless),
+                };
+                let same = same(watches.len());
+                let watches = same.is_none().then(|| watches.iter().map(record).collect());
+                Self::Epoll { watches, same }
+            }
             Details::Signalfd(signals) => Self::Signalfd {
                 mask: mask(signals),
                 signals: names::signal_set_text(machine, signals),
@@ -253,40 +300,42 @@ impl<'a> DetailsRecord<'a> {
                 value: [timer.vsec, timer.vnsec],
                 interval: [timer.isec, timer.insec],
             },
-            Details::Inotify(watches) => Self::Inotify {
-                watches: watches
-                    .iter()
-                    .map(|watch| InotifyRecord {
-                        wd: watch.wd,
-                        events: names::INOTIFY_MASK.text(u64::from(watch.mask)),
-                        ino: watch.i_ino,
-                        device: device(watch.s_dev),
-                        path: watch.f_handle.path.as_deref().map(lossless),
-                        path_base64: watch.f_handle.path.as_deref().and_then(base64),
-                    })
-                    .collect(),
-            },
-            Details::Fanotify(group) => Self::Fanotify {
-                flags: format!("{:#x}", group.faflags),
-                event_flags: names::open_flags(machine).text(u64::from(group.evflags)),
-                marks: group
-                    .mark
-                    .iter()
-                    .map(|mark| FanotifyRecord {
-                        mark: named(&names::FANOTIFY_MARK_TYPES, mark.r#type).to_ascii_lowercase(),
-                        events: names::FANOTIFY_MASK.text(u64::from(mark.mask)),
-                        ignored: names::FANOTIFY_MASK.text(u64::from(mark.ignored_mask)),
-                        ino: mark.ie.as_ref().map(|inode| inode.i_ino),
-                        mnt_id: mark.me.as_ref().map(|mount| mount.mnt_id),
-                        path: mark
-                            .ie
-                            .as_ref()
-                            .and_then(|inode| inode.f_handle.path.as_deref())
-                            .or(mark.me.as_ref().and_then(|mount| mount.path.as_deref()))
-                            .map(lossless),
-                    })
-                    .collect(),
-            },
+            Details::Inotify(watches) => {
+                let record = |watch: &'a InotifyWdEntry| InotifyRecord {
+                    wd: watch.wd,
+                    events: names::INOTIFY_MASK.text(u64::from(watch.mask)),
+                    ino: watch.i_ino,
+                    device: device(watch.s_dev),
+                    path: watch.f_handle.path.as_deref().map(lossless),
+                    path_base64: watch.f_handle.path.as_deref().and_then(base64),
+                };
+                let same = same(watches.len());
+                let watches = same.is_none().then(|| watches.iter().map(record).collect());
+                Self::Inotify { watches, same }
+            }
+            Details::Fanotify(group) => {
+                let record = |mark: &'a FanotifyMarkEntry| FanotifyRecord {
+                    mark: named(&names::FANOTIFY_MARK_TYPES, mark.r#type).to_ascii_lowercase(),
+                    events: names::FANOTIFY_MASK.text(u64::from(mark.mask)),
+                    ignored: names::FANOTIFY_MASK.text(u64::from(mark.ignored_mask)),
+                    ino: mark.ie.as_ref().map(|inode| inode.i_ino),
+                    mnt_id: mark.me.as_ref().map(|mount| mount.mnt_id),
+                    path: mark
+                        .ie
+                        .as_ref()
+                        .and_then(|inode| inode.f_handle.path.as_deref())
+                        .or(mark.me.as_ref().and_then(|mount| mount.path.as_deref()))
+                        .map(lossless),
+                };
+                let same = same(group.mark.len());
+                let marks = same.is_none().then(|| group.mark.iter().map(record).collect());
+                Self::Fanotify {
+                    flags: format!("{:#x}", group.faflags),
+                    event_flags: names::open_flags(machine).text(u64::from(group.evflags)),
+                    marks,
+                    same,
+                }
+            }
             Details::Terminal(tty) => Self::Tty {
                 tty: named(&names::TTY_TYPES, tty.r#type).to_ascii_lowercase(),
                 sid: tty.sid,

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use ckpt_model::{Checkpoint, Descriptor, FileRef, Task, Text, Unhashed};
+use ckpt_model::{Checkpoint, Descriptor, FileRef, Pid, Remap, Task, Text, Unhashed};
 use serde::Serialize;
 
-use super::file_details::DetailsRecord;
+use super::file_details::{DetailsRecord, ToldLists};
 use super::network::{NetworkRecord, networks};
+use super::repeats::Repeats;
 use super::shared::{DefectRecord, EvidenceRecord, base64, defects, fields};
 use super::sockets::{PipeRecord, SocketRecord, pipes, sockets};
 use super::system::{IpcRecord, LockRecord, MountRecord, ipc, locks, mounts};
@@ -79,10 +80,10 @@ pub struct FilesDocument<'a> {
 /// The descriptors of the processes and the lists that are asked for.
 #[must_use]
 pub fn files<'a>(checkpoint: &'a Checkpoint, options: &FilesOptions) -> FilesDocument<'a> {
-    let mut recovered = HashMap::new();
+    let mut told = Told::default();
     let tasks = checkpoint.processes().by_pid();
     let tasks = tasks.into_iter().filter(|task| options.wants(task.pid.0));
-    let processes = tasks.map(|task| FilesRecord::of(checkpoint, task, &mut recovered)).collect();
+    let processes = tasks.map(|task| FilesRecord::of(checkpoint, task, &mut told)).collect();
     let mut document = files_lists(checkpoint, options);
     document.processes = processes;
     document.defects = defects(checkpoint);
@@ -124,20 +125,90 @@ pub struct FilesRecord<'a> {
     pub cwd: Option<PathRecord<'a>>,
     /// Root directory.
     pub root: Option<PathRecord<'a>>,
-    /// Files that are mapped into its memory, each once.
+    /// Files that are mapped into its memory, each once; none where `mapped_of` says.
     pub mapped: Vec<PathRecord<'a>>,
-    /// Descriptors, by number.
+    /// The process with the same memory, where they stand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapped_of: Option<u32>,
+    /// How many they are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapped_count: Option<usize>,
+    /// Descriptors, by number; none where `fds_of` says.
     pub fds: Vec<DescriptorRecord<'a>>,
+    /// The process with the same table of descriptors, where they stand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fds_of: Option<u32>,
+    /// How many they are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fds_count: Option<usize>,
 }
 
-type Hashes = HashMap<u32, Option<RecoveredRecord>>;
+/// What content of an open file is kept as, the number of a ghost or of a memfd: any number of open files can have one.
+pub(crate) type Kept = (Option<u32>, Option<u64>);
+
+pub(crate) fn kept(checkpoint: &Checkpoint, file_id: u32) -> Kept {
+    let files = checkpoint.files();
+    let ghost = match files.remap(file_id) {
+        Some(Remap::Ghost(ghost)) => Some(ghost),
+        _ => None,
+    };
+    (ghost, files.memfd_inode(file_id).map(|inode| inode.inode_id))
+}
+
+type Hashes = HashMap<Kept, Option<RecoveredRecord>>;
+
+/// What a document has told already.
+#[derive(Default)]
+struct Told {
+    recovered: Hashes,
+    lists: ToldLists,
+    /// The process that was shown with a table, by the first one that has it.
+    tables: HashMap<Pid, Pid>,
+    /// The process that was shown with a memory and how many files it maps, by the owner of the memory.
+    memory: HashMap<Pid, (Pid, usize)>,
+    repeats: Repeats,
+}
+
+impl Told {
+    /// The process at which the descriptors of a task stand, when there is no room for them at this one as well.
+    fn table(&mut self, checkpoint: &Checkpoint, task: &Task) -> Option<Pid> {
+        let descriptors = checkpoint.descriptors();
+        let shown = *self.tables.entry(descriptors.first_with(task.pid)?).or_insert(task.pid);
+        let again = shown != task.pid && !self.repeats.take(descriptors.of(task.pid).len());
+        again.then_some(shown)
+    }
+
+    /// The files that a task maps; the process at which they stand, and how many they are, when there is no room for them at
+    /// this one as well.
+    fn mapped(
+        &mut self,
+        checkpoint: &Checkpoint,
+        task: &Task,
+    ) -> Result<Vec<FileRef>, (Pid, usize)> {
+        if let Some(shown) = task.mm_owner.and_then(|owner| self.memory.get(&owner))
+            && !self.repeats.take(shown.1)
+        {
+            return Err(*shown);
+        }
+        let files = checkpoint.mapped_files(task.pid);
+        if let Some(owner) = task.mm_owner {
+            self.memory.entry(owner).or_insert((task.pid, files.len()));
+        }
+        Ok(files)
+    }
+}
 
 impl<'a> FilesRecord<'a> {
-    fn of(checkpoint: &'a Checkpoint, task: &'a Task, recovered: &mut Hashes) -> Self {
+    fn of(checkpoint: &'a Checkpoint, task: &'a Task, told: &mut Told) -> Self {
         let (comm, comm_base64) = fields(task.comm.as_ref());
         let path = |file: &'a FileRef| PathRecord::of(Cow::Borrowed(file));
-        let descriptors = checkpoint.descriptors().of(task.pid).iter();
-        let mapped = checkpoint.mapped_files(task.pid).into_iter();
+        let (mapped, same_memory) = match told.mapped(checkpoint, task) {
+            Ok(files) => (files, None),
+            Err(shown) => (Vec::new(), Some(shown)),
+        };
+        let descriptors = checkpoint.descriptors().of(task.pid);
+        let same_table = told.table(checkpoint, task);
+        let here = if same_table.is_some() { &[][..] } else { descriptors };
         Self {
             pid: task.pid.0,
             comm,
@@ -145,10 +216,15 @@ impl<'a> FilesRecord<'a> {
             exe: task.exe.as_ref().map(path),
             cwd: task.cwd.as_ref().map(path),
             root: task.root.as_ref().map(path),
-            mapped: mapped.map(|file| PathRecord::of(Cow::Owned(file))).collect(),
-            fds: descriptors
-                .map(|descriptor| DescriptorRecord::of(checkpoint, task, descriptor, recovered))
+            mapped: mapped.into_iter().map(|file| PathRecord::of(Cow::Owned(file))).collect(),
+            mapped_of: same_memory.map(|(pid, _)| pid.0),
+            mapped_count: same_memory.map(|(_, count)| count),
+            fds: here
+                .iter()
+                .map(|descriptor| DescriptorRecord::of(checkpoint, task, descriptor, told))
                 .collect(),
+            fds_of: same_table.map(|pid| pid.0),
+            fds_count: same_table.map(|_| descriptors.len()),
         }
     }
 }
@@ -220,13 +296,16 @@ impl<'a> DescriptorRecord<'a> {
         checkpoint: &'a Checkpoint,
         task: &Task,
         descriptor: &'a Descriptor,
-        recovered: &mut Hashes,
+        told: &mut Told,
     ) -> Self {
         let (target, target_base64) = fields(descriptor.target.as_ref());
         let read = || RecoveredRecord::of(checkpoint, descriptor.file_id);
         let recovered = descriptor
             .deleted
-            .then(|| recovered.entry(descriptor.file_id).or_insert_with(read).clone())
+            .then(|| {
+                let kept = kept(checkpoint, descriptor.file_id);
+                told.recovered.entry(kept).or_insert_with(read).clone()
+            })
             .flatten();
         Self {
             fd: descriptor.fd,
@@ -241,7 +320,13 @@ impl<'a> DescriptorRecord<'a> {
             selinux: descriptor.selinux.as_ref().map(Text::lossless),
             file_id: descriptor.file_id,
             recovered,
-            details: DetailsRecord::of(checkpoint, task, descriptor),
+            details: DetailsRecord::of(
+                checkpoint,
+                task,
+                descriptor,
+                &mut told.lists,
+                &mut told.repeats,
+            ),
         }
     }
 }

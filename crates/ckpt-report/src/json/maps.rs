@@ -5,12 +5,14 @@ use std::collections::HashMap;
 
 use ckpt_memory::{Backing, Mapping, MappingKind, Tally};
 use ckpt_model::{
-    Checkpoint, Examined, IdentitySource, MemoryMap, Module, Text, TextCheck, machine_name,
+    Checkpoint, Examined, FileSources, IdentitySource, MemoryMap, Module, Pid, Task, Text,
+    TextCheck, machine_name,
 };
 use criu_image::names::{FlagNames, MADVISE, VMA_STATUS, map_flags};
 use data_encoding::HEXLOWER;
 use serde::{Serialize, Serializer};
 
+use super::repeats::Repeats;
 use super::shared::{DefectRecord, EvidenceRecord, address, base64, defects, fields, lossless};
 
 /// `ckpt-inspect/maps/1`.
@@ -41,8 +43,14 @@ pub struct ProcessMapsRecord<'a> {
     /// The process whose images describe the memory, when it is not this one: both share it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_of: Option<u32>,
-    /// The mappings by address, as `/proc/PID/maps` shows them.
+    /// The mappings by address, as `/proc/PID/maps` shows them; none where `vmas_of` says.
     pub vmas: VmaList<'a>,
+    /// The process with the same memory, where they stand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vmas_of: Option<u32>,
+    /// How many they are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vmas_count: Option<usize>,
     /// Ranges inside them that fault (`MADV_GUARD_INSTALL`), which `/proc/PID/maps` does not show.
     pub guards: Vec<GuardRecord>,
     /// The ELF objects in it, when they were asked for.
@@ -51,16 +59,49 @@ pub struct ProcessMapsRecord<'a> {
 }
 
 /// Mappings, which become [`VmaRecord`]s one by one while they are written: a process can have a million of them.
-#[derive(Clone, Debug)]
-pub struct VmaList<'a> {
-    shown: Vec<(&'a Mapping, &'a Examined)>,
+#[derive(Debug, Default)]
+pub struct VmaList<'a>(Option<Shown<'a>>);
+
+#[derive(Debug)]
+struct Shown<'a> {
+    map: MemoryMap<'a>,
+    /// Whether each of its mappings is shown.
+    kept: Vec<bool>,
     flags: &'static FlagNames,
 }
 
 impl VmaList<'_> {
     /// The records, by address.
     pub fn iter(&self) -> impl Iterator<Item = VmaRecord> + '_ {
-        self.shown.iter().map(|(mapping, examined)| vma(mapping, examined, self.flags))
+        self.0.iter().flat_map(|Shown { map, kept, flags }| {
+            let shown = map.mappings().zip(kept).filter(|(_, kept)| **kept);
+            shown.map(|((mapping, examined), _)| vma(mapping, examined, flags))
+        })
+    }
+}
+
+/// The processes at which the mappings of a memory are told.
+#[derive(Default)]
+pub(crate) struct ToldMaps {
+    /// By the owner of the memory, with how many are shown.
+    shown: HashMap<Pid, (Pid, usize)>,
+    repeats: Repeats,
+}
+
+impl ToldMaps {
+    /// The process at which the mappings of a task stand already, and how many they are there, when there is no room for them
+    /// at this one as well.
+    pub(crate) fn same(&mut self, task: &Task) -> Option<(Pid, usize)> {
+        let shown = *self.shown.get(&task.mm_owner?)?;
+        let mappings = task.mm.as_deref().map_or(0, |mm| mm.vmas.len()).max(shown.1);
+        (!self.repeats.take(mappings)).then_some(shown)
+    }
+
+    /// Notes what is shown of a task.
+    pub(crate) fn note(&mut self, task: &Task, shown: usize) {
+        if let Some(owner) = task.mm_owner {
+            self.shown.entry(owner).or_insert((task.pid, shown));
+        }
     }
 }
 
@@ -173,15 +214,30 @@ pub struct ModuleRecord {
     pub source: Option<String>,
 }
 
-/// The memory maps of processes. `keep` says which mappings are shown, `modules` whether ELF objects are looked for:
-/// those of which a mapping is shown.
+/// The memory maps of processes, compared with the files that are at hand. `keep` says which mappings are shown, `modules`
+/// whether ELF objects are looked for: those of which a mapping is shown.
 pub fn maps<'a>(
     checkpoint: &'a Checkpoint,
-    maps: &'a [MemoryMap<'a>],
+    pids: &[Pid],
+    files: &FileSources,
     keep: impl Fn(&Mapping, &MemoryMap<'a>) -> bool,
     modules: bool,
 ) -> MapsDocument<'a> {
-    let processes = maps.iter().map(|map| process(checkpoint, map, &keep, modules)).collect();
+    let mut told = ToldMaps::default();
+    let processes = pids.iter().filter_map(|pid| {
+        let task = checkpoint.processes().get(*pid)?;
+        if let Some((pid, count)) = told.same(task) {
+            let record = ProcessMapsRecord::of(task, VmaList::default());
+            return Some(ProcessMapsRecord {
+                vmas_of: Some(pid.0),
+                vmas_count: Some(count),
+                ..record
+            });
+        }
+        let map = checkpoint.memory_map(*pid, files)?;
+        Some(process(checkpoint, map, &keep, modules, &mut told))
+    });
+    let processes = processes.collect();
     MapsDocument {
         schema: "ckpt-inspect/maps/1",
         evidence: EvidenceRecord::of(checkpoint),
@@ -193,27 +249,41 @@ pub fn maps<'a>(
 
 fn process<'a>(
     checkpoint: &Checkpoint,
-    map: &'a MemoryMap<'a>,
+    map: MemoryMap<'a>,
     keep: &impl Fn(&Mapping, &MemoryMap<'a>) -> bool,
     modules: bool,
+    told: &mut ToldMaps,
 ) -> ProcessMapsRecord<'a> {
     let task = map.task;
-    let shown = map.mappings().filter(|(mapping, _)| keep(mapping, map)).collect();
+    let kept: Vec<bool> = map.mappings().map(|(mapping, _)| keep(mapping, &map)).collect();
+    told.note(task, kept.iter().filter(|kept| **kept).count());
     let guards = map.space.guards().iter().filter(|guard| {
-        map.space.mapping_at(guard.start).is_some_and(|mapping| keep(mapping, map))
+        map.space.mapping_at(guard.start).is_some_and(|mapping| keep(mapping, &map))
     });
     let guards =
         guards.map(|guard| GuardRecord { start: address(guard.start), end: address(guard.end) });
+    let guards = guards.collect();
+    let modules =
+        modules.then(|| kept_modules(checkpoint, &map, keep).iter().map(module).collect());
     let machine = task.core.as_ref().map(|core| core.mtype);
-    let (comm, comm_base64) = fields(task.comm.as_ref());
-    ProcessMapsRecord {
-        pid: task.pid.0,
-        comm,
-        comm_base64,
-        memory_of: task.mm_owner.filter(|owner| *owner != task.pid).map(|owner| owner.0),
-        vmas: VmaList { shown, flags: map_flags(machine) },
-        guards: guards.collect(),
-        modules: modules.then(|| kept_modules(checkpoint, map, keep).iter().map(module).collect()),
+    let vmas = VmaList(Some(Shown { map, kept, flags: map_flags(machine) }));
+    ProcessMapsRecord { guards, modules, ..ProcessMapsRecord::of(task, vmas) }
+}
+
+impl<'a> ProcessMapsRecord<'a> {
+    fn of(task: &'a Task, vmas: VmaList<'a>) -> Self {
+        let (comm, comm_base64) = fields(task.comm.as_ref());
+        Self {
+            pid: task.pid.0,
+            comm,
+            comm_base64,
+            memory_of: task.mm_owner.filter(|owner| *owner != task.pid).map(|owner| owner.0),
+            vmas,
+            vmas_of: None,
+            vmas_count: None,
+            guards: Vec::new(),
+            modules: None,
+        }
     }
 }
 

@@ -1,16 +1,19 @@
 //! Sockets and pipes: who talks to whom, and what was on its way.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
 use ckpt_model::{
-    Checkpoint, Endpoint, Family, FileTable, Holder, Pipe, Queued, Sender, Socket, Text,
+    Checkpoint, Descriptors, Endpoint, Family, FileTable, Holder, Pipe, Queued, Sender, Socket,
+    Text,
 };
 use criu_image::messages::UnixSkEntry;
 use criu_image::names;
 use serde::Serialize;
 
 use super::files::FilesOptions;
+use super::repeats::Repeats;
 use super::shared::{base64, fields, lossless};
 use super::socket_options::socket_options;
 use crate::services::service;
@@ -42,6 +45,9 @@ pub struct SocketRecord<'a> {
     pub peer_ino: Option<u32>,
     /// Who has the other end open.
     pub peer_holders: Vec<FdRecord>,
+    /// How many have it besides, as other records tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more_peer_holders: Option<usize>,
     /// The other end is a listener at which this connection waits to be accepted.
     pub waiting: bool,
     /// Bytes received and not read; `null` where CRIU does not save them.
@@ -69,6 +75,9 @@ pub struct SocketRecord<'a> {
     pub external: bool,
     /// Who has it open.
     pub holders: Vec<FdRecord>,
+    /// How many have it besides: processes with the descriptors of one that is in `holders`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more_holders: Option<usize>,
 }
 
 /// The file of a unix socket.
@@ -109,8 +118,42 @@ pub struct FdRecord {
     pub fd: u32,
 }
 
-fn holders(holders: &[Holder]) -> Vec<FdRecord> {
-    holders.iter().map(|holder| FdRecord { pid: holder.pid.0, fd: holder.fd }).collect()
+/// Lists of holders, those that processes have together as far as there is room.
+struct Holders<'a> {
+    descriptors: &'a Descriptors,
+    repeats: Repeats,
+    /// Other ends of which the holders were told.
+    peers: HashSet<u32>,
+}
+
+impl<'a> Holders<'a> {
+    fn of(checkpoint: &'a Checkpoint) -> Self {
+        Self {
+            descriptors: checkpoint.descriptors(),
+            repeats: Repeats::default(),
+            peers: HashSet::new(),
+        }
+    }
+
+    /// All of them, but for those with the table of another for which there is no room; how many these are.
+    fn list(&mut self, holders: &[Holder]) -> (Vec<FdRecord>, Option<usize>) {
+        let list = holders.iter().filter(|holder| {
+            let first = self.descriptors.first_with(holder.pid);
+            first.is_none_or(|first| first == holder.pid) || self.repeats.take(1)
+        });
+        let list: Vec<FdRecord> =
+            list.map(|holder| FdRecord { pid: holder.pid.0, fd: holder.fd }).collect();
+        let more = holders.len().saturating_sub(list.len());
+        (list, (more > 0).then_some(more))
+    }
+
+    /// Those of the other end, which any number of sockets can have.
+    fn of_peer(&mut self, ino: u32, holders: &[Holder]) -> (Vec<FdRecord>, Option<usize>) {
+        if self.peers.insert(ino) || self.repeats.take(holders.len()) {
+            return self.list(holders);
+        }
+        (Vec::new(), Some(holders.len()))
+    }
 }
 
 /// A message in a receive queue.
@@ -190,6 +233,7 @@ pub(super) fn sockets<'a>(
 pub(super) struct SocketRecords<'a> {
     checkpoint: &'a Checkpoint,
     by_ino: HashMap<u32, &'a Socket>,
+    holders: RefCell<Holders<'a>>,
     resolve_ports: bool,
 }
 
@@ -197,11 +241,16 @@ impl<'a> SocketRecords<'a> {
     pub(super) fn of(checkpoint: &'a Checkpoint, resolve_ports: bool) -> Self {
         let all = checkpoint.sockets().iter();
         let by_ino = all.filter_map(|socket| Some((socket.ino?, socket))).collect();
-        Self { checkpoint, by_ino, resolve_ports }
+        let holders = RefCell::new(Holders::of(checkpoint));
+        Self { checkpoint, by_ino, holders, resolve_ports }
     }
 
     pub(super) fn record(&self, socket: &'a Socket) -> SocketRecord<'a> {
-        let peer = socket.peer_ino.and_then(|ino| self.by_ino.get(&ino));
+        let peer = socket.peer_ino.and_then(|ino| Some((ino, self.by_ino.get(&ino)?)));
+        let mut all = self.holders.borrow_mut();
+        let (holders, more_holders) = all.list(&socket.holders);
+        let (peer_holders, more_peer_holders) =
+            peer.map(|(ino, peer)| all.of_peer(ino, &peer.holders)).unwrap_or_default();
         let raw = self.checkpoint.files().get(socket.fd_type, socket.file_id);
         SocketRecord {
             ino: socket.ino,
@@ -213,7 +262,8 @@ impl<'a> SocketRecords<'a> {
             remote: text(socket.remote.as_ref(), self.resolve_ports).0,
             remote_base64: text(socket.remote.as_ref(), self.resolve_ports).1,
             peer_ino: socket.peer_ino,
-            peer_holders: peer.map(|peer| holders(&peer.holders)).unwrap_or_default(),
+            peer_holders,
+            more_peer_holders,
             waiting: socket.waiting,
             recv_bytes: socket.received,
             send_bytes: socket.outgoing,
@@ -239,7 +289,8 @@ impl<'a> SocketRecords<'a> {
             file: raw.and_then(|file| SocketFileRecord::of(file.usk.as_ref()?)),
             deleted: socket.deleted,
             external: socket.external,
-            holders: holders(&socket.holders),
+            holders,
+            more_holders,
         }
     }
 }
@@ -314,8 +365,14 @@ pub struct PipeRecord<'a> {
     pub capacity: Option<u32>,
     /// Who can read.
     pub readers: Vec<FdRecord>,
+    /// How many can besides: processes with the descriptors of one that is in `readers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more_readers: Option<usize>,
     /// Who can write.
     pub writers: Vec<FdRecord>,
+    /// How many can besides: processes with the descriptors of one that is in `writers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more_writers: Option<usize>,
 }
 
 /// The pipes of the processes that are asked for.
@@ -324,16 +381,21 @@ pub(super) fn pipes<'a>(checkpoint: &'a Checkpoint, options: &FilesOptions) -> V
         let mut ends = pipe.readers.iter().chain(&pipe.writers);
         options.pids.is_empty() || ends.any(|holder| options.wants(holder.pid.0))
     };
+    let mut holders = Holders::of(checkpoint);
     let record = |pipe: &'a Pipe| {
         let (path, path_base64) = fields(pipe.path.as_ref());
+        let (readers, more_readers) = holders.list(&pipe.readers);
+        let (writers, more_writers) = holders.list(&pipe.writers);
         PipeRecord {
             ino: pipe.ino,
             path,
             path_base64,
             bytes: pipe.waiting,
             capacity: pipe.capacity,
-            readers: holders(&pipe.readers),
-            writers: holders(&pipe.writers),
+            readers,
+            more_readers,
+            writers,
+            more_writers,
         }
     };
     checkpoint.pipes().iter().filter(wanted).map(record).collect()

@@ -1,10 +1,11 @@
 //! `tree`: the processes, with everything known of them whatever is displayed.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use ckpt_model::{
     Capabilities, Checkpoint, Credentials, FileRef, Namespace, Namespaces, NotCaptured,
-    PendingSignal, StaleImage, Strings, Task, Thread,
+    PendingSignal, Pid, StaleImage, Strings, Task, Thread,
 };
 use criu_image::names::{TASK_FLAGS, signal_text};
 use serde::{Serialize, Serializer};
@@ -13,6 +14,7 @@ use super::attributes::{
     BitsRecord, CgroupRecord, HandlerRecord, PersonalityRecord, RobustListRecord, RseqRecord,
     SignalStackRecord, TimersRecord,
 };
+use super::repeats::Repeats;
 use super::shared::{
     DefectRecord, EvidenceRecord, Limit, address, base64, defects, fields, list_fields, mask,
 };
@@ -50,13 +52,15 @@ pub fn tree<'a>(checkpoint: &'a Checkpoint, pids: &[u32]) -> TreeDocument<'a> {
         nodes.iter().filter(|node| node.depth == 0).filter_map(|node| Some(task(node.task)?.pid.0));
     let mut tasks: Vec<&Task> = nodes.iter().filter_map(|node| task(node.task)).collect();
     tasks.sort_by_key(|task| task.pid);
+    let mut told = ToldStrings::default();
+    let record = |task| ProcessRecord::told_once(task, &mut told);
     let log = checkpoint.dump_log();
     TreeDocument {
         schema: "ckpt-inspect/tree/1",
         evidence: EvidenceRecord::of(checkpoint),
         roots: roots.collect(),
         has_tree: processes.has_tree,
-        processes: tasks.into_iter().map(ProcessRecord::of).collect(),
+        processes: tasks.into_iter().map(record).collect(),
         not_captured: log
             .iter()
             .flat_map(|log| &log.not_captured)
@@ -92,6 +96,9 @@ pub struct ProcessRecord<'a> {
     /// Every argument, when one of them is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub argv_base64: Option<Vec<String>>,
+    /// The process with the same memory, where `argv` and `env` stand; here they are empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strings_of: Option<u32>,
     /// Environment.
     pub env: Option<Vec<Cow<'a, str>>>,
     /// Every variable, when one of them is not UTF-8.
@@ -174,11 +181,43 @@ pub struct ProcessRecord<'a> {
     pub marks: Vec<&'static str>,
 }
 
+/// The processes at which the arguments and environment of a memory are told.
+#[derive(Default)]
+pub(crate) struct ToldStrings {
+    /// By the owner of the memory.
+    shown: HashMap<Pid, Pid>,
+    repeats: Repeats,
+}
+
+impl ToldStrings {
+    /// The process at which the arguments and environment of a task stand, when there is no room for them at this one as well.
+    pub(crate) fn same(&mut self, task: &Task) -> Option<Pid> {
+        /// Bytes that count as one record.
+        const RECORD: usize = 64;
+        let shown = *self.shown.entry(task.mm_owner?).or_insert(task.pid);
+        let bytes = [&task.argv, &task.env].into_iter().flatten().map(|strings| strings.0.len());
+        let records = bytes.fold(1, usize::saturating_add) / RECORD;
+        (shown != task.pid && !self.repeats.take(records)).then_some(shown)
+    }
+}
+
 impl<'a> ProcessRecord<'a> {
     pub(super) fn of(task: &'a Task) -> Self {
+        Self::with_strings(task, task.argv.as_ref(), task.env.as_ref())
+    }
+
+    /// Without the strings that stand at another process.
+    pub(super) fn told_once(task: &'a Task, told: &mut ToldStrings) -> Self {
+        let Some(of) = told.same(task) else { return Self::of(task) };
+        let none = || Some(Vec::new());
+        let record = Self::with_strings(task, None, None);
+        Self { argv: none(), env: none(), strings_of: Some(of.0), ..record }
+    }
+
+    fn with_strings(task: &'a Task, argv: Option<&'a Strings>, env: Option<&'a Strings>) -> Self {
         let (comm, comm_base64) = fields(task.comm.as_ref());
-        let (argv, argv_base64) = strings(task.argv.as_ref());
-        let (env, env_base64) = strings(task.env.as_ref());
+        let (argv, argv_base64) = strings(argv);
+        let (env, env_base64) = strings(env);
         let (cwd, cwd_base64) = fields(task.cwd.as_ref().map(|cwd| &cwd.path));
         let (root, root_base64) = fields(task.root.as_ref().map(|root| &root.path));
         let creds = task.credentials.as_ref();
@@ -195,6 +234,7 @@ impl<'a> ProcessRecord<'a> {
             comm_base64,
             argv,
             argv_base64,
+            strings_of: None,
             env,
             env_base64,
             exe: task.exe.as_ref().map(ExeRecord::of),

@@ -5,7 +5,7 @@ use ckpt_analysis::triage::{Triage, TriageOptions, triage};
 use ckpt_analysis::verify::{Verification, verify};
 use ckpt_archive::Options;
 use ckpt_model::artifacts::Artifacts;
-use ckpt_model::{ChangeFilter, Changes, ChangesOptions, Checkpoint, FileSources, MemoryMap};
+use ckpt_model::{ChangeFilter, Changes, ChangesOptions, Checkpoint, FileSources};
 use ckpt_report::html::{About, Limits, Sources, write};
 use ckpt_report::json::{self, Examined, FilesOptions, FindingRecord, SeenRecord};
 use ckpt_scan::secrets::Redactor;
@@ -45,8 +45,7 @@ impl Examination {
         let checkpoint = &self.checkpoint;
         let files = FileSources::default();
         let pids = checkpoint.processes().by_pid().into_iter().map(|task| task.pid);
-        let maps: Vec<MemoryMap<'_>> =
-            pids.take(limits.mapped).filter_map(|pid| checkpoint.memory_map(pid, &files)).collect();
+        let pids: Vec<_> = pids.take(limits.mapped).collect();
         let examined = self.artifacts.list.iter().map(|artifact| Examined {
             artifact,
             sha256: Ok("00".repeat(32)),
@@ -59,7 +58,7 @@ impl Examination {
             triage: json::triage(checkpoint, &self.triage),
             tree: json::tree(checkpoint, &[]),
             files: json::files(checkpoint, &wanted),
-            maps: json::maps(checkpoint, &maps, |_, _| true, false),
+            maps: json::maps(checkpoint, &pids, &files, |_, _| true, false),
             diff: Some(json::diff(checkpoint, &self.changes, &shown)),
             timeline: &self.times,
             secrets: &self.secrets,
@@ -74,7 +73,7 @@ impl Examination {
     }
 }
 
-fn page(checkpoint: Checkpoint) -> String {
+pub(crate) fn page(checkpoint: Checkpoint) -> String {
     Examination::of(checkpoint).page(&Limits::default(), |_| {})
 }
 

@@ -256,9 +256,9 @@ fn maps_in(width: Option<usize>, modules: bool) -> String {
     let checkpoint = open(&dump);
     let files = checkpoint.file_sources(&FillOptions::default()).expect("files");
     let pids = [1, 9].map(ckpt_model::Pid);
-    let maps: Vec<_> = pids.iter().filter_map(|pid| checkpoint.memory_map(*pid, &files)).collect();
     let mut out = Vec::new();
-    human::maps(&mut out, &checkpoint, &maps, |_, _| true, modules, &plain(width)).expect("text");
+    let all = |_: &_, _: &_| true;
+    human::maps(&mut out, &checkpoint, &pids, &files, all, modules, &plain(width)).expect("text");
     String::from_utf8(out).expect("UTF-8")
 }
 

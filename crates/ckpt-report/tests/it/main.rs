@@ -6,6 +6,7 @@ mod html;
 mod human;
 mod json;
 mod page;
+mod scale;
 mod stories;
 mod timeline;
 mod triage;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::CompareShow;
 use crate::json::shared::list_fields;
-use crate::json::tree::{ProcessRecord, ThreadRecord};
+use crate::json::tree::{ProcessRecord, ThreadRecord, ToldStrings};
 
 /// Processes.
 #[derive(Clone, Debug, Serialize)]
@@ -31,7 +31,10 @@ impl<'a> ProcessChangeRecords<'a> {
         found: &'a Processes<'a>,
         show: &CompareShow,
     ) -> Self {
-        let whole = |tasks: &[&'a Task]| tasks.iter().map(|task| ProcessRecord::of(task)).collect();
+        let whole = |tasks: &[&'a Task]| {
+            let mut told = ToldStrings::default();
+            tasks.iter().map(|task| ProcessRecord::told_once(task, &mut told)).collect()
+        };
         Self {
             started: whole(&matching.only_b),
             exited: whole(&matching.only_a),
