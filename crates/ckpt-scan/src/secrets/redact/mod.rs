@@ -192,7 +192,11 @@ impl Redactor {
     /// The value of a variable.
     #[must_use]
     pub fn value<'t>(&self, name: &str, value: &'t str) -> Cow<'t, str> {
-        if is_secret(name, value) { without(value, vec![0..value.len()]) } else { self.text(value) }
+        if is_secret(name, value) {
+            without(value, std::iter::once(0..value.len()).collect())
+        } else {
+            self.text(value)
+        }
     }
 
     /// Secrets that are some wherever they stand.
