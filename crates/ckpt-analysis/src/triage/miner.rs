@@ -3,9 +3,9 @@
 //! Memory is searched, in the same pass that looks for secrets, for what the protocol between miners and pools says on the
 //! wire and what miners are told on their command lines. A single such word proves nothing: lists of rules have it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use ckpt_model::{Socket, Strings, Task, escape};
+use ckpt_model::{Pid, Socket, Strings, Task, escape};
 use ckpt_scan::secrets::WordSpot;
 use criu_image::ImageKind;
 use memchr::memmem::find;
@@ -68,6 +68,8 @@ const SHOWN: usize = 64;
 type Words<'s> = BTreeMap<&'static str, &'s WordSpot>;
 
 pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    // Of those who share a memory, who have the same arguments and environment, once.
+    let mut known: HashMap<Pid, Option<String>> = HashMap::new();
     for task in &subject.tasks {
         let mut words = Words::new();
         for word in WORDS {
@@ -78,12 +80,20 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 }
             }
         }
-        findings.extend(judge(subject, task, &words));
+        let told = match task.mm_owner {
+            Some(owner) => known.entry(owner).or_insert_with(|| told(task)).clone(),
+            None => told(task),
+        };
+        findings.extend(judge(subject, task, &words, told));
     }
 }
 
-fn judge(subject: &Subject<'_>, task: &Task, words: &Words<'_>) -> Option<Finding> {
-    let told = told(task);
+fn judge(
+    subject: &Subject<'_>,
+    task: &Task,
+    words: &Words<'_>,
+    told: Option<String>,
+) -> Option<Finding> {
     let protocol = words.keys().filter(|word| word.starts_with("mining.")).count();
     let pool = words.contains_key("a pool's address");
     let port = pool_port(subject, task);
