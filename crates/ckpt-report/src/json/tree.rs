@@ -192,13 +192,15 @@ pub(crate) struct ToldStrings {
 impl ToldStrings {
     /// The process at which the arguments and environment of a task stand, when there is no room for them at this one as well.
     pub(crate) fn same(&mut self, task: &Task) -> Option<Pid> {
-        /// Bytes that count as one record.
-        const RECORD: usize = 64;
         let shown = *self.shown.entry(task.mm_owner?).or_insert(task.pid);
-        let bytes = [&task.argv, &task.env].into_iter().flatten().map(|strings| strings.0.len());
-        let records = bytes.fold(1, usize::saturating_add) / RECORD;
-        (shown != task.pid && !self.repeats.take(records)).then_some(shown)
+        (shown != task.pid && !self.repeats.take(strings_size(task))).then_some(shown)
     }
+}
+
+/// How many records the arguments and the environment of a task count for: one for 64 bytes.
+pub(super) fn strings_size(task: &Task) -> usize {
+    let bytes = [&task.argv, &task.env].into_iter().flatten().map(|strings| strings.0.len());
+    bytes.fold(63, usize::saturating_add) / 64
 }
 
 impl<'a> ProcessRecord<'a> {

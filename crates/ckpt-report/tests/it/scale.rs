@@ -1,9 +1,10 @@
 //! What many have in common is told once beyond a bound: documents grow with the evidence, not with the product of what is in
 //! it.
 
+use ckpt_analysis::compare::{CompareOptions, compare};
 use ckpt_model::{Checkpoint, FillOptions, Pid};
 use ckpt_report::human::{self, Layout, TreeOptions};
-use ckpt_report::json::{self, FilesOptions};
+use ckpt_report::json::{self, CompareShow, FilesOptions};
 use ckpt_synth::{Dump, File, Message, Task, Vma};
 use serde::Serialize;
 use serde_json::Value;
@@ -241,6 +242,30 @@ fn who_has_a_socket_is_told_once() {
         assert_eq!(list(socket, "holders")[0]["pid"], 1);
     }
     assert!(written <= ROOM + 4 * MANY as usize, "{written}");
+}
+
+#[test]
+fn how_the_environment_of_a_thousand_processes_differs_is_told_once() {
+    let (a, b) = (open(&sharing(MANY, MANY)), open(&sharing(MANY, MANY - 100)));
+    let comparison = compare(&a, &b, &CompareOptions::default()).expect("no base");
+    let document = value(&json::compare(&comparison, &CompareShow::default()));
+    let changed = list(&document["processes"], "changed");
+    assert_eq!(changed.len(), MANY as usize);
+    let mut written = 0;
+    for record in changed {
+        assert!(list(record, "what").contains(&"env".into()));
+        match record.get("strings_of") {
+            None => written += list(&record["env"], "removed").len(),
+            Some(pid) => {
+                assert_eq!((pid, record.get("env")), (&1.into(), None));
+            }
+        }
+    }
+    // Each of a hundred variables that went counts for more than one record.
+    assert!(written <= ROOM + 100 && written > 100, "{written}");
+    let same = list(&document["files"], "same");
+    assert!(same.iter().all(|same| same["same_as"] == 1) && !same.is_empty());
+    assert!(serde_json::to_vec(&document).expect("JSON").len() < 16 << 20);
 }
 
 #[test]

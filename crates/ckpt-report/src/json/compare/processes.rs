@@ -1,15 +1,18 @@
 //! Processes that appeared, went or changed.
 
+use std::collections::HashMap;
+
 use ckpt_analysis::compare::{
     ListChange, Matching, Pair, ProcessChange, ProcessFact, Processes, ThreadChange, ThreadChanges,
 };
-use ckpt_model::Task;
+use ckpt_model::{Pid, Task};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::CompareShow;
+use crate::json::repeats::Repeats;
 use crate::json::shared::list_fields;
-use crate::json::tree::{ProcessRecord, ThreadRecord, ToldStrings};
+use crate::json::tree::{ProcessRecord, ThreadRecord, ToldStrings, strings_size};
 
 /// Processes.
 #[derive(Clone, Debug, Serialize)]
@@ -38,7 +41,11 @@ impl<'a> ProcessChangeRecords<'a> {
         Self {
             started: whole(&matching.only_b),
             exited: whole(&matching.only_a),
-            changed: found.changed.iter().map(ProcessChangeRecord::of).collect(),
+            changed: {
+                let mut told = ToldChanges::default();
+                let record = |change| ProcessChangeRecord::of(change, told.same(change));
+                found.changed.iter().map(record).collect()
+            },
             unchanged: show
                 .unchanged
                 .then(|| found.unchanged.iter().map(MatchedRecord::of).collect()),
@@ -86,20 +93,49 @@ pub struct ProcessChangeRecord<'a> {
     /// Environment variables that came and went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub env: Option<ListChangeRecord<'a>>,
+    /// The process in B of which is told how `argv` and `env` differ, where both have the same memory in both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strings_of: Option<u32>,
     /// Threads that came, went or changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<ThreadChangeRecords<'a>>,
 }
 
+/// Memories of which is told how arguments and environment differ.
+#[derive(Default)]
+struct ToldChanges {
+    /// The process in B, by the owners of the memory in A and in B.
+    shown: HashMap<(Pid, Pid), Pid>,
+    repeats: Repeats,
+}
+
+impl ToldChanges {
+    /// The process of which is told what differs, when there is no room to tell it of this one as well.
+    fn same(&mut self, change: &ProcessChange<'_>) -> Option<Pid> {
+        if ![ProcessFact::Argv, ProcessFact::Env].iter().any(|fact| change.what.contains(fact)) {
+            return None;
+        }
+        let Pair { a, b, .. } = &change.pair;
+        let shown = *self.shown.entry(a.mm_owner.zip(b.mm_owner)?).or_insert(b.pid);
+        let again = strings_size(a).saturating_add(strings_size(b));
+        (shown != b.pid && !self.repeats.take(again)).then_some(shown)
+    }
+}
+
 impl<'a> ProcessChangeRecord<'a> {
-    fn of(change: &'a ProcessChange<'a>) -> Self {
+    /// `same`: the process of which is told how arguments and environment differ.
+    fn of(change: &'a ProcessChange<'a>, same: Option<Pid>) -> Self {
         let pair = &change.pair;
+        let here = |fact: &ProcessFact| same.is_none() || *fact != ProcessFact::Argv;
+        let told: Vec<ProcessFact> = change.what.iter().copied().filter(here).collect();
+        let env = same.is_none() && change.what.contains(&ProcessFact::Env);
         Self {
             matched: MatchedRecord::of(pair),
             what: change.what.iter().map(|fact| fact.word()).collect(),
-            a: picked(pair.a, &change.what),
-            b: picked(pair.b, &change.what),
-            env: change.what.contains(&ProcessFact::Env).then(|| ListChangeRecord::of(&change.env)),
+            a: picked(pair.a, &told),
+            b: picked(pair.b, &told),
+            env: env.then(|| ListChangeRecord::of(&change.env)),
+            strings_of: same.map(|pid| pid.0),
             threads: (!change.threads.is_empty())
                 .then(|| ThreadChangeRecords::of(&change.threads, pair)),
         }
