@@ -6,7 +6,8 @@ use ckpt_analysis::verify;
 use ckpt_memory::{AddrRange, VirtAddr};
 use ckpt_model::artifacts::Artifact;
 use ckpt_model::{
-    ChangeFilter, ChangesOptions, Checkpoint, FillOptions, MemoryMap, MemorySizes, Need,
+    ChangeFilter, ChangesOptions, Checkpoint, FileSources, FillOptions, MemoryMap, MemorySizes,
+    Need, Pid,
 };
 use ckpt_report::{human, json};
 
@@ -24,19 +25,19 @@ pub fn ask_twice(tar: &[u8]) {
 }
 
 /// Memory maps, sizes, and what lies where mappings begin.
-fn memory<'a>(
-    checkpoint: &'a Checkpoint,
+fn memory(
+    checkpoint: &Checkpoint,
     options: &ckpt_archive::Options,
     out: &mut Vec<u8>,
-) -> Vec<MemoryMap<'a>> {
+) -> FileSources {
     let layout = human::Layout::default();
     let files = checkpoint.file_sources(&FillOptions::default().archive(options.clone()));
     let files = files.expect("nothing is given that could fail");
-    let tasks = checkpoint.processes().tasks.iter().take(8);
-    let maps: Vec<MemoryMap<'a>> =
-        tasks.filter_map(|task| checkpoint.memory_map(task.pid, &files)).collect();
+    let pids = first_pids(checkpoint);
+    let maps: Vec<MemoryMap<'_>> =
+        pids.iter().filter_map(|pid| checkpoint.memory_map(*pid, &files)).collect();
     for modules in [false, true] {
-        human::maps(out, checkpoint, &maps, |_, _| true, modules, &layout)
+        human::maps(out, checkpoint, &pids, &files, |_, _| true, modules, &layout)
             .expect("a Vec takes all");
     }
     let sizes: Vec<_> = maps.iter().map(|map| (map.task, MemorySizes::of(&map.space))).collect();
@@ -48,7 +49,12 @@ fn memory<'a>(
             human::hexdump(out, &map.space, range, &layout).expect("a Vec takes all");
         }
     }
-    maps
+    files
+}
+
+/// The processes whose memory is looked at.
+fn first_pids(checkpoint: &Checkpoint) -> Vec<Pid> {
+    checkpoint.processes().tasks.iter().take(8).map(|task| task.pid).collect()
 }
 
 /// All that can be said of a checkpoint. What is text must be fit for a terminal.
@@ -81,7 +87,8 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     let artifacts = checkpoint.artifacts(&inner);
     let list: Vec<&Artifact> = artifacts.list.iter().collect();
     human::extract(&mut out, &list, &layout).expect("a Vec takes all");
-    let maps = memory(&checkpoint, &inner, &mut out);
+    let files = memory(&checkpoint, &inner, &mut out);
+    let pids = first_pids(&checkpoint);
     checkpoint.look_for_unknown();
     let verification = verify::verify(&checkpoint, &inner);
     human::verify(&mut out, &checkpoint, &verification, &layout).expect("a Vec takes all");
@@ -94,7 +101,7 @@ fn answers(tar: &[u8]) -> Option<Vec<u8>> {
     json::write(&mut out, &json::verify(&checkpoint, &verification)).expect("a Vec takes all");
     json::write(&mut out, &json::files(&checkpoint, &lists)).expect("a Vec takes all");
     json::write(&mut out, &json::diff(&checkpoint, &changes, &filter)).expect("a Vec takes all");
-    json::write(&mut out, &json::maps(&checkpoint, &maps, |_, _| true, true))
+    json::write(&mut out, &json::maps(&checkpoint, &pids, &files, |_, _| true, true))
         .expect("a Vec takes all");
     for content in list.iter().filter_map(|artifact| artifact.content()) {
         if content.size() <= 1 << 20 {

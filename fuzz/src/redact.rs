@@ -10,16 +10,21 @@ static REDACTOR: LazyLock<Redactor> = LazyLock::new(Redactor::new);
 const OPEN: &str = "[redacted: ";
 const CLOSE: &str = "…]";
 
-/// Redacts a text: as one, as the arguments of a program, as the value of a variable.
+/// Redacts a text: as one, as the arguments of a program, as the value of a variable. A second time nothing changes.
 pub fn text(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
-    assert_in_place(&text, &REDACTOR.text(&text));
+    let shown = REDACTOR.text(&text);
+    assert_in_place(&text, &shown);
+    assert_eq!(REDACTOR.text(&shown), shown, "again");
     let words: Vec<&str> = text.split(['\0', '\n']).collect();
     let shown = REDACTOR.arguments(&words);
     assert_eq!(shown.len(), words.len(), "an argument is lost");
     words.iter().zip(&shown).for_each(|(word, shown)| assert_in_place(word, shown));
+    assert_eq!(REDACTOR.arguments(&shown), shown, "again");
     if let Some((name, value)) = text.split_once('=') {
-        assert_in_place(value, &REDACTOR.value(name, value));
+        let shown = REDACTOR.value(name, value);
+        assert_in_place(value, &shown);
+        assert_eq!(REDACTOR.value(name, &shown), shown, "again");
     }
 }
 

@@ -6,7 +6,7 @@ mod page;
 use ckpt_analysis::timeline::timeline;
 use ckpt_analysis::triage::{TriageOptions, triage};
 use ckpt_analysis::verify::verify;
-use ckpt_model::{ChangeFilter, ChangesOptions, FileSources, MemoryMap, Need};
+use ckpt_model::{ChangeFilter, ChangesOptions, FileSources, Need, Pid};
 use ckpt_report::html::{About, Limits, Sources, write};
 use ckpt_report::json::{self, Examined, FilesOptions};
 use ckpt_scan::secrets::Redactor;
@@ -27,9 +27,8 @@ pub fn page(tar: &[u8]) {
     let verification = verify(&checkpoint, &options);
     let secrets = Redactor::of(&checkpoint.processes().tasks);
     let (files, limits) = (FileSources::default(), Limits::default());
-    let maps: Vec<MemoryMap<'_>> = (checkpoint.processes().tasks.iter().take(limits.mapped))
-        .filter_map(|task| checkpoint.memory_map(task.pid, &files))
-        .collect();
+    let tasks = checkpoint.processes().tasks.iter().take(limits.mapped);
+    let pids: Vec<Pid> = tasks.map(|task| task.pid).collect();
     let sockets = FilesOptions { sockets: true, ..FilesOptions::default() };
     for reveal in [false, true] {
         let unhashed =
@@ -39,7 +38,7 @@ pub fn page(tar: &[u8]) {
             triage: json::triage(&checkpoint, &found),
             tree: json::tree(&checkpoint, &[]),
             files: json::files(&checkpoint, &sockets),
-            maps: json::maps(&checkpoint, &maps, |_, _| true, false),
+            maps: json::maps(&checkpoint, &pids, &files, |_, _| true, false),
             diff: Some(json::diff(&checkpoint, &changes, &ChangeFilter::default())),
             timeline: &times,
             secrets: &secrets,
