@@ -228,7 +228,8 @@ pub struct CriuFacts {
     pub plugins: Vec<Text>,
     /// Page compression: 0 none, 1 a block per page, 2 blocks of several pages.
     pub compression: Option<u32>,
-    /// Whether TCP connections were closed instead of dumped; `None` before CRIU 3.15, which did not note it.
+    /// Whether TCP connections were closed instead of dumped; `None` where nothing tells: CRIU before 3.16 that did not close
+    /// any, and pre-dumps.
     pub tcp_close: Option<bool>,
     /// Security module: 0 none, 1 SELinux, 2 AppArmor.
     pub lsm: Option<u32>,

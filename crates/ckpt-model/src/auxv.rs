@@ -11,7 +11,8 @@ use criu_image::messages::MmEntry;
 pub fn auxv(mm: &MmEntry) -> impl Iterator<Item = (u64, u64)> {
     const LOW: u64 = 0xffff_ffff;
     let words = mm.mm_saved_auxv.as_slice();
-    let is_packed = words.iter().step_by(2).any(|word| *word > LOW);
+    let mut keys = words.iter().step_by(2).take_while(|word| **word != 0);
+    let is_packed = keys.any(|word| *word > LOW);
     let step = if is_packed { 1 } else { 2 };
     words
         .chunks_exact(step)
@@ -36,6 +37,8 @@ mod tests {
     fn a_key_and_its_value_are_two_words_or_one() {
         let address = 0x7ffd_0000_1000;
         assert_eq!(pairs(&[33, address, 6, 4096, 0, 0]), [(33, address), (6, 4096)]);
+        // What lies behind the end is no key.
+        assert_eq!(pairs(&[6, 4096, 0, 0, address, 1]), [(6, 4096)]);
         // The end was cut off, with half of a pair.
         assert_eq!(pairs(&[6, 4096, 25, address, 31]), [(6, 4096), (25, address)]);
         let packed = [0xf7f0_0000_0000_0020, 4096 << 32 | 6, 23, 0, 9];

@@ -1,7 +1,7 @@
 //! The processes of a checkpoint, built from `pstree.img` and what it names.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use ckpt_memory::{AddressSpace, Mapping};
@@ -69,6 +69,14 @@ impl Processes {
 /// Most bytes of arguments and environment that are kept of all processes together.
 const MAX_STRINGS: u64 = 512 << 20;
 
+/// What the tasks that are built have used up.
+struct SoFar {
+    /// Bytes of arguments and environment that there is still room for.
+    strings_left: u64,
+    /// Threads that have been told, but for leading ones.
+    tids: HashSet<Pid>,
+}
+
 /// What is needed to build tasks.
 pub(crate) struct Reader<'a> {
     pub(crate) images: &'a Images,
@@ -84,11 +92,19 @@ impl Reader<'_> {
     pub(crate) fn read(&self) -> Processes {
         let pstree = self.images.many::<PstreeEntry>(ImageKind::Pstree, None, self.defects);
         let has_tree = pstree.is_some();
-        let entries = pstree.unwrap_or_else(|| self.entries_by_name());
+        let mut entries = pstree.unwrap_or_else(|| self.entries_by_name());
+        let copies = tree::drop_copies(&mut entries);
+        if copies > 0 {
+            let place = self.images.place(ImageKind::Pstree, None);
+            let what = format!(
+                "{copies} more entries of processes that are in the tree already are left out"
+            );
+            self.defects.suspect(place, what);
+        }
         let owners = Owners::new(self, &entries);
-        let mut left = MAX_STRINGS;
+        let mut so_far = SoFar { strings_left: MAX_STRINGS, tids: HashSet::new() };
         let mut tasks: Vec<Task> =
-            entries.iter().map(|entry| self.task(entry, has_tree, &owners, &mut left)).collect();
+            entries.iter().map(|entry| self.task(entry, has_tree, &owners, &mut so_far)).collect();
         self.settle_what_was_recorded(&mut tasks);
         let forest = tree::forest(&mut tasks);
         for task in &mut tasks {
@@ -105,7 +121,13 @@ impl Reader<'_> {
         pids.map(|pid| PstreeEntry { pid, ..PstreeEntry::default() }).collect()
     }
 
-    fn task(&self, entry: &PstreeEntry, has_tree: bool, owners: &Owners, left: &mut u64) -> Task {
+    fn task(
+        &self,
+        entry: &PstreeEntry,
+        has_tree: bool,
+        owners: &Owners,
+        so_far: &mut SoFar,
+    ) -> Task {
         let pid = Pid(entry.pid);
         let from_tree = |pid: u32| has_tree.then_some(Pid(pid));
         let mut task = Task {
@@ -128,13 +150,13 @@ impl Reader<'_> {
             task.shares = owners.shares(pid, ids);
             task.files_id = Some(ids.files_id).filter(|id| *id != 0);
         }
-        self.threads(&mut task, entry, has_tree);
+        self.threads(&mut task, entry, has_tree, &mut so_far.tids);
         if let Some(leader) = task.threads.first() {
             task.credentials.clone_from(&leader.credentials);
             task.cgroups.clone_from(&leader.cgroups);
         }
         self.filesystem(&mut task, owners);
-        self.memory(&mut task, owners, left);
+        self.memory(&mut task, owners, &mut so_far.strings_left);
         mark(&mut task);
         task
     }
@@ -256,13 +278,27 @@ impl Reader<'_> {
         timers
     }
 
-    fn threads(&self, task: &mut Task, entry: &PstreeEntry, has_tree: bool) {
+    /// Threads. What the image of one holds is told once, with the first process that lists it.
+    fn threads(
+        &self,
+        task: &mut Task,
+        entry: &PstreeEntry,
+        has_tree: bool,
+        known: &mut HashSet<Pid>,
+    ) {
         let mut seen = BTreeSet::new();
         // A list without the process itself is not of its threads: CRIU leaves an uninitialised one for a zombie.
         let foreign = !entry.threads.is_empty() && !entry.threads.contains(&entry.pid);
         let listed = entry.threads.iter().copied().filter(|_| !foreign);
         let tids = std::iter::once(entry.pid).chain(listed);
         for tid in tids.filter(|tid| seen.insert(*tid)).map(Pid) {
+            if tid != task.pid && !known.insert(tid) {
+                let place = self.images.place(ImageKind::Pstree, None);
+                let what = format!("thread {tid} of process {} is another one's as well", task.pid);
+                self.defects.suspect(place, what);
+                task.threads.push(Thread { tid, ..Thread::default() });
+                continue;
+            }
             let core = if tid == task.pid {
                 task.core.clone()
             } else {

@@ -1,9 +1,27 @@
 //! The process tree: a forest that shows every task once, whatever the parents claim.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use criu_image::messages::PstreeEntry;
 
 use crate::Pid;
 use crate::task::{Mark, Task};
+
+/// Most entries that are kept of pids that are in the tree already. Each is told with all that the images of the pid hold:
+/// a tree that names one process a million times would be told a million times.
+const MOST_COPIES: usize = 16;
+
+/// Takes entries away whose pids are in the tree already, but for the first [`MOST_COPIES`]; gives how many it took.
+pub(crate) fn drop_copies(entries: &mut Vec<PstreeEntry>) -> usize {
+    let before = entries.len();
+    let (mut seen, mut copies) = (HashSet::new(), 0_usize);
+    entries.retain(|entry| {
+        let is_copy = !seen.insert(entry.pid);
+        copies = copies.saturating_add(is_copy.into());
+        !is_copy || copies <= MOST_COPIES
+    });
+    before.saturating_sub(entries.len())
+}
 
 /// One line of the tree, in depth-first order.
 #[derive(Clone, Debug, PartialEq, Eq)]

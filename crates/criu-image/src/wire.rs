@@ -2,7 +2,8 @@
 //!
 //! Decoding drops fields that the declarations do not know and stops at the first wrong byte. Forensics wants to know of
 //! both, so this module walks the same bytes: [`unknown_fields`] lists what decoding would drop, [`missing_required`]
-//! what it would invent, [`review`] both in one walk. The walker allocates nothing, refuses groups (CRIU has none) and ends after its first error.
+//! what it would invent, [`review`] both in one walk. The walker allocates nothing, refuses groups (CRIU has none) and ends
+//! after its first error.
 
 use std::fmt;
 

@@ -244,6 +244,37 @@ fn trees_that_make_no_sense_lose_nobody() {
     assert_eq!(task(&checkpoint, 6).marks, [Mark::Cycle]);
 }
 
+/// Each would be told with all that its images hold: a few bytes of tree for all of them.
+#[test]
+fn a_tree_that_names_one_process_a_hundred_times_is_cut_and_told() {
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0));
+    for _ in 0..100 {
+        dump.task(Task::new(2, 1));
+    }
+    dump.task(Task::new(3, 1));
+    let checkpoint = open(&Archive::podman(&dump));
+    assert_eq!(checkpoint.processes().tasks.len(), 19);
+    assert_eq!(task(&checkpoint, 3).ppid, Some(Pid(1)));
+    assert_told(&checkpoint, "pstree.img: 83 more entries of processes that are in the tree");
+}
+
+#[test]
+fn a_thread_of_two_processes_is_told_with_the_first() {
+    let mut dump = Dump::new();
+    dump.task(Task::new(1, 0))
+        .task(Task::new(2, 1).thread(9, "worker"))
+        .task(Task::new(3, 1).thread(9, "worker").thread(10, "own"));
+    let checkpoint = open(&Archive::podman(&dump));
+    let threads = |pid| {
+        let threads = task(&checkpoint, pid).threads.iter();
+        threads.map(|thread| (thread.tid.0, thread.core.is_some())).collect::<Vec<_>>()
+    };
+    assert_eq!(threads(2), [(2, true), (9, true)]);
+    assert_eq!(threads(3), [(3, true), (9, false), (10, true)]);
+    assert_told(&checkpoint, "thread 9 of process 3 is another one's as well");
+}
+
 #[test]
 fn control_bytes_never_leave_unescaped() {
     let mut dump = Dump::new();
