@@ -53,7 +53,7 @@ pub fn derive_page_size<'a>(
 /// pages. `usual` is the one of the architecture; `is_fixed` where its kernels have no other.
 ///
 /// Addresses that are no multiples of the usual one prove a smaller one. That all of them are multiples of a larger one
-/// proves nothing by itself: [`MANY`] of them are asked for.
+/// proves nothing by itself: many of them are asked for.
 #[must_use]
 pub fn aligned_page_size(
     addresses: impl IntoIterator<Item = u64>,

@@ -47,11 +47,14 @@ mod links;
 mod listing;
 mod locate;
 mod locks;
+mod marks;
 mod memory;
 mod memory_map;
 mod metadata;
 mod mounts;
 mod net;
+mod opening;
+mod owners;
 mod pid;
 mod pipes;
 mod pod;
@@ -83,7 +86,7 @@ pub use changes::{
     ChangesOptions, Executable, FileCapabilities, FileState, FileType, Glob, GlobError,
     MAX_DELETED, MAX_HOLES, Noise,
 };
-pub use checkpoint::{Checkpoint, OpenError, OpenOptions, Sizes};
+pub use checkpoint::{Checkpoint, Sizes};
 pub use clocks::{ImageClocks, Uptime, UptimeClock, Written};
 pub use confinement::{Confinement, ConfinementWords, DeviceRule, SpecDevice, SpecNamespace};
 pub use container::{BindMount, Container, Engine, Event, Host, Interface, Moment, Pod, SpecMount};
@@ -105,6 +108,7 @@ pub use memory_map::{
 };
 pub use mounts::Mount;
 pub use net::{Firewall, NetInterface, Network};
+pub use opening::{OpenError, OpenOptions};
 pub use pid::Pid;
 pub use pipes::Pipe;
 pub use processes::Processes;

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::{Checkpoint, OpenError, OpenOptions};
+use crate::checkpoint::Checkpoint;
+use crate::opening::{OpenError, OpenOptions};
 use crate::select::Need;
 
 /// Where the kubelet puts checkpoints.

@@ -1,6 +1,5 @@
 //! The processes of a checkpoint, built from `pstree.img` and what it names.
 
-use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
@@ -17,13 +16,12 @@ use crate::cmdline;
 use crate::defect::{DefectKind, Defects};
 use crate::files::FileTable;
 use crate::images::Images;
+use crate::marks::mark;
 use crate::memory::Memory;
+use crate::owners::{OwnedMemory, Owners};
 use crate::registers::{self, Arch};
 use crate::signals::PendingSignal;
-use crate::task::{
-    Credentials, Mark, Namespace, Namespaces, Rlimit, Seccomp, Share, Shared, Task, TaskState,
-    Thread,
-};
+use crate::task::{Credentials, Namespace, Namespaces, Rlimit, Seccomp, Task, TaskState, Thread};
 use crate::text::Strings;
 use crate::threads;
 use crate::tree::{self, Node};
@@ -101,7 +99,7 @@ impl Reader<'_> {
             );
             self.defects.suspect(place, what);
         }
-        let owners = Owners::new(self, &entries);
+        let owners = Owners::new(self.images, &entries, self.defects);
         let mut so_far = SoFar { strings_left: MAX_STRINGS, tids: HashSet::new() };
         let mut tasks: Vec<Task> =
             entries.iter().map(|entry| self.task(entry, has_tree, &owners, &mut so_far)).collect();
@@ -509,142 +507,3 @@ impl Reader<'_> {
         }
     }
 }
-
-/// Which task's images describe an object that several tasks share: the first in the tree's order that has one.
-#[derive(Debug, Default)]
-struct Owners {
-    ids: HashMap<Pid, TaskKobjIdsEntry>,
-    first: HashMap<(Shared, u32), Pid>,
-    with_image: HashMap<(Shared, u32), Pid>,
-    /// Memory that was read already.
-    memory: RefCell<HashMap<Pid, OwnedMemory>>,
-}
-
-/// What is read of the memory of a task, for it and for those that share it.
-#[derive(Clone, Debug, Default)]
-struct OwnedMemory {
-    /// Whether there is a memory map, or pages without one.
-    is_there: bool,
-    mm: Option<Arc<MmEntry>>,
-    argv: Option<Strings>,
-    env: Option<Strings>,
-}
-
-impl Owners {
-    fn new(reader: &Reader<'_>, entries: &[PstreeEntry]) -> Self {
-        let mut owners = Self::default();
-        for entry in entries {
-            let (pid, id) = (Pid(entry.pid), Some(u64::from(entry.pid)));
-            let Some(ids) = owners.read_ids(reader, pid) else { continue };
-            for (what, object) in objects(&ids) {
-                owners.first.entry((what, object)).or_insert(pid);
-                let has_image = match what {
-                    Shared::Vm => {
-                        let images = reader.images;
-                        images.has(ImageKind::Mm, id) || images.has(ImageKind::Pagemap, id)
-                    }
-                    Shared::Fs => reader.images.has(ImageKind::Fs, id),
-                    Shared::Files | Shared::Sighand => true,
-                };
-                if has_image {
-                    owners.with_image.entry((what, object)).or_insert(pid);
-                }
-            }
-            owners.ids.insert(pid, ids);
-        }
-        owners
-    }
-
-    fn read_ids(&self, reader: &Reader<'_>, pid: Pid) -> Option<TaskKobjIdsEntry> {
-        let id = Some(u64::from(pid.0));
-        if reader.images.has(ImageKind::Ids, id) {
-            return reader.images.one(ImageKind::Ids, id, reader.defects);
-        }
-        // Old dumps keep them in the core; whatever is wrong with that is told when it is read for itself.
-        let core: CoreEntry = reader.images.one(ImageKind::Core, id, &Defects::default())?;
-        core.ids
-    }
-
-    fn mm(&self, pid: Pid) -> Pid {
-        self.owner(pid, Shared::Vm)
-    }
-
-    fn fs(&self, pid: Pid) -> Pid {
-        self.owner(pid, Shared::Fs)
-    }
-
-    fn owner(&self, pid: Pid, what: Shared) -> Pid {
-        let object = self.ids.get(&pid).and_then(|ids| {
-            objects(ids).into_iter().find(|(found, _)| *found == what).map(|(_, object)| object)
-        });
-        object.and_then(|object| self.with_image.get(&(what, object)).copied()).unwrap_or(pid)
-    }
-
-    fn shares(&self, pid: Pid, ids: &TaskKobjIdsEntry) -> Vec<Share> {
-        let shared = objects(ids).into_iter().filter_map(|(what, object)| {
-            let with = *self.first.get(&(what, object))?;
-            (with != pid).then_some(Share { what, with })
-        });
-        shared.collect()
-    }
-}
-
-/// The objects that a task can share, by id. 0 is no id.
-fn objects(ids: &TaskKobjIdsEntry) -> Vec<(Shared, u32)> {
-    let all = [
-        (Shared::Vm, ids.vm_id),
-        (Shared::Files, ids.files_id),
-        (Shared::Fs, ids.fs_id),
-        (Shared::Sighand, ids.sighand_id),
-    ];
-    all.into_iter().filter(|(_, id)| *id != 0).collect()
-}
-
-fn mark(task: &mut Task) {
-    if let Some(exe) = &task.exe {
-        if exe.memfd {
-            task.marks.push(Mark::ExeMemfd);
-        } else if exe.deleted {
-            task.marks.push(Mark::ExeDeleted);
-        }
-    }
-    if task.cwd.as_ref().is_some_and(|cwd| cwd.deleted) {
-        task.marks.push(Mark::CwdDeleted);
-    }
-    // A dump never holds a kernel thread.
-    let bracketed = |name: &[u8]| name.starts_with(b"[") && name.ends_with(b"]");
-    let title = task.argv.as_ref().and_then(|argv| argv.first()).is_some_and(bracketed);
-    let comm = task.comm.as_ref().is_some_and(|comm| {
-        let name = comm.as_bytes();
-        bracketed(name) || KERNEL_THREADS.iter().any(|thread| name.starts_with(thread.as_bytes()))
-    });
-    if title || comm {
-        task.marks.push(Mark::PosesAsKernelThread);
-    }
-    if let Some(personality) = task.personality {
-        for (bits, mark) in [
-            (Personality::ADDR_NO_RANDOMIZE, Mark::NoAddressRandomisation),
-            (Personality::READ_IMPLIES_EXEC, Mark::ReadImpliesExec),
-        ] {
-            task.marks.extend(personality.has(bits).then_some(mark));
-        }
-    }
-}
-
-/// How names of kernel threads begin.
-const KERNEL_THREADS: [&str; 14] = [
-    "kworker/",
-    "ksoftirqd/",
-    "kthreadd",
-    "migration/",
-    "rcu_",
-    "kswapd",
-    "khugepaged",
-    "kdevtmpfs",
-    "kauditd",
-    "kblockd",
-    "cpuhp/",
-    "irq/",
-    "jbd2/",
-    "scsi_eh_",
-];

@@ -4,7 +4,7 @@ use ckpt_analysis::verify::{Check, Outcome, Trouble, Verification};
 use ckpt_model::Checkpoint;
 use serde::Serialize;
 
-use super::info::ImagesRecord;
+use super::dump::ImagesRecord;
 use super::shared::{DefectRecord, EvidenceRecord};
 
 /// `ckpt-inspect/verify/1`.

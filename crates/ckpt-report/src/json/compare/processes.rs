@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 use super::CompareShow;
 use crate::json::repeats::Repeats;
 use crate::json::shared::list_fields;
-use crate::json::tree::{ProcessRecord, ThreadRecord, ToldStrings, strings_size};
+use crate::json::threads::ThreadRecord;
+use crate::json::tree::{ProcessRecord, ToldStrings, strings_size};
 
 /// Processes.
 #[derive(Clone, Debug, Serialize)]
