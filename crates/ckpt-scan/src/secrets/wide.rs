@@ -14,10 +14,6 @@ pub(super) const SHORTEST: usize = 8;
 /// Bytes of a block that is looked at as a whole.
 const BLOCK: usize = 64;
 
-/// Fewest characters of a row in one of the two blocks over which a shortest row lies; the pair over the boundary counts in
-/// neither.
-const ENOUGH: u8 = 4;
-
 /// A row of characters.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -109,12 +105,21 @@ pub(super) fn rows(window: &[u8], mut tell: impl FnMut(Row)) {
     }
 }
 
-/// Whether no row of the shortest length has half of itself in a block.
+/// Whether no word of a block, 8 bytes at a multiple of 8, is four characters: the 15 bytes of a shortest row hold a whole word.
 fn is_quiet(block: &[u8; BLOCK]) -> bool {
-    let pairs = block.iter().zip(block.iter().skip(1));
-    let count: u8 =
-        pairs.map(|(first, second)| u8::from(is_character(*first) & (*second == 0))).sum();
-    count < ENOUGH
+    let (words, _) = block.as_chunks();
+    !words.iter().any(|word| may_be_text(u64::from_le_bytes(*word)))
+}
+
+/// Whether every other byte of a word is zero and the others lie between 9 and 127, as all characters do.
+fn may_be_text(word: u64) -> bool {
+    const LANES: u64 = 0x0001_0001_0001_0001;
+    // A lane of 16 bits carries over into its ninth bit from 9 on.
+    let four = |word: u64| {
+        word & (0xff80 * LANES) == 0
+            && word.wrapping_add(0xf7 * LANES) & (0x100 * LANES) == 0x100 * LANES
+    };
+    four(word) || (word & (0xff * LANES) == 0 && four(word >> 8))
 }
 
 /// Whether at an offset there is a character, and behind it a zero and another one.
