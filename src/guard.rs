@@ -1,7 +1,7 @@
-//! Nothing that a command line names to be read is written to.
+//! Nothing that a command line names to be read is written to, and nothing is written to twice.
 //!
-//! Every argument that takes a path is meant, whatever the command: paths are told by their
-//! [`ValueHint`], so that an argument that comes later is guarded without being named here.
+//! Every argument that takes a path is meant, whatever the command: paths are told by their [`ValueHint`], so that what is
+//! read by an argument that comes later is guarded without being named here.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,10 @@ pub(crate) fn check(command: &Command, matches: &ArgMatches) -> Result<()> {
             false => read.extend(paths),
         }
     }
-    for path in &written {
+    for (at, path) in written.iter().enumerate() {
+        if written.iter().take(at).any(|other| other == path) {
+            bail!("{} would be written to twice: give two names", path.display());
+        }
         for input in &read {
             if same_file(path, input) {
                 bail!(

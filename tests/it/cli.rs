@@ -212,6 +212,7 @@ fn evidence_is_never_written_over() {
         &["tree", "dir", "-o", "dir/config.dump"],
         &["tree", "dir", "-o", "dir/new"],
         &["verify", "dir", "--manifest", "dir/new"],
+        &["verify", "cp", "--manifest", "new", "-o", "new"],
         &["extract", "dir", "--to", "dir/new"],
         &["memdump", "dir", "--as", "core", "--to", "dir"],
         &["tree", "cp", "--spool", "dir", "--parent", "dir"],

@@ -1,4 +1,7 @@
 //! Headers of a POSIX pax archive (POSIX.1-2008 `pax`), in the one spelling that every reader of layers knows.
+//!
+//! The `tar` crate writes long names as GNU does, and takes keys of pax records as UTF-8, which names of extended attributes
+//! need not be.
 
 use std::collections::BTreeMap;
 
